@@ -1,0 +1,79 @@
+# Functions that every CMakeLists.txt of the project uses. A target is named after its
+# folder: lib/session is lib_session, its unit tests are lib_session_test.
+
+set(MUSUBI_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, comma separated")
+option(MUSUBI_FUZZ "Build the libFuzzer harnesses (clang only)" OFF)
+
+add_library(musubi_options INTERFACE)
+target_include_directories(musubi_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(musubi_options INTERFACE
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(musubi_options INTERFACE -Wthread-safety)
+else()
+  # False positive of g++ 12 on literal + std::string.
+  target_compile_options(musubi_options INTERFACE -Wno-restrict)
+endif()
+if(MUSUBI_SANITIZE)
+  add_compile_options(-fsanitize=${MUSUBI_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${MUSUBI_SANITIZE})
+endif()
+if(MUSUBI_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# Everything that holds without gRPC: what runs under ThreadSanitizer.
+add_custom_target(core_tests)
+# Every test binary.
+add_custom_target(all_tests)
+# Every fuzz harness; empty without MUSUBI_FUZZ.
+add_custom_target(all_fuzzers)
+
+# musubi_library(NAME SOURCES file... [DEPS target...])
+function(musubi_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC ${arg_DEPS} PRIVATE musubi_options)
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+endfunction()
+
+# musubi_binary(NAME SOURCES file... [DEPS target...] [OUTPUT name])
+function(musubi_binary name)
+  cmake_parse_arguments(arg "" "OUTPUT" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} musubi_options)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  if(arg_OUTPUT)
+    set_target_properties(${name} PROPERTIES OUTPUT_NAME ${arg_OUTPUT})
+  endif()
+endfunction()
+
+# musubi_test(NAME KIND unit|integration|conformance [CORE] SOURCES file... [DEPS target...])
+# CORE: needs no gRPC, and so runs under ThreadSanitizer too. All cases of a folder are one binary.
+function(musubi_test name)
+  cmake_parse_arguments(arg "CORE" "KIND" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main musubi_options)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests_bin)
+  add_test(NAME ${name} COMMAND ${name} --gtest_output=xml:${PROJECT_BINARY_DIR}/results/${name}.xml
+           WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set(labels ${arg_KIND})
+  add_dependencies(all_tests ${name})
+  if(arg_CORE)
+    list(APPEND labels core)
+    add_dependencies(core_tests ${name})
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 600)
+endfunction()
+
+# musubi_fuzzer(NAME SOURCES file... [DEPS target...] [SEEDS folder]): a libFuzzer harness.
+function(musubi_fuzzer name)
+  if(NOT MUSUBI_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "SEEDS" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} musubi_options -fsanitize=fuzzer)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzzers)
+  add_dependencies(all_fuzzers ${name})
+endfunction()

@@ -1,0 +1,91 @@
+#include "lib/base/error.h"
+
+#include "absl/strings/cord.h"
+#include "lib/base/check.h"
+#include "lib/base/status.h"
+
+namespace musubi::base {
+namespace {
+
+// Payload: the reason's number, then one line "key=value" each.
+constexpr char kPayloadType[] = "musubi.error";
+
+// SCREAMING_SNAKE of a CamelCase literal.
+std::string WireName(std::string_view camel) {
+  std::string name;
+  for (size_t i = 0; i < camel.size(); ++i) {
+    const char c = camel[i];
+    const bool upper = c >= 'A' && c <= 'Z';
+    if (upper && i > 0) name.push_back('_');
+    name.push_back(upper ? c : static_cast<char>(c - 'a' + 'A'));
+  }
+  return name;
+}
+
+}  // namespace
+
+std::string_view Name(ErrorReason reason) {
+  switch (reason) {
+#define MUSUBI_ERROR_REASON(name, number, code, sentence) \
+  case ErrorReason::k##name: {                            \
+    static const std::string wire = WireName(#name);      \
+    return wire;                                          \
+  }
+#include "lib/base/error_reasons.inc"
+#undef MUSUBI_ERROR_REASON
+  }
+  MUSUBI_CHECK(false, "not an ErrorReason");
+}
+
+absl::StatusCode CodeOf(ErrorReason reason) {
+  switch (reason) {
+#define MUSUBI_ERROR_REASON(name, number, code, sentence) \
+  case ErrorReason::k##name:                              \
+    return absl::StatusCode::code;
+#include "lib/base/error_reasons.inc"
+#undef MUSUBI_ERROR_REASON
+  }
+  MUSUBI_CHECK(false, "not an ErrorReason");
+}
+
+std::string_view Sentence(ErrorReason reason) {
+  switch (reason) {
+#define MUSUBI_ERROR_REASON(name, number, code, sentence) \
+  case ErrorReason::k##name:                              \
+    return sentence;
+#include "lib/base/error_reasons.inc"
+#undef MUSUBI_ERROR_REASON
+  }
+  MUSUBI_CHECK(false, "not an ErrorReason");
+}
+
+absl::Status Error(ErrorReason reason, std::string_view detail, ErrorMetadata metadata) {
+  absl::Status status(CodeOf(reason), ToAbsl(detail));
+  std::string payload = std::to_string(static_cast<int>(reason));
+  for (const auto& [key, value] : metadata) payload += "\n" + key + "=" + value;
+  status.SetPayload(kPayloadType, absl::Cord(payload));
+  return status;
+}
+
+std::optional<ErrorReason> ReasonOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kPayloadType);
+  if (!payload.has_value()) return std::nullopt;
+  return static_cast<ErrorReason>(std::stoi(std::string(*payload)));
+}
+
+ErrorMetadata MetadataOf(const absl::Status& status) {
+  ErrorMetadata metadata;
+  const auto payload = status.GetPayload(kPayloadType);
+  if (!payload.has_value()) return metadata;
+  const std::string text(*payload);
+  for (size_t line = text.find('\n'); line != std::string::npos;) {
+    const size_t end = text.find('\n', line + 1);
+    const std::string entry = text.substr(line + 1, end - line - 1);
+    const size_t equals = entry.find('=');
+    metadata.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+    line = end;
+  }
+  return metadata;
+}
+
+}  // namespace musubi::base

@@ -1,0 +1,87 @@
+#include "lib/base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include "lib/base/status.h"
+
+namespace musubi::base {
+namespace {
+
+// Closes a descriptor at the end of a scope.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+absl::Status Failure(const std::string& what, const std::string& path) {
+  return absl::ErrnoToStatus(errno, what + " " + path);
+}
+
+absl::StatusOr<std::string> ReadAll(const std::string& path, bool secret) {
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return Failure("cannot open", path);
+  struct stat info;
+  if (fstat(file.get(), &info) != 0) return Failure("cannot stat", path);
+  if (S_ISDIR(info.st_mode)) {
+    return absl::FailedPreconditionError(path + " is a directory, not a file");
+  }
+  if (secret && (info.st_mode & 077) != 0) {
+    return absl::FailedPreconditionError(path +
+                                         " holds a secret but others may open it: chmod 600 " + path);
+  }
+  std::string content;
+  char buffer[65536];
+  while (true) {
+    const ssize_t n = read(file.get(), buffer, sizeof(buffer));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Failure("cannot read", path);
+    if (n == 0) return content;
+    if (content.size() + static_cast<size_t>(n) > kMaxFileSize) {
+      return absl::FailedPreconditionError(path + " is larger than 256 MiB, the limit for a file");
+    }
+    content.append(buffer, static_cast<size_t>(n));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) { return ReadAll(path, false); }
+absl::StatusOr<std::string> ReadSecretFile(const std::string& path) { return ReadAll(path, true); }
+
+absl::Status WriteFileAtomically(const std::string& path, std::string_view content, unsigned mode) {
+  std::string temporary = path + ".XXXXXX";
+  Descriptor file(mkostemp(temporary.data(), O_CLOEXEC));
+  if (file.get() < 0) return Failure("cannot create a file beside", path);
+  auto fail = [&](const char* what) {
+    absl::Status status = Failure(what, temporary);
+    unlink(temporary.c_str());
+    return status;
+  };
+  if (fchmod(file.get(), mode) != 0) return fail("cannot chmod");
+  while (!content.empty()) {
+    const ssize_t n = write(file.get(), content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail("cannot write");
+    content.remove_prefix(static_cast<size_t>(n));
+  }
+  if (fsync(file.get()) != 0) return fail("cannot sync");
+  if (rename(temporary.c_str(), path.c_str()) != 0) return fail("cannot rename");
+  return absl::OkStatus();
+}
+
+}  // namespace musubi::base

@@ -1,0 +1,33 @@
+// Whole files, read and replaced. For configuration, keys and the demo's own files; not for data
+// that grows.
+#ifndef MUSUBI_LIB_BASE_FILE_H_
+#define MUSUBI_LIB_BASE_FILE_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/base/bytes.h"
+
+namespace musubi::base {
+
+// Largest file that ReadFile takes: a full CRL of a country is below 1.2 GB and has its own
+// loader; configuration and keys are far smaller.
+inline constexpr size_t kMaxFileSize = size_t{256} << 20;
+
+// ReadFile returns all octets of `path`. NOT_FOUND, PERMISSION_DENIED, or FAILED_PRECONDITION if
+// larger than kMaxFileSize; the message names the path.
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// ReadSecretFile is ReadFile for keys: FAILED_PRECONDITION, naming the fix, unless the file is
+// closed to group and others (mode & 077 == 0).
+absl::StatusOr<std::string> ReadSecretFile(const std::string& path);
+
+// WriteFileAtomically replaces `path` by way of a temporary file beside it, fsync and rename: a
+// reader sees the old content or the new. `mode` is that of the new file.
+absl::Status WriteFileAtomically(const std::string& path, std::string_view content, unsigned mode);
+
+}  // namespace musubi::base
+
+#endif  // MUSUBI_LIB_BASE_FILE_H_

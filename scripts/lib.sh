@@ -1,0 +1,49 @@
+# Sourced by the scripts beside it: installs what is missing, builds, says plainly what failed.
+# shellcheck shell=bash
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE="${CCACHE_MAXSIZE:-5G}"
+
+say() { printf '\n== %s\n' "$*"; }
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# need_packages NAME...: installs the Debian packages that are absent, quietly.
+need_packages() {
+  local missing=() name log run=()
+  for name in "$@"; do
+    dpkg-query -W -f='${db:Status-Abbrev}' "$name" 2>/dev/null | grep -q '^ii' || missing+=("$name")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  [ "$(id -u)" -eq 0 ] || run=(sudo)
+  log=$(mktemp)
+  printf 'Installing: %s\n' "${missing[*]}"
+  if ! { "${run[@]}" apt-get update -q && "${run[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    die "could not install ${missing[*]} (full log: $log)"
+  fi
+  rm -f "$log"
+}
+
+# Everything that a build of any preset needs.
+need_build_packages() {
+  need_packages g++ clang clang-format libclang-rt-14-dev llvm cmake ninja-build ccache pkg-config \
+    git ca-certificates openssl python3 libgrpc++-dev libprotobuf-dev protobuf-compiler \
+    protobuf-compiler-grpc libabsl-dev libssl-dev libgtest-dev libgmock-dev libbenchmark-dev \
+    libsqlite3-dev libcurl4-openssl-dev libspdlog-dev nlohmann-json3-dev libcpp-httplib-dev
+}
+
+# build PRESET TARGET...: configures and builds; on failure prints what the compiler said.
+build() {
+  local preset=$1
+  shift
+  local log="build/$preset.log"
+  mkdir -p build
+  if ! { cmake --preset "$preset" && cmake --build --preset "$preset" --target "$@"; } >"$log" 2>&1; then
+    grep -nE -A 12 'error:|Error|FAILED' "$log" | head -n 80 >&2 || true
+    die "the $preset build failed (full log: $log)"
+  fi
+}
