@@ -1,0 +1,48 @@
+// Asking an HTTP server once. Knows no redirects, no cookies, no proxies and no retries: who asks
+// decides what an answer means and whether to ask again.
+#ifndef MUSUBI_LIB_HTTP_HTTP_CLIENT_H_
+#define MUSUBI_LIB_HTTP_HTTP_CLIENT_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace musubi::http {
+
+enum class Method { kGet, kPost };
+
+struct Request {
+  Method method = Method::kGet;
+  std::string url;           // Absolute, http or https, without user and password.
+  std::string content_type;  // Of `body`; empty: no Content-Type header.
+  std::string body;          // POST only.
+  // From now until the last octet of the answer.
+  absl::Duration timeout = absl::Seconds(5);
+  size_t max_response_size = 64 * 1024;  // Octets of the body.
+};
+
+struct Response {
+  int status_code = 0;  // Any: 404 and 302 are answers too.
+  std::string body;
+};
+
+// HttpClient sends requests. Implementations are thread-safe.
+class HttpClient {
+ public:
+  virtual ~HttpClient() = default;
+
+  // Send blocks until the whole answer is there. INVALID_ARGUMENT: the request breaks a rule of
+  // Request. DEADLINE_EXCEEDED: `timeout` passed. UNAVAILABLE: no connection, or it broke.
+  // RESOURCE_EXHAUSTED: the body exceeds `max_response_size`.
+  virtual absl::StatusOr<Response> Send(const Request& request) = 0;
+};
+
+// CheckRequest is the part of Send that every implementation shares: INVALID_ARGUMENT unless the
+// request keeps the rules of Request.
+absl::Status CheckRequest(const Request& request);
+
+}  // namespace musubi::http
+
+#endif  // MUSUBI_LIB_HTTP_HTTP_CLIENT_H_

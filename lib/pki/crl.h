@@ -1,0 +1,127 @@
+// One certificate revocation list (RFC 5280 section 5), parsed strictly, and the checks that decide
+// whether it may speak for a certificate (section 6.3.3). No I/O, no clock: time is an argument.
+// Only complete, direct CRLs are taken: a delta, an indirect one, or one for some reasons is
+// refused whole, as is one with a critical extension that is not understood.
+#ifndef MUSUBI_LIB_PKI_CRL_H_
+#define MUSUBI_LIB_PKI_CRL_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "lib/base/bytes.h"
+#include "lib/pki/certificate.h"
+#include "lib/pki/verdict.h"
+
+namespace musubi::pki {
+
+// Largest CRL that Parse takes. A whole country in one list is below it (about 40 octets an entry).
+inline constexpr size_t kMaxCrlSize = size_t{256} << 20;
+
+// CrlOutcome says what is wrong with a CRL. Numbers label metrics: never renumber.
+enum class CrlOutcome {
+  kUnspecified = 0,
+  kUsable = 1,
+  // Parse.
+  kTooLarge = 2,
+  kMalformed = 3,            // Not one DER CertificateList, or trailing octets.
+  kVersionNotSupported = 4,  // Not v2.
+  kAlgorithmMismatch = 5,    // signatureAlgorithm differs from tbsCertList.signature.
+  kUnknownCriticalExtension = 6,
+  kUnknownCriticalEntryExtension = 7,
+  kDelta = 8,
+  kIndirect = 9,  // indirectCRL, or certificateIssuer in an entry.
+  kOnlySomeReasons = 10,
+  kDistributionPointNotSupported = 11,  // nameRelativeToCRLIssuer, or a name of another form.
+  // Signature.
+  kWrongIssuer = 20,       // The issuer's name is not the signer's.
+  kSignerNotAllowed = 21,  // The signer's keyUsage lacks cRLSign.
+  kAlgorithmNotAllowed = 22,
+  kBadSignature = 23,
+  // Time.
+  kNotYetValid = 30,        // thisUpdate in the future, beyond the skew.
+  kStale = 31,              // nextUpdate has passed.
+  kNextUpdateMissing = 32,  // RFC 5280 section 5.1.2.5 demands it.
+  // Scope.
+  kForeignScope = 40,  // For other certificates than those that it is used for.
+};
+
+std::string_view Name(CrlOutcome outcome);
+
+// RFC 5280 section 5.2.5, without what makes Parse refuse.
+struct IssuingDistributionPoint {
+  std::vector<base::Bytes> directory_names_der;
+  std::vector<std::string> uris;
+  bool only_user_certificates = false;
+  bool only_ca_certificates = false;
+  bool only_attribute_certificates = false;
+
+  bool names_distribution_point() const { return !directory_names_der.empty() || !uris.empty(); }
+};
+
+// One revoked certificate.
+struct CrlEntry {
+  base::ByteView serial;  // Content octets; a view into the CRL.
+  absl::Time revoked_at;
+  CrlReason reason = CrlReason::kNotGiven;
+};
+
+class Crl;
+struct CrlParseResult;
+
+// ParseCrl takes exactly one DER CertificateList. `crl` is set if and only if the outcome is
+// kUsable, which at this point says nothing about signature, time or scope.
+CrlParseResult ParseCrl(base::Bytes der);
+
+// Crl is immutable and cheap to copy (shared); thread-safe. Views live as long as any copy.
+class Crl {
+ public:
+  base::ByteView issuer_der() const;  // The whole Name.
+  absl::Time this_update() const;
+  std::optional<absl::Time> next_update() const;
+  // Content octets of cRLNumber, not negative: compare with CompareCrlNumbers.
+  const std::optional<base::Bytes>& number() const;
+  const std::optional<IssuingDistributionPoint>& issuing_distribution_point() const;
+  // The date of expiredCertsOnCRL (X.509): entries of certificates that expired since are kept.
+  std::optional<absl::Time> expired_certificates_since() const;
+
+  // Find returns the entry of `serial` (content octets of the INTEGER).
+  std::optional<CrlEntry> Find(base::ByteView serial) const;
+  // Sorted by serial: shorter first, then by octets.
+  const std::vector<CrlEntry>& entries() const;
+
+  struct Parsed;
+  explicit Crl(std::shared_ptr<const Parsed> parsed);
+  const Parsed& parsed() const { return *parsed_; }
+
+ private:
+  std::shared_ptr<const Parsed> parsed_;
+};
+
+struct CrlParseResult {
+  CrlOutcome outcome = CrlOutcome::kUnspecified;
+  std::optional<Crl> crl;
+};
+
+// CheckCrlSignature returns kUsable if `signer` (already trusted by the caller) signed the CRL and
+// may sign CRLs: kWrongIssuer, kSignerNotAllowed, kAlgorithmNotAllowed or kBadSignature otherwise.
+CrlOutcome CheckCrlSignature(const Crl& crl, const Certificate& signer);
+
+// CheckCrlTime returns kUsable if the CRL is in force at `now`: kNotYetValid, kStale or
+// kNextUpdateMissing otherwise. `skew` is granted to thisUpdate only.
+CrlOutcome CheckCrlTime(const Crl& crl, absl::Time now, absl::Duration skew);
+
+// CheckCrlScope returns kUsable if "not listed" says something about `target`, kForeignScope
+// otherwise (RFC 5280 section 6.3.3 (b) (2)). It compares no issuers: see CheckCrlSignature.
+CrlOutcome CheckCrlScope(const Crl& crl, const Certificate& target);
+
+// CompareCrlNumbers orders two cRLNumbers: negative, 0 or positive, as memcmp does.
+int CompareCrlNumbers(base::ByteView a, base::ByteView b);
+
+}  // namespace musubi::pki
+
+#endif  // MUSUBI_LIB_PKI_CRL_H_

@@ -1,0 +1,105 @@
+// Asking configured OCSP responders, with a cache. Decides nothing about what to do without an
+// answer: see revocation_checker.h. URLs come from configuration alone, never from a certificate.
+#ifndef MUSUBI_LIB_REVOCATION_OCSP_CLIENT_H_
+#define MUSUBI_LIB_REVOCATION_OCSP_CLIENT_H_
+
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/base/bytes.h"
+#include "lib/base/clock.h"
+#include "lib/base/mutex.h"
+#include "lib/base/secure_random.h"
+#include "lib/http/http_client.h"
+#include "lib/pki/certificate.h"
+#include "lib/pki/ocsp.h"
+#include "lib/revocation/crl_store.h"
+#include "lib/revocation/observer.h"
+
+namespace musubi::revocation {
+
+// The responders of one issuer, best first.
+struct Responder {
+  std::string anchor;  // Id of the issuer.
+  std::vector<std::string> urls;
+  pki::NoncePolicy nonce = pki::NoncePolicy::kOptional;
+  pki::CertIdHash hash = pki::CertIdHash::kSha256;
+  absl::Duration max_age = absl::Hours(1);    // Of an answer without nextUpdate.
+  absl::Duration timeout = absl::Seconds(2);  // For each URL.
+};
+
+// ParseResponders reads responders.json: {"version":1,"responders":[{"anchor":ID, "urls":[URL...],
+// "nonce":"NONE"|"OPTIONAL"|"REQUIRED", "hash":"SHA1"|"SHA256", "max_age_seconds":N,
+// "timeout_ms":N}]}. All members are required. INVALID_ARGUMENT names the rule and the fix.
+absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json);
+
+// OcspClient keeps authentic GOOD and REVOKED answers until they may no longer be used. UNKNOWN is
+// not kept: a card that was issued a minute ago may be known the next. Thread-safe; blocking.
+class OcspClient {
+ public:
+  struct Dependencies {
+    http::HttpClient& http;
+    const base::Clock& clock;
+    base::SecureRandom& random;
+    const CrlStore* crl_store;  // Checks delegates without nocheck; null: such are refused.
+    Observer& observer;
+  };
+  struct Options {
+    Issuers issuers;
+    std::vector<Responder> responders;
+    size_t max_cache_entries = 100'000;  // About 300 octets each.
+    absl::Duration skew = absl::Minutes(5);
+  };
+  struct Answer {
+    // Set if a responder gave an answer that may be believed. UNKNOWN of one responder is such.
+    std::optional<pki::OcspResult> result;
+    absl::Time received_at = absl::InfinitePast();
+  };
+
+  // INVALID_ARGUMENT if a responder names no known issuer or breaks a bound.
+  static absl::StatusOr<std::unique_ptr<OcspClient>> Create(Dependencies dependencies,
+                                                            Options options);
+
+  // Ask tries the responders of `issuer` in order until one gives an answer that may be believed
+  // or `deadline` (of the clock) has passed. Calls for one certificate at a time share one asking.
+  Answer Ask(const pki::Certificate& target, const pki::Certificate& issuer, absl::Time deadline);
+
+ private:
+  // issuerKeyHash and serial.
+  using Key = std::pair<base::Hash256, base::Bytes>;
+  struct CacheEntry {
+    Answer answer;
+    std::list<Key>::iterator use;
+  };
+  struct Flight;
+
+  OcspClient(Dependencies dependencies, Options options);
+
+  const Responder* ResponderOf(const pki::Certificate& issuer) const;
+  std::optional<Answer> FromCache(const Key& key, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Keep(const Key& key, const Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Answer AskResponders(const Responder& responder, const pki::Certificate& target,
+                       const pki::Certificate& issuer, absl::Time deadline);
+
+  const Dependencies dependencies_;
+  const Options options_;
+  base::Mutex mutex_;
+  base::CondVar landed_;
+  std::map<Key, CacheEntry> cache_ ABSL_GUARDED_BY(mutex_);
+  std::list<Key> uses_ ABSL_GUARDED_BY(mutex_);  // Least recently used first.
+  std::map<Key, std::shared_ptr<Flight>> flights_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace musubi::revocation
+
+#endif  // MUSUBI_LIB_REVOCATION_OCSP_CLIENT_H_

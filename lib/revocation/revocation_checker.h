@@ -1,0 +1,98 @@
+// Is this certificate revoked? Joins the CRLs in force and the OCSP responders under a named mode.
+// Fails closed: what is not known to be good is never GOOD. Judges no chain and no possession.
+#ifndef MUSUBI_LIB_REVOCATION_REVOCATION_CHECKER_H_
+#define MUSUBI_LIB_REVOCATION_REVOCATION_CHECKER_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/base/bytes.h"
+#include "lib/base/clock.h"
+#include "lib/base/mutex.h"
+#include "lib/pki/certificate.h"
+#include "lib/pki/verdict.h"
+#include "lib/revocation/crl_store.h"
+#include "lib/revocation/observer.h"
+#include "lib/revocation/ocsp_client.h"
+
+namespace musubi::revocation {
+
+// Which sources are asked, in which order. The second is asked only if the first has no usable
+// answer. Numbers are those of musubi.v1: never renumber.
+enum class RevocationMode {
+  kUnspecified = 0,  // Refused: somebody must choose.
+  kOcspThenCrl = 1,
+  kCrlThenOcsp = 2,
+  kCrlOnly = 3,
+  kOcspOnly = 4,
+  // kOcspThenCrl; if neither has a usable answer, the caller may accept a certificate whose
+  // possession is proven. The finding stays kNoUsableAnswer.
+  kDegradedWithProof = 5,
+  kNone = 6,  // Nothing is asked.
+};
+
+std::string_view Name(RevocationMode mode);
+
+// Revocations that OCSP reported and that are remembered. A real country's verifier sees a few
+// thousand between two CRLs.
+inline constexpr size_t kMaxOverlayEntries = 100'000;
+
+// RevocationChecker answers for one certificate. Rules on top of the two sources:
+// - What is known locally to be revoked (a loaded CRL lists it, or once did; OCSP once said so) is
+//   kRevoked in every mode but kNone, and nothing is asked. In the JPKI profile nothing un-revokes.
+//   The memory of OCSP's answers lasts as long as the process.
+// - kUnknownToResponder is an answer: a CRL that does not list the certificate does not make it
+//   good.
+// - validation_time may lie before now: then only data with thisUpdate not before it counts, and
+//   a certificate that has expired since is GOOD by absence only on a CRL that keeps expired
+//   entries. Beyond the skew in the future nothing is usable.
+// Thread-safe. Check blocks as long as OcspClient::Ask.
+class RevocationChecker {
+ public:
+  struct Dependencies {
+    const base::Clock& clock;
+    const CrlStore* crl_store;  // Null: CRLs have no usable answer.
+    OcspClient* ocsp_client;    // Null: OCSP has no usable answer.
+    Observer& observer;
+  };
+
+  static absl::StatusOr<std::unique_ptr<RevocationChecker>> Create(Dependencies dependencies);
+
+  // `issuer` must be the trusted certificate whose key verified `target`'s signature. `deadline` is
+  // a time of the clock.
+  pki::RevocationFinding Check(const pki::Certificate& target, const pki::Certificate& issuer,
+                               absl::Time validation_time, RevocationMode mode,
+                               absl::Time deadline);
+
+ private:
+  using Key = std::pair<base::Hash256, base::Bytes>;
+  struct Remembered {
+    pki::RevocationFinding finding;
+    absl::Time not_after;
+  };
+
+  explicit RevocationChecker(Dependencies dependencies);
+
+  std::optional<pki::RevocationFinding> KnownRevocation(const Key& key);
+  void Remember(const Key& key, const pki::Certificate& target,
+                const pki::RevocationFinding& finding);
+  pki::RevocationFinding AskCrl(const pki::Certificate& target, const pki::Certificate& issuer,
+                                absl::Time validation_time) const;
+  pki::RevocationFinding AskOcsp(const Key& key, const pki::Certificate& target,
+                                 const pki::Certificate& issuer, absl::Time validation_time,
+                                 absl::Time deadline);
+
+  const Dependencies dependencies_;
+  base::Mutex mutex_;
+  std::map<Key, Remembered> overlay_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace musubi::revocation
+
+#endif  // MUSUBI_LIB_REVOCATION_REVOCATION_CHECKER_H_
