@@ -8,6 +8,8 @@ namespace musubi::base {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view kBase64Url =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -22,7 +24,47 @@ constexpr std::array<int8_t, 256> Inverse(std::string_view alphabet) {
 }
 
 constexpr auto kHexValue = Inverse(kHexDigits);
+constexpr auto kBase64Value = Inverse(kBase64);
 constexpr auto kBase64UrlValue = Inverse(kBase64Url);
+
+std::string EncodeSextets(ByteView bytes, std::string_view alphabet) {
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  uint32_t buffer = 0;
+  int bits = 0;
+  for (uint8_t byte : bytes) {
+    buffer = buffer << 8 | byte;
+    bits += 8;
+    while (bits >= 6) {
+      bits -= 6;
+      text.push_back(alphabet[buffer >> bits & 63]);
+    }
+  }
+  if (bits > 0) text.push_back(alphabet[buffer << (6 - bits) & 63]);
+  return text;
+}
+
+absl::StatusOr<Bytes> DecodeSextets(std::string_view text, const std::array<int8_t, 256>& values) {
+  if (text.size() % 4 == 1) return absl::InvalidArgumentError("base64: impossible length");
+  Bytes bytes;
+  bytes.reserve(text.size() * 3 / 4);
+  uint32_t buffer = 0;
+  int bits = 0;
+  for (char c : text) {
+    const int value = values[static_cast<uint8_t>(c)];
+    if (value < 0) return absl::InvalidArgumentError("base64: character outside the alphabet");
+    buffer = buffer << 6 | static_cast<uint32_t>(value);
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes.push_back(static_cast<uint8_t>(buffer >> bits));
+    }
+  }
+  if ((buffer & ((1u << bits) - 1)) != 0) {
+    return absl::InvalidArgumentError("base64: spare bits are not zero");
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -49,43 +91,22 @@ absl::StatusOr<Bytes> HexDecode(std::string_view text) {
   return bytes;
 }
 
-std::string Base64UrlEncode(ByteView bytes) {
-  std::string text;
-  text.reserve((bytes.size() * 4 + 2) / 3);
-  uint32_t buffer = 0;
-  int bits = 0;
-  for (uint8_t byte : bytes) {
-    buffer = buffer << 8 | byte;
-    bits += 8;
-    while (bits >= 6) {
-      bits -= 6;
-      text.push_back(kBase64Url[buffer >> bits & 63]);
-    }
-  }
-  if (bits > 0) text.push_back(kBase64Url[buffer << (6 - bits) & 63]);
+std::string Base64UrlEncode(ByteView bytes) { return EncodeSextets(bytes, kBase64Url); }
+
+absl::StatusOr<Bytes> Base64UrlDecode(std::string_view text) {
+  return DecodeSextets(text, kBase64UrlValue);
+}
+
+std::string Base64Encode(ByteView bytes) {
+  std::string text = EncodeSextets(bytes, kBase64);
+  text.resize((text.size() + 3) / 4 * 4, '=');
   return text;
 }
 
-absl::StatusOr<Bytes> Base64UrlDecode(std::string_view text) {
-  if (text.size() % 4 == 1) return absl::InvalidArgumentError("base64url: impossible length");
-  Bytes bytes;
-  bytes.reserve(text.size() * 3 / 4);
-  uint32_t buffer = 0;
-  int bits = 0;
-  for (char c : text) {
-    const int value = kBase64UrlValue[static_cast<uint8_t>(c)];
-    if (value < 0) return absl::InvalidArgumentError("base64url: character outside the alphabet");
-    buffer = buffer << 6 | static_cast<uint32_t>(value);
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes.push_back(static_cast<uint8_t>(buffer >> bits));
-    }
-  }
-  if ((buffer & ((1u << bits) - 1)) != 0) {
-    return absl::InvalidArgumentError("base64url: spare bits are not zero");
-  }
-  return bytes;
+absl::StatusOr<Bytes> Base64Decode(std::string_view text) {
+  if (text.size() % 4 != 0) return absl::InvalidArgumentError("base64: padding is absent");
+  for (int i = 0; i < 2 && !text.empty() && text.back() == '='; ++i) text.remove_suffix(1);
+  return DecodeSextets(text, kBase64Value);
 }
 
 }  // namespace musubi::base

@@ -1,5 +1,5 @@
-// Hexadecimal and base64url (RFC 4648 sections 8 and 5, without padding). Strict: what Encode
-// would not have written, Decode refuses.
+// Hexadecimal, base64url without padding and base64 with it (RFC 4648 sections 8, 5 and 4).
+// Strict: what Encode would not have written, Decode refuses.
 #ifndef MUSUBI_LIB_BASE_ENCODING_H_
 #define MUSUBI_LIB_BASE_ENCODING_H_
 
@@ -19,6 +19,11 @@ absl::StatusOr<Bytes> HexDecode(std::string_view text);
 std::string Base64UrlEncode(ByteView bytes);
 // Base64UrlDecode refuses padding, other alphabets and non-zero spare bits: INVALID_ARGUMENT.
 absl::StatusOr<Bytes> Base64UrlDecode(std::string_view text);
+
+// Base64Encode writes the standard alphabet with padding, on one line: for certificates in files.
+std::string Base64Encode(ByteView bytes);
+// Base64Decode refuses absent padding, other alphabets and non-zero spare bits: INVALID_ARGUMENT.
+absl::StatusOr<Bytes> Base64Decode(std::string_view text);
 
 }  // namespace musubi::base
 

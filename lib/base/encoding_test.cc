@@ -27,6 +27,23 @@ TEST(Base64Url, RefusesWhatEncodeWouldNotWrite) {
   }
 }
 
+TEST(Base64, MatchesRfc4648Section10) {
+  for (const Pair& pair : {Pair{"", ""}, Pair{"f", "Zg=="}, Pair{"fo", "Zm8="}, Pair{"foo", "Zm9v"},
+                           Pair{"foob", "Zm9vYg=="}, Pair{"\xfb\xff", "+/8="}}) {
+    EXPECT_EQ(Base64Encode(AsBytes(pair.octets)), pair.text);
+    const auto decoded = Base64Decode(pair.text);
+    ASSERT_TRUE(decoded.ok()) << pair.text;
+    EXPECT_EQ(ToString(*decoded), pair.octets);
+  }
+}
+
+TEST(Base64, RefusesWhatEncodeWouldNotWrite) {
+  for (std::string_view text :
+       {"Zg", "Zg=", "Zh==", "Z===", "====", "=", "Zm9v====", "-_8=", "Zm9v\n", "Zg==Zg=="}) {
+    EXPECT_EQ(Base64Decode(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+}
+
 TEST(Hex, RoundTripsAndRefusesOtherForms) {
   const Bytes all = {0x00, 0x7f, 0x80, 0xff};
   EXPECT_EQ(HexEncode(all), "007f80ff");
