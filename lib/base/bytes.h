@@ -30,7 +30,9 @@ inline std::string_view AsText(ByteView bytes) {
 inline std::string ToString(ByteView bytes) { return std::string(AsText(bytes)); }
 inline Bytes ToBytes(ByteView bytes) { return Bytes(bytes.begin(), bytes.end()); }
 inline Bytes ToBytes(std::string_view text) { return ToBytes(AsBytes(text)); }
-inline void Append(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+inline void Append(Bytes& out, ByteView bytes) {
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
 
 // ConstantTimeEqual takes time that depends on the lengths only.
 bool ConstantTimeEqual(ByteView a, ByteView b);

@@ -11,8 +11,8 @@ namespace musubi::base {
 
 }  // namespace musubi::base
 
-#define MUSUBI_CHECK(condition, why)                                          \
-  do {                                                                        \
+#define MUSUBI_CHECK(condition, why)                                            \
+  do {                                                                          \
     if (!(condition)) ::musubi::base::Die(__FILE__, __LINE__, #condition, why); \
   } while (false)
 

@@ -41,8 +41,8 @@ absl::StatusOr<std::string> ReadAll(const std::string& path, bool secret) {
     return absl::FailedPreconditionError(path + " is a directory, not a file");
   }
   if (secret && (info.st_mode & 077) != 0) {
-    return absl::FailedPreconditionError(path +
-                                         " holds a secret but others may open it: chmod 600 " + path);
+    return absl::FailedPreconditionError(
+        path + " holds a secret but others may open it: chmod 600 " + path);
   }
   std::string content;
   char buffer[65536];

@@ -55,7 +55,7 @@ class Secret {
  private:
   void WipeValue() {
     Wipe(value_.data(), value_.size());
-    if constexpr (requires(T& v) { v.clear(); }) value_.clear();
+    if constexpr (requires(T & v) { v.clear(); }) value_.clear();
   }
 
   T value_{};

@@ -8,7 +8,9 @@ namespace musubi::base {
 namespace {
 
 template <typename T>
-concept Printable = requires(std::ostream& out, const T& value) { out << value; };
+concept Printable = requires(std::ostream& out, const T& value) {
+  out << value;
+};
 
 static_assert(!Printable<Secret<std::string>>, "a secret must not be printable");
 

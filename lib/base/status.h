@@ -25,11 +25,11 @@ absl::Status Annotate(const absl::Status& status, std::string_view context);
 #define MUSUBI_STATUS_CONCAT(a, b) MUSUBI_STATUS_CONCAT_INNER(a, b)
 
 // Returns from the enclosing function if `expr` is not OK.
-#define MUSUBI_RETURN_IF_ERROR(expr)                                   \
-  do {                                                                 \
-    if (absl::Status musubi_status = (expr); !musubi_status.ok()) {    \
-      return musubi_status;                                            \
-    }                                                                  \
+#define MUSUBI_RETURN_IF_ERROR(expr)                                \
+  do {                                                              \
+    if (absl::Status musubi_status = (expr); !musubi_status.ok()) { \
+      return musubi_status;                                         \
+    }                                                               \
   } while (false)
 
 // Assigns the value of a StatusOr to `lhs`, or returns its status.

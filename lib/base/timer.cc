@@ -16,9 +16,8 @@ ThreadTimer::~ThreadTimer() {
 }
 
 Timer::Id ThreadTimer::Schedule(absl::Duration delay, Callback callback) {
-  const SteadyTime when =
-      std::chrono::steady_clock::now() +
-      absl::ToChronoNanoseconds(std::max(delay, absl::ZeroDuration()));
+  const SteadyTime when = std::chrono::steady_clock::now() +
+                          absl::ToChronoNanoseconds(std::max(delay, absl::ZeroDuration()));
   Id id;
   {
     MutexLock lock(mutex_);

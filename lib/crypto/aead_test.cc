@@ -28,8 +28,7 @@ TEST(Aead, RefusesEveryChangedOctetAndOtherAssociatedData) {
   for (size_t i = 0; i < sealed.size(); ++i) {
     base::Bytes changed = sealed;
     changed[i] ^= 1;
-    EXPECT_EQ(Open(keyring, changed, AsBytes("row 1")).status().code(),
-              absl::StatusCode::kDataLoss)
+    EXPECT_EQ(Open(keyring, changed, AsBytes("row 1")).status().code(), absl::StatusCode::kDataLoss)
         << "octet " << i;
     EXPECT_EQ(Open(keyring, base::ByteView(sealed).first(i), AsBytes("row 1")).status().code(),
               absl::StatusCode::kDataLoss)

@@ -27,7 +27,8 @@ base::Hash256 HmacSha256LengthPrefixed(base::ByteView key,
 
 // DeriveKey makes a 256-bit key for one purpose out of `secret`: HKDF-SHA256, no salt, `label` and
 // then `context` as info. Different labels give independent keys.
-base::Secret256 DeriveKey(base::ByteView secret, std::string_view label, base::ByteView context = {});
+base::Secret256 DeriveKey(base::ByteView secret, std::string_view label,
+                          base::ByteView context = {});
 
 }  // namespace musubi::crypto
 

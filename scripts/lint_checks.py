@@ -1,0 +1,25 @@
+"""The list of checks, in the order in which they run."""
+from lint_headers import check_guards, check_headers_compile
+from lint_hermetic import check_hermetic
+from lint_includes import check_includes, check_std_types
+from lint_links import check_links
+from lint_text import check_issue_numbers, check_machine_paths, check_marks, check_whitespace
+from lint_tools import (check_format, check_generated, check_proto, check_python, check_shell)
+
+CHECKS = [
+    ("clang-format", check_format),
+    ("include rules", check_includes),
+    ("std types in headers", check_std_types),
+    ("header guards", check_guards),
+    ("headers compile alone", check_headers_compile),
+    ("no wall clock, sleep, chance or fixed port", check_hermetic),
+    ("links and file names in documents", check_links),
+    ("generated documents are up to date", check_generated),
+    ("no loose ends", check_marks),
+    ("no machine paths", check_machine_paths),
+    ("no issue numbers", check_issue_numbers),
+    ("whitespace", check_whitespace),
+    ("shellcheck", check_shell),
+    ("python compiles", check_python),
+    ("buf lint", check_proto),
+]

@@ -1,0 +1,115 @@
+"""Which folder may include which. docs/architecture.md shows the same table to people."""
+import re
+
+from lint_common import CPP, in_folder, strip_comments
+
+# Folder -> folders of ours that it may include besides itself. A folder that is not here may
+# include nothing of ours: a new folder says first what it stands on.
+MAY_INCLUDE = {
+    "lib/base": [],
+    "lib/crypto": ["lib/base"],
+    "lib/pki": ["lib/base", "lib/crypto"],
+    "lib/http": ["lib/base"],
+    "lib/redis": ["lib/base"],
+    "lib/sqlite": ["lib/base"],
+    "lib/telemetry": ["lib/base"],
+    "lib/revocation": ["lib/base", "lib/crypto", "lib/pki", "lib/http"],
+    "lib/jpki": ["lib/base", "lib/crypto", "lib/pki"],
+    "lib/session": ["lib/base", "lib/crypto", "lib/redis"],
+    "lib/pairing": ["lib/base", "lib/crypto"],
+    "lib/person": ["lib/base", "lib/crypto", "lib/sqlite"],
+    "lib/link": ["lib/base", "lib/crypto", "lib/sqlite"],
+    "lib/prelink": ["lib/base", "lib/session", "lib/pairing", "lib/jpki", "lib/pki",
+                    "lib/revocation", "lib/person", "lib/link"],
+    "lib/rpc": ["lib/base", "lib/crypto", "lib/telemetry"],
+    "services/session": ["@service"],
+    "services/pairing": ["@service"],
+    "services/validation": ["@service"],
+    "services/link": ["@service"],
+    "services/musubid": ["lib", "services"],
+    "services/musubictl": ["lib", "services"],
+    "sandbox": ["lib/base", "lib/crypto", "lib/pki", "lib/rpc"],
+    "bench": ["lib", "services", "sandbox", "tests"],
+    "tests": ["lib", "services", "sandbox", "bench"],
+}
+SERVICE = ["lib/prelink", "lib/pki", "lib/jpki", "lib/revocation", "lib/rpc", "lib/telemetry",
+           "lib/base"]
+# A unit test beside the code may include what its folder may, and this.
+TESTS_MAY_INCLUDE = ["tests"]
+
+PROTO_USERS = ["services", "lib/rpc", "sandbox", "bench", "tests"]
+# (header, who may include it, only in .cc files, why)
+FENCES = [
+    (r"openssl/", ["lib/crypto", "lib/pki", "lib/jpki", "lib/rpc", "sandbox", "bench", "tests"],
+     True, "OpenSSL stays behind our own API"),
+    (r".*\.pb\.h$", PROTO_USERS, False, "the domain knows no protobuf"),
+    (r"(grpcpp|grpc|google/protobuf|google/rpc)/", PROTO_USERS, False, "the domain knows no gRPC"),
+    (r"curl/", ["lib/http"], False, "lib/http is the only user of libcurl"),
+    (r"sqlite3\.h$", ["lib/sqlite"], False, "lib/sqlite is the only user of SQLite"),
+    (r"hiredis", ["lib/redis"], False, "lib/redis is the only user of hiredis"),
+    (r"prometheus/", ["lib/telemetry"], False, "lib/telemetry is the only user of prometheus-cpp"),
+    (r"httplib\.h$", ["sandbox", "tests", "bench", "@test"], True,
+     "cpp-httplib is the server of the sandbox and of tests"),
+    (r"absl/synchronization/", ["services", "sandbox", "bench", "tests"], False,
+     "base::Mutex, not absl::Mutex: ThreadSanitizer does not see Debian's"),
+    (r"format$", [], False, "libstdc++ 12 has no <format>"),
+]
+OURS = ("lib/", "services/", "sandbox/", "bench/", "tests/")
+_INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def owner(path):
+    """The folder of the table that `path` is in, or nothing."""
+    return max((f for f in MAY_INCLUDE if in_folder(path, f)), key=len, default=None)
+
+
+def allowed_folders(path):
+    folder = owner(path)
+    allowed = [folder] if folder else []
+    for entry in MAY_INCLUDE.get(folder, []):
+        allowed += SERVICE if entry == "@service" else [entry]
+    if path.endswith("_test.cc"):
+        allowed += TESTS_MAY_INCLUDE
+    return allowed
+
+
+def check_includes(tree):
+    findings = []
+    for path in tree.ours(*CPP):
+        text = strip_comments(tree.text(path))
+        for match in _INCLUDE.finditer(text):
+            quote, included = match.groups()
+            where = f"{path}:{text.count(chr(10), 0, match.start(2)) + 1}"
+            if included.startswith(OURS):
+                if not any(in_folder(included, folder) for folder in allowed_folders(path)):
+                    findings.append(f"{where}: {owner(path) or path} may not include {included} "
+                                    "(the table is in scripts/lint_includes.py)")
+                continue
+            if quote == '"' and "/" not in included:
+                findings.append(f'{where}: "{included}": write the path from the root')
+            for pattern, users, only_cc, why in FENCES:
+                if not re.match(pattern, included):
+                    continue
+                is_user = any(in_folder(path, user) for user in users) or (
+                    "@test" in users and path.endswith("_test.cc"))
+                if not is_user:
+                    findings.append(f"{where}: may not include {included}: {why}")
+                elif only_cc and not path.endswith(".cc"):
+                    findings.append(f"{where}: {included} only in a .cc file: {why}")
+    return findings
+
+
+# Debian's Abseil has its own string_view and optional, so ours are the standard ones.
+STD_TYPES_ALLOWED = {"lib/base/status.h": "ToAbsl is the way into Abseil's own string_view"}
+
+
+def check_std_types(tree):
+    findings = []
+    for path in tree.ours(".h"):
+        if path in STD_TYPES_ALLOWED:
+            continue
+        for number, line in enumerate(strip_comments(tree.text(path), strings=False).split("\n"), 1):
+            for name in ("string_view", "optional", "Span"):
+                if re.search(rf"\babsl::{name}\b", line):
+                    findings.append(f"{path}:{number}: absl::{name} in a header: use the std type")
+    return findings

@@ -1,0 +1,141 @@
+"""Plants one violation per rule in a small tree and expects the check to name it; what looks like
+a violation and is none stands beside it."""
+import pathlib
+import shutil
+import tempfile
+
+import gen_errors
+import lint_headers
+import lint_hermetic
+import lint_includes
+import lint_links
+import lint_text
+import lint_tools
+from lint_common import Tree
+
+MARK = "TO" "DO"
+HEADER = "#ifndef {g}\n#define {g}\n{body}#endif  // {g}\n"
+
+
+def header(path, body=""):
+    return HEADER.format(g=lint_headers.guard_of(path), body=body)
+
+
+def hermetic(tree):
+    return lint_hermetic.check_hermetic(tree, allowed={})
+
+
+def include(path, line, expected):
+    return (lint_includes.check_includes, {path: line + "\n"}, [expected])
+
+
+# (check, files, what the findings must hold, in order; nothing else may be found)
+CASES = [
+    (lint_tools.check_format, {"lib/a.cc": "int  x;\n"}, ["lib/a.cc:1: not formatted"]),
+    (lint_tools.check_format, {"lib/a.cc": "int x;\n"}, []),
+    include("lib/base/a.cc", '#include "lib/crypto/hash.h"', "lib/base may not include lib/crypto"),
+    include("lib/link/a.cc", '#include "services/link/a.h"', "lib/link may not include services/"),
+    include("services/link/a.cc", '#include "services/session/a.h"', "may not include services/session"),
+    include("lib/pki/a.cc", '#include "tests/fakes/a.h"', "lib/pki may not include tests"),
+    include("lib/newcomer/a.cc", '#include "lib/base/a.h"', "lib/newcomer/a.cc may not include"),
+    include("lib/base/a.cc", '#include "b.h"', "write the path from the root"),
+    include("lib/session/a.cc", "#include <openssl/evp.h>", "OpenSSL stays behind"),
+    include("lib/crypto/a.h", "#include <openssl/evp.h>", "only in a .cc file"),
+    include("lib/session/a.cc", '#include "musubi/v1/session.pb.h"', "knows no protobuf"),
+    include("lib/prelink/a.h", "#include <grpcpp/grpcpp.h>", "knows no gRPC"),
+    include("lib/revocation/a.cc", "#include <curl/curl.h>", "libcurl"),
+    include("lib/link/a.cc", "#include <sqlite3.h>", "SQLite"),
+    include("lib/session/a.cc", "#include <hiredis/hiredis.h>", "hiredis"),
+    include("lib/rpc/a.cc", "#include <prometheus/counter.h>", "prometheus-cpp"),
+    include("lib/http/a.cc", "#include <httplib.h>", "cpp-httplib"),
+    include("lib/base/a.cc", '#include "absl/synchronization/mutex.h"', "base::Mutex"),
+    include("lib/base/a.cc", "#include <format>", "no <format>"),
+    (lint_includes.check_includes, {
+        "lib/crypto/a.cc": '#include "lib/base/a.h"\n#include <openssl/evp.h>\n',
+        "lib/pki/a_test.cc": '#include "tests/fakes/a.h"\n#include "lib/crypto/a.h"\n',
+        "lib/base/a.cc": '// #include <openssl/evp.h>\n/*\n#include "services/a.h"\n*/\n',
+        "services/link/a.cc": '#include "lib/prelink/a.h"\n#include "musubi/v1/link.pb.h"\n',
+        "tests/e2e/a.cc": '#include "services/link/a.h"\n'}, []),
+    (lint_includes.check_std_types, {"lib/a.h": "// absl::Span\nabsl::string_view x;\n"},
+     ["lib/a.h:2: absl::string_view in a header"]),
+    (lint_headers.check_guards, {"lib/a/b.h": header("lib/a.h"), "lib/c.h": header("lib/c.h")},
+     ["lib/a/b.h:1: the include guard is not MUSUBI_LIB_A_B_H_"]),
+    (lint_headers.check_headers_compile,
+     {"lib/a.h": header("lib/a.h", "std::string x();\n"),
+      "lib/b.h": header("lib/b.h", "#include <string>\nstd::string x();\n")},
+     ["lib/a.h:1: does not compile alone"]),
+    *[(hermetic, {"lib/a.cc": f"// absl::Now()\nauto x = {code};\n"}, [f"lib/a.cc:2: {rule}: "])
+      for rule, code in (
+          ("clock", "absl::Now()"), ("clock", "std::chrono::system_clock::now()"),
+          ("clock", "time(nullptr)"), ("clock", "gettimeofday(&t, nullptr)"),
+          ("clock", "clock_gettime(CLOCK_REALTIME, &t)"), ("clock", "absl::GetCurrentTimeNanos()"),
+          ("sleep", "sleep(1)"), ("sleep", "usleep(1)"), ("sleep", "absl::SleepFor(d)"),
+          ("sleep", "std::this_thread::sleep_for(d)"), ("random", "rand()"),
+          ("random", "srand(1)"), ("random", "std::random_device{}()"),
+          ("random", "RAND_bytes(p, 1)"), ("random", "std::mt19937()"),
+          ("random", "getrandom(p, 1, 0)"), ("port", '"127.0.0.1:8443"'),
+          ("port", '"localhost:8443"'), ("listen", 'server.listen("127.0.0.1", 8443)'),
+          ("listen", "htons(8443)"))],
+    (hermetic, {"scripts/a": "curl http://127.0.0.1:8443/\n"}, ["scripts/a:1: port: "]),
+    (hermetic, {"lib/a.cc": 'auto x = "absl::Now() sleep(1)"; /* rand() */ std::mt19937 r(7);\n'
+                            'auto y = clock.Now(), z = expand(1'  "'000"  '), w = "127.0.0.1:0";\n'
+                            'char c = \'"\';  // usleep(1)\n'}, []),
+    (lambda tree: lint_hermetic.check_hermetic(tree, {("lib/a.cc", "clock"): "why"}),
+     {"lib/a.cc": "int x;\n"}, ["lib/a.cc:1: the allow-list"]),
+    (lint_links.check_links, {"a.md": "[x](b.md) [y](#no) [z](docs/c.md#no) `lib/gone.h`\n\n[r]: d.md\n",
+                              "docs/c.md": "# Yes\n"},
+     ["dead link b.md", "dead anchor #no", "dead anchor docs/c.md#no", "dead link d.md",
+      "names lib/gone.h"]),
+    (lint_links.check_links, {"docs/a.md": "[x](/etc/passwd) [y](../../b.md)\n"},
+     ["link relative", "link relative"]),
+    (lint_links.check_links,
+     {"a.md": "# One `two`, three\n# One\n# One\n[x](#one-two-three) [y](#one-1) [z](docs) ![i](docs/c.md#d)\n"
+              "`[c](no.md)` <https://example.jp> [m](https://example.jp/x#y)\n```\n[f](no.md)\n```\n",
+      "docs/c.md": "## d\n"}, []),
+    (lint_text.check_marks, {"lib/a.cc": f"// {MARK}: later\n"}, [f"lib/a.cc:1: {MARK}"]),
+    (lint_text.check_marks, {"scripts/a.sh": "mktemp a.XX" "XXXX\n"}, []),
+    (lint_text.check_machine_paths, {"a.md": "see /ho" "me/someone/x\n"}, ["a.md:1: /ho" "me/"]),
+    (lint_text.check_machine_paths, {"a.md": "https://example.jp/ho" "me/ ./wo" "rk/\n"}, []),
+    (lint_text.check_issue_numbers, {"a.md": "as issue" " 12 says\n"}, ["a.md:1: 'issue"]),
+    (lint_text.check_whitespace, {"a.md": "x \n", "b.md": "x", "c.md": "x\n\n", "d.md": "x\n"},
+     ["a.md:1: trailing", "b.md:1: no newline", "c.md:2: empty line"]),
+    (lint_tools.check_shell, {"scripts/a": "#!/usr/bin/env bash\nrm $1\n"}, ["SC2086"]),
+    (lint_tools.check_python, {"scripts/a.py": "def f(:\n", "scripts/b.py": "x = 1\n"},
+     ["scripts/a.py:1: "]),
+    (lint_tools.check_generated, {
+        gen_errors.REASONS: '// Any method.\nMUSUBI_ERROR_REASON(Internal, 1, kInternal, "A fault.")\n',
+        gen_errors.VERDICTS: "".join(f"enum class {name} {{ kNone = 0, }};\n" for name in (
+            "VerdictStatus", "VerdictReason", "PossessionOutcome", "RevocationOutcome",
+            "RevocationMethod", "CrlReason")),
+        gen_errors.OUTPUT: "old\n"}, ["docs/errors.md:1: out of date"]),
+]
+
+
+def check(tree):
+    """Runs the cases; `tree` is the repository, which gives .clang-format and buf."""
+    wrong = []
+    for number, (rule, files, expected) in enumerate(CASES + proto_cases(tree), 1):
+        with tempfile.TemporaryDirectory() as folder:
+            for path, text in files.items():
+                file = pathlib.Path(folder) / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
+            shutil.copy(tree.root / ".clang-format", folder)
+            buf = tree.root / "proto/node_modules"
+            if buf.is_dir() and any(path.startswith("proto/") for path in files):
+                (pathlib.Path(folder) / "proto/node_modules").symlink_to(buf)
+            found = rule(Tree(folder, list(files)))
+        if len(found) != len(expected) or not all(e in f for e, f in zip(expected, found)):
+            wrong.append(f"scripts/lint_selftest.py: case {number}, {next(iter(files))}: "
+                         f"expected {expected}, found {found}")
+    return wrong
+
+
+def proto_cases(tree):
+    """A contract that breaks one rule of buf's STANDARD set, once there is a contract."""
+    if "proto/buf.yaml" not in tree.files:
+        return []
+    return [(lint_tools.check_proto, {
+        "proto/buf.yaml": tree.text("proto/buf.yaml"),
+        "proto/musubi/v1/a.proto": 'syntax = "proto3";\npackage musubi.v1;\nmessage lower {}\n'},
+        ["PascalCase"])]
