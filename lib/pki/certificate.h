@@ -13,12 +13,17 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/base/bytes.h"
+#include "lib/crypto/signature.h"
 
 namespace musubi::pki {
 
 // Largest certificate that Parse takes. Cards' certificates are about 1.6 KB; the limit leaves
 // room for large CA certificates and bounds what a request can cost.
 inline constexpr size_t kMaxCertificateSize = 16 * 1024;
+// Most extensions and largest Name that Parse takes. Real ones stay below 16 and 500 octets; the
+// limits bound what comparing and indexing them can cost.
+inline constexpr size_t kMaxExtensions = 64;
+inline constexpr size_t kMaxNameSize = 4 * 1024;
 
 // RFC 5280 section 4.2.1.3; the bit order is that of the BIT STRING, bit 0 first.
 enum class KeyUsage : uint16_t {
@@ -52,7 +57,8 @@ struct DistributionPoint {
 class Certificate {
  public:
   // Parse takes exactly one DER certificate. INVALID_ARGUMENT if it is malformed or followed by
-  // anything; RESOURCE_EXHAUSTED if larger than kMaxCertificateSize.
+  // anything; RESOURCE_EXHAUSTED if larger than kMaxCertificateSize. Correct but unusual forms
+  // (long or negative serials, v1, GeneralizedTime before 2050) are taken and reported.
   static absl::StatusOr<Certificate> Parse(base::ByteView der);
 
   base::ByteView der() const;
@@ -64,10 +70,16 @@ class Certificate {
   base::ByteView spki_der() const;     // The whole SubjectPublicKeyInfo.
   base::ByteView public_key_bits()
       const;  // Content of subjectPublicKey without the unused-bits octet.
+  // Nothing if the key is of no type that we verify with.
+  std::optional<crypto::KeyType> key_type() const;
   base::ByteView signature_algorithm_der() const;  // The whole outer AlgorithmIdentifier.
+  // Nothing if it is no algorithm that we verify.
+  std::optional<crypto::SignatureAlgorithm> signature_algorithm() const;
   base::ByteView signature() const;  // Content of signatureValue without the unused-bits octet.
   absl::Time not_before() const;
   absl::Time not_after() const;  // Inclusive.
+  // Whether both times have the form of RFC 5280 section 4.1.2.5: UTCTime through 2049.
+  bool validity_form_conforms() const;
 
   // Extensions; absent ones are nullopt or empty. OIDs are dotted text.
   std::optional<uint16_t> key_usage() const;  // Bits of KeyUsage.
@@ -76,6 +88,7 @@ class Certificate {
   const std::vector<std::string>& policies() const;
   bool policies_critical() const;
   bool is_ca() const;  // basicConstraints with cA TRUE.
+  std::optional<uint64_t> path_length() const;
   const std::optional<AuthorityKeyIdentifier>& authority_key_identifier() const;
   const std::optional<base::Bytes>& subject_key_identifier() const;
   const std::vector<DistributionPoint>& crl_distribution_points() const;

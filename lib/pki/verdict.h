@@ -126,6 +126,7 @@ struct Verdict {
 // Wire names, as in "BAD_ISSUER_SIGNATURE": for logs, metrics and documents.
 std::string_view Name(VerdictStatus status);
 std::string_view Name(VerdictReason reason);
+std::string_view Name(PossessionOutcome outcome);
 std::string_view Name(RevocationOutcome outcome);
 std::string_view Name(RevocationMethod method);
 std::string_view Name(CrlReason reason);
