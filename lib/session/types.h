@@ -69,6 +69,8 @@ struct AccountBinding {
   bool SameAccount(const AccountBinding& other) const {
     return issuer == other.issuer && subject == other.subject;
   }
+
+  friend bool operator==(const AccountBinding&, const AccountBinding&) = default;
 };
 
 // What front saw of the browser: shown on the phone so that its owner can tell a foreign PC.
@@ -76,6 +78,8 @@ struct ClientContext {
   std::string browser;
   std::string operating_system;
   std::string network;  // Coarse: a region or an organisation, never an address.
+
+  friend bool operator==(const ClientContext&, const ClientContext&) = default;
 };
 
 }  // namespace musubi::session
