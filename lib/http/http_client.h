@@ -15,9 +15,9 @@ enum class Method { kGet, kPost };
 
 struct Request {
   Method method = Method::kGet;
-  std::string url;           // Absolute, http or https, without user and password.
-  std::string content_type;  // Of `body`; empty: no Content-Type header.
-  std::string body;          // POST only.
+  std::string url = {};           // Absolute, http or https, without user and password.
+  std::string content_type = {};  // Of `body`; empty: no Content-Type header.
+  std::string body = {};          // POST only.
   // From now until the last octet of the answer.
   absl::Duration timeout = absl::Seconds(5);
   size_t max_response_size = 64 * 1024;  // Octets of the body.
@@ -25,7 +25,7 @@ struct Request {
 
 struct Response {
   int status_code = 0;  // Any: 404 and 302 are answers too.
-  std::string body;
+  std::string body = {};
 };
 
 // HttpClient sends requests. Implementations are thread-safe.

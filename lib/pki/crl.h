@@ -80,6 +80,7 @@ CrlParseResult ParseCrl(base::Bytes der);
 // Crl is immutable and cheap to copy (shared); thread-safe. Views live as long as any copy.
 class Crl {
  public:
+  base::ByteView der() const;
   base::ByteView issuer_der() const;  // The whole Name.
   absl::Time this_update() const;
   std::optional<absl::Time> next_update() const;
@@ -108,7 +109,8 @@ struct CrlParseResult {
 };
 
 // CheckCrlSignature returns kUsable if `signer` (already trusted by the caller) signed the CRL and
-// may sign CRLs: kWrongIssuer, kSignerNotAllowed, kAlgorithmNotAllowed or kBadSignature otherwise.
+// may sign CRLs (cRLSign, if it has a keyUsage): kWrongIssuer, kSignerNotAllowed,
+// kAlgorithmNotAllowed or kBadSignature otherwise.
 CrlOutcome CheckCrlSignature(const Crl& crl, const Certificate& signer);
 
 // CheckCrlTime returns kUsable if the CRL is in force at `now`: kNotYetValid, kStale or

@@ -1,0 +1,49 @@
+#include "lib/http/http_client.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace musubi::http {
+namespace {
+
+// Far above any responder's URL.
+constexpr size_t kMaxUrlSize = 2048;
+
+bool HasControlOrSpace(std::string_view text, bool space_allowed) {
+  return std::any_of(text.begin(), text.end(), [space_allowed](unsigned char c) {
+    return c < 0x20 || c == 0x7f || (c == ' ' && !space_allowed);
+  });
+}
+
+}  // namespace
+
+absl::Status CheckRequest(const Request& request) {
+  std::string_view rest = request.url;
+  if (rest.size() > kMaxUrlSize) return absl::InvalidArgumentError("URL: longer than 2048 octets");
+  if (HasControlOrSpace(rest, /*space_allowed=*/false)) {
+    return absl::InvalidArgumentError("URL: holds a space or a control character");
+  }
+  if (rest.starts_with("http://")) {
+    rest.remove_prefix(7);
+  } else if (rest.starts_with("https://")) {
+    rest.remove_prefix(8);
+  } else {
+    return absl::InvalidArgumentError("URL: must begin with http:// or https://");
+  }
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  if (authority.empty() || authority.front() == ':') {
+    return absl::InvalidArgumentError("URL: names no host");
+  }
+  if (authority.find('@') != std::string_view::npos) {
+    return absl::InvalidArgumentError("URL: must not hold a user or password");
+  }
+  if (HasControlOrSpace(request.content_type, /*space_allowed=*/true)) {
+    return absl::InvalidArgumentError("content type: holds a control character");
+  }
+  if (request.method == Method::kGet && !request.body.empty()) {
+    return absl::InvalidArgumentError("body: a GET has none");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace musubi::http

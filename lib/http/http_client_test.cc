@@ -1,0 +1,228 @@
+#include "lib/http/http_client.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "lib/base/mutex.h"
+#include "lib/http/curl_http_client.h"
+#include "tests/fakes/fake_http_client.h"
+#include "tests/fakes/loopback_server.h"
+
+namespace musubi::http {
+namespace {
+
+constexpr size_t kBigSize = 5000;
+
+// What both servers of the contract do.
+fakes::LoopbackServer::Answer Serve(const Request& request, const std::string& path) {
+  if (path == "/echo") return {.body = request.content_type + "|" + request.body};
+  if (path == "/get") return {.body = request.method == Method::kGet ? "GET" : "POST"};
+  if (path == "/big") return {.body = std::string(kBigSize, 'x')};
+  if (path == "/moved") return {.status_code = 302, .location = "/get"};
+  if (path == "/broken") return {.status_code = 500, .body = "sorry"};
+  return {.status_code = 404};
+}
+
+// A client and the URL of a server that it reaches.
+struct Subject {
+  std::unique_ptr<fakes::LoopbackServer> server;
+  std::unique_ptr<HttpClient> client;
+  std::string url;
+};
+
+Subject CurlSubject() {
+  Subject subject;
+  subject.server = std::make_unique<fakes::LoopbackServer>(
+      [](const Request& request) { return Serve(request, request.url); });
+  subject.client = *CurlHttpClient::Create();
+  subject.url = subject.server->url();
+  return subject;
+}
+
+Subject FakeSubject() {
+  Subject subject;
+  subject.url = "http://responder.example";
+  const size_t prefix = subject.url.size();
+  subject.client = std::make_unique<fakes::FakeHttpClient>(
+      [prefix](const Request& request) -> absl::StatusOr<Response> {
+        const auto answer = Serve(request, request.url.substr(prefix));
+        return Response{answer.status_code, answer.body};
+      });
+  return subject;
+}
+
+struct Implementation {
+  const char* name;
+  std::function<Subject()> make;
+};
+
+class HttpClientContract : public testing::TestWithParam<Implementation> {
+ protected:
+  absl::StatusOr<Response> Get(const std::string& path) {
+    return subject_.client->Send({.url = subject_.url + path});
+  }
+
+  Subject subject_ = GetParam().make();
+};
+
+TEST_P(HttpClientContract, PostsABodyWithItsContentType) {
+  const auto response = subject_.client->Send({.method = Method::kPost,
+                                               .url = subject_.url + "/echo",
+                                               .content_type = "application/ocsp-request",
+                                               .body = std::string("a\0b", 3)});
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->status_code, 200);
+  EXPECT_EQ(response->body, std::string("application/ocsp-request|a\0b", 28));
+}
+
+TEST_P(HttpClientContract, Gets) {
+  const auto response = Get("/get");
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->body, "GET");
+}
+
+TEST_P(HttpClientContract, AnswersOtherThan2xxAreAnswers) {
+  EXPECT_EQ(Get("/nowhere")->status_code, 404);
+  const auto response = Get("/broken");
+  EXPECT_EQ(response->status_code, 500);
+  EXPECT_EQ(response->body, "sorry");
+}
+
+TEST_P(HttpClientContract, FollowsNoRedirect) { EXPECT_EQ(Get("/moved")->status_code, 302); }
+
+TEST_P(HttpClientContract, TakesAnAnswerOfExactlyTheAllowedSizeAndNoMore) {
+  Request request{.url = subject_.url + "/big", .max_response_size = kBigSize};
+  const auto response = subject_.client->Send(request);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->body.size(), kBigSize);
+  request.max_response_size = kBigSize - 1;
+  EXPECT_EQ(subject_.client->Send(request).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_P(HttpClientContract, RefusesWhatIsNoPlainHttpRequest) {
+  const std::string bad[] = {"",
+                             "/path",
+                             "ftp://responder.example/",
+                             "file:///etc/hostname",
+                             "http://",
+                             "http:///path",
+                             "http://:80/",
+                             "http://user:word@responder.example/",
+                             "http://responder.example/a b",
+                             "http://responder.example/\r\nX: y",
+                             "http://responder.example/" + std::string(2048, 'x')};
+  for (const std::string& url : bad) {
+    EXPECT_EQ(subject_.client->Send({.url = url}).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << url;
+  }
+  EXPECT_EQ(subject_.client
+                ->Send({.method = Method::kPost,
+                        .url = subject_.url + "/echo",
+                        .content_type = "text/plain\r\nX: y"})
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(subject_.client->Send({.url = subject_.url + "/get", .body = "GETs have none"})
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_P(HttpClientContract, WithoutTimeItAsksNothing) {
+  EXPECT_EQ(subject_.client->Send({.url = subject_.url + "/get", .timeout = absl::ZeroDuration()})
+                .status()
+                .code(),
+            absl::StatusCode::kDeadlineExceeded);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, HttpClientContract,
+                         testing::Values(Implementation{"Curl", CurlSubject},
+                                         Implementation{"Fake", FakeSubject}),
+                         [](const auto& param) { return std::string(param.param.name); });
+
+TEST(CurlHttpClient, AServerThatNeverAnswersIsDeadlineExceeded) {
+  base::Mutex mutex;
+  base::CondVar changed;
+  bool over = false;
+  fakes::LoopbackServer server([&](const Request&) -> fakes::LoopbackServer::Answer {
+    base::MutexLock lock(mutex);
+    while (!over) changed.Wait(mutex);
+    return {};
+  });
+  auto client = *CurlHttpClient::Create();
+  EXPECT_EQ(
+      client->Send({.url = server.url() + "/", .timeout = absl::Milliseconds(50)}).status().code(),
+      absl::StatusCode::kDeadlineExceeded);
+  base::MutexLock lock(mutex);
+  over = true;
+  changed.NotifyAll();
+}
+
+TEST(CurlHttpClient, APortWhereNobodyListensIsUnavailable) {
+  fakes::UnservedUrl nobody;
+  auto client = *CurlHttpClient::Create();
+  EXPECT_EQ(client->Send({.url = nobody.url() + "/"}).status().code(),
+            absl::StatusCode::kUnavailable);
+}
+
+TEST(CurlHttpClient, ItsEndEndsRunningTransfers) {
+  base::Mutex mutex;
+  base::CondVar changed;
+  bool arrived = false, over = false;
+  fakes::LoopbackServer server([&](const Request&) -> fakes::LoopbackServer::Answer {
+    base::MutexLock lock(mutex);
+    arrived = true;
+    changed.NotifyAll();
+    while (!over) changed.Wait(mutex);
+    return {};
+  });
+  auto client = *CurlHttpClient::Create();
+  absl::StatusCode code = absl::StatusCode::kOk;
+  HttpClient* shared = client.get();
+  std::thread sender([&] {
+    code = shared->Send({.url = server.url() + "/", .timeout = absl::Minutes(5)}).status().code();
+  });
+  {
+    base::MutexLock lock(mutex);
+    while (!arrived) changed.Wait(mutex);
+  }
+  client.reset();
+  sender.join();
+  EXPECT_EQ(code, absl::StatusCode::kUnavailable);
+  base::MutexLock lock(mutex);
+  over = true;
+  changed.NotifyAll();
+}
+
+TEST(CurlHttpClient, IgnoresTheProxyOfTheEnvironment) {
+  fakes::UnservedUrl nobody;
+  setenv("http_proxy", nobody.url().c_str(), 1);
+  Subject subject = CurlSubject();
+  EXPECT_TRUE(subject.client->Send({.url = subject.url + "/get"}).ok());
+  unsetenv("http_proxy");
+}
+
+TEST(CurlHttpClient, ServesManyThreadsAtOnce) {
+  Subject subject = CurlSubject();
+  std::vector<std::thread> threads;
+  std::vector<int> codes(8, 0);
+  for (size_t i = 0; i < codes.size(); ++i) {
+    threads.emplace_back([&, i] {
+      for (int round = 0; round < 5; ++round) {
+        const auto response = subject.client->Send({.url = subject.url + "/get"});
+        codes[i] = response.ok() ? response->status_code : -1;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(codes, std::vector<int>(8, 200));
+}
+
+}  // namespace
+}  // namespace musubi::http
