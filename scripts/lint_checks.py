@@ -1,7 +1,7 @@
 """The list of checks, in the order in which they run."""
 from lint_headers import check_guards, check_headers_compile
 from lint_hermetic import check_hermetic
-from lint_includes import check_includes, check_std_types
+from lint_includes import check_includes, check_std_types, check_table
 from lint_links import check_links
 from lint_text import check_issue_numbers, check_machine_paths, check_marks, check_whitespace
 from lint_tools import (check_format, check_generated, check_proto, check_python, check_shell)
@@ -9,6 +9,7 @@ from lint_tools import (check_format, check_generated, check_proto, check_python
 CHECKS = [
     ("clang-format", check_format),
     ("include rules", check_includes),
+    ("include rules as documented", check_table),
     ("std types in headers", check_std_types),
     ("header guards", check_guards),
     ("headers compile alone", check_headers_compile),

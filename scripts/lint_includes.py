@@ -58,6 +58,25 @@ OURS = ("lib/", "services/", "sandbox/", "bench/", "tests/")
 _INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
+DOCUMENT = "docs/architecture.md"
+
+
+def render_table():
+    """The table as docs/architecture.md shows it; `scripts/lint_includes.py` prints it."""
+    lines = ["| folder | may include, besides itself |", "|---|---|"]
+    for folder, allowed in MAY_INCLUDE.items():
+        names = SERVICE if allowed == ["@service"] else allowed
+        lines.append(f"| `{folder}` | {', '.join(f'`{name}`' for name in names) or 'nothing of ours'} |")
+    return "\n".join(lines) + "\n"
+
+
+def check_table(tree):
+    if DOCUMENT in tree.files and render_table() in tree.text(DOCUMENT):
+        return []
+    return [f"{DOCUMENT}:1: the include rules are not those of scripts/lint_includes.py: "
+            "put in what python3 scripts/lint_includes.py prints"]
+
+
 def owner(path):
     """The folder of the table that `path` is in, or nothing."""
     return max((f for f in MAY_INCLUDE if in_folder(path, f)), key=len, default=None)
@@ -113,3 +132,7 @@ def check_std_types(tree):
                 if re.search(rf"\babsl::{name}\b", line):
                     findings.append(f"{path}:{number}: absl::{name} in a header: use the std type")
     return findings
+
+
+if __name__ == "__main__":
+    print(render_table(), end="")

@@ -56,6 +56,8 @@ CASES = [
         "lib/base/a.cc": '// #include <openssl/evp.h>\n/*\n#include "services/a.h"\n*/\n',
         "services/link/a.cc": '#include "lib/prelink/a.h"\n#include "musubi/v1/link.pb.h"\n',
         "tests/e2e/a.cc": '#include "services/link/a.h"\n'}, []),
+    (lint_includes.check_table, {lint_includes.DOCUMENT: "none\n"}, ["the include rules are not"]),
+    (lint_includes.check_table, {lint_includes.DOCUMENT: lint_includes.render_table()}, []),
     (lint_includes.check_std_types, {"lib/a.h": "// absl::Span\nabsl::string_view x;\n"},
      ["lib/a.h:2: absl::string_view in a header"]),
     (lint_headers.check_guards, {"lib/a/b.h": header("lib/a.h"), "lib/c.h": header("lib/c.h")},
@@ -132,10 +134,9 @@ def check(tree):
 
 
 def proto_cases(tree):
-    """A contract that breaks one rule of buf's STANDARD set, once there is a contract."""
-    if "proto/buf.yaml" not in tree.files:
-        return []
-    return [(lint_tools.check_proto, {
-        "proto/buf.yaml": tree.text("proto/buf.yaml"),
-        "proto/musubi/v1/a.proto": 'syntax = "proto3";\npackage musubi.v1;\nmessage lower {}\n'},
-        ["PascalCase"])]
+    """A contract that breaks one rule of buf's STANDARD set."""
+    given = {path: tree.text(path) for path in ("proto/package.json", "proto/buf.yaml")}
+    contract = 'syntax = "proto3";\n\npackage musubi.v1;\n\nmessage %s {}\n'
+    return [(lint_tools.check_proto, {**given, "proto/musubi/v1/a.proto": contract % "lower"},
+             ["PascalCase"]),
+            (lint_tools.check_proto, {**given, "proto/musubi/v1/a.proto": contract % "Upper"}, [])]
