@@ -58,6 +58,13 @@ class CondVar {
     condition_.wait_until(lock, deadline);
     lock.release();
   }
+  // Returns after `duration` at the latest.
+  void WaitFor(Mutex& mutex, std::chrono::milliseconds duration)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
+    condition_.wait_for(lock, duration);
+    lock.release();
+  }
   void NotifyOne() { condition_.notify_one(); }
   void NotifyAll() { condition_.notify_all(); }
 

@@ -84,15 +84,17 @@ class OcspClient {
 
   OcspClient(Dependencies dependencies, Options options);
 
-  const Responder* ResponderOf(const pki::Certificate& issuer) const;
   std::optional<Answer> FromCache(const Key& key, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Keep(const Key& key, const Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `cut_short`: the deadline left a responder less than its timeout.
   Answer AskResponders(const Responder& responder, const pki::Certificate& target,
-                       const pki::Certificate& issuer, absl::Time deadline);
+                       const pki::Certificate& issuer, absl::Time deadline, bool& cut_short);
 
   const Dependencies dependencies_;
   const Options options_;
+  // By issuerKeyHash; into options_.
+  std::map<base::Hash256, const Responder*> responders_;
   base::Mutex mutex_;
   base::CondVar landed_;
   std::map<Key, CacheEntry> cache_ ABSL_GUARDED_BY(mutex_);

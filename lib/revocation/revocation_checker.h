@@ -79,6 +79,9 @@ class RevocationChecker {
 
   explicit RevocationChecker(Dependencies dependencies);
 
+  pki::RevocationFinding CheckSources(const pki::Certificate& target,
+                                      const pki::Certificate& issuer, absl::Time validation_time,
+                                      RevocationMode mode, absl::Time deadline);
   std::optional<pki::RevocationFinding> KnownRevocation(const Key& key);
   void Remember(const Key& key, const pki::Certificate& target,
                 const pki::RevocationFinding& finding);

@@ -1,0 +1,246 @@
+#include "lib/revocation/ocsp_client.h"
+
+#include <algorithm>
+#include <set>
+
+#include "lib/base/status.h"
+#include "lib/crypto/hash.h"
+#include "lib/revocation/config_json.h"
+
+namespace musubi::revocation {
+namespace {
+
+// RFC 9654 section 2.1 recommends 32 octets; RFC 8954 allows no more.
+constexpr size_t kNonceSize = 32;
+// Each is asked in turn, within one deadline.
+constexpr size_t kMaxUrls = 4;
+constexpr absl::Duration kMaxTimeout = absl::Seconds(30);
+// Above a week even an emergency revocation would go unseen for too long.
+constexpr absl::Duration kMaxAge = absl::Hours(24 * 7);
+
+absl::Status CheckResponder(const Responder& responder) {
+  auto wrong = [&](std::string_view rule) {
+    return absl::InvalidArgumentError("OCSP responder of \"" + responder.anchor +
+                                      "\": " + std::string(rule));
+  };
+  if (responder.urls.empty() || responder.urls.size() > kMaxUrls) {
+    return wrong("needs one to four urls");
+  }
+  for (const std::string& url : responder.urls) {
+    const absl::Status status = http::CheckRequest({.url = url});
+    if (!status.ok()) return wrong("urls: " + std::string(base::ToStd(status.message())));
+  }
+  if (responder.timeout <= absl::ZeroDuration() || responder.timeout > kMaxTimeout) {
+    return wrong("timeout must be above 0 and at most 30 s");
+  }
+  if (responder.max_age <= absl::ZeroDuration() || responder.max_age > kMaxAge) {
+    return wrong("max_age must be above 0 and at most 7 days");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Responder> ParseResponder(const nlohmann::json& json, const std::string& where) {
+  MUSUBI_ASSIGN_OR_RETURN(
+      const ConfigObject entry,
+      ConfigObject::Create(json, where,
+                           {"anchor", "urls", "nonce", "hash", "max_age_seconds", "timeout_ms"}));
+  Responder responder;
+  MUSUBI_ASSIGN_OR_RETURN(responder.anchor, entry.String("anchor"));
+  MUSUBI_ASSIGN_OR_RETURN(const nlohmann::json* urls, entry.Array("urls"));
+  for (const nlohmann::json& url : *urls) {
+    if (!url.is_string()) return entry.Error("urls", "must hold strings only");
+    responder.urls.push_back(url.get<std::string>());
+  }
+  MUSUBI_ASSIGN_OR_RETURN(const std::string nonce, entry.String("nonce"));
+  if (nonce == "NONE") {
+    responder.nonce = pki::NoncePolicy::kNone;
+  } else if (nonce == "OPTIONAL") {
+    responder.nonce = pki::NoncePolicy::kOptional;
+  } else if (nonce == "REQUIRED") {
+    responder.nonce = pki::NoncePolicy::kRequired;
+  } else {
+    return entry.Error("nonce", "must be NONE, OPTIONAL or REQUIRED");
+  }
+  MUSUBI_ASSIGN_OR_RETURN(const std::string hash, entry.String("hash"));
+  if (hash != "SHA1" && hash != "SHA256") return entry.Error("hash", "must be SHA1 or SHA256");
+  responder.hash = hash == "SHA1" ? pki::CertIdHash::kSha1 : pki::CertIdHash::kSha256;
+  MUSUBI_ASSIGN_OR_RETURN(const int64_t max_age,
+                          entry.Integer("max_age_seconds", 1, absl::ToInt64Seconds(kMaxAge)));
+  MUSUBI_ASSIGN_OR_RETURN(const int64_t timeout,
+                          entry.Integer("timeout_ms", 1, absl::ToInt64Milliseconds(kMaxTimeout)));
+  responder.max_age = absl::Seconds(max_age);
+  responder.timeout = absl::Milliseconds(timeout);
+  return responder;
+}
+
+}  // namespace
+
+// One asking that several callers may wait for. Guarded by the client's mutex.
+struct OcspClient::Flight {
+  bool landed = false;
+  bool cut_short = false;  // Ended by the asking caller's deadline, which others need not share.
+  Answer answer;
+};
+
+absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json) {
+  const std::string where = "responders.json";
+  MUSUBI_ASSIGN_OR_RETURN(const nlohmann::json list, ParseVersioned(json, where, "responders"));
+  std::vector<Responder> responders;
+  for (size_t i = 0; i < list.size(); ++i) {
+    MUSUBI_ASSIGN_OR_RETURN(
+        Responder responder,
+        ParseResponder(list[i], where + ": responders[" + std::to_string(i) + "]"));
+    MUSUBI_RETURN_IF_ERROR(CheckResponder(responder));
+    responders.push_back(std::move(responder));
+  }
+  return responders;
+}
+
+OcspClient::OcspClient(Dependencies dependencies, Options options)
+    : dependencies_(dependencies), options_(std::move(options)) {
+  for (const Responder& responder : options_.responders) {
+    responders_.emplace(pki::IssuerKeyHash(options_.issuers.at(responder.anchor)), &responder);
+  }
+}
+
+absl::StatusOr<std::unique_ptr<OcspClient>> OcspClient::Create(Dependencies dependencies,
+                                                               Options options) {
+  std::set<std::string> seen;
+  for (const Responder& responder : options.responders) {
+    MUSUBI_RETURN_IF_ERROR(CheckResponder(responder));
+    if (!options.issuers.contains(responder.anchor)) {
+      return absl::InvalidArgumentError("OCSP responder of \"" + responder.anchor +
+                                        "\": names no configured anchor; use an id of the "
+                                        "anchors file");
+    }
+    if (!seen.insert(responder.anchor).second) {
+      return absl::InvalidArgumentError("OCSP responder of \"" + responder.anchor +
+                                        "\": is there twice; put its urls into one entry");
+    }
+  }
+  if (options.max_cache_entries == 0) {
+    return absl::InvalidArgumentError("OCSP client: max_cache_entries must be positive");
+  }
+  return std::unique_ptr<OcspClient>(new OcspClient(dependencies, std::move(options)));
+}
+
+std::optional<OcspClient::Answer> OcspClient::FromCache(const Key& key, absl::Time now) {
+  const auto found = cache_.find(key);
+  if (found == cache_.end()) return std::nullopt;
+  const pki::OcspResult& result = *found->second.answer.result;
+  // A clock that went back makes an answer come from the future: not current then.
+  if (result.usable_until < now || result.this_update > now + options_.skew) {
+    uses_.erase(found->second.use);
+    cache_.erase(found);
+    return std::nullopt;
+  }
+  uses_.splice(uses_.end(), uses_, found->second.use);
+  return found->second.answer;
+}
+
+void OcspClient::Keep(const Key& key, const Answer& answer) {
+  if (!answer.result || answer.result->cert_status == pki::OcspCertStatus::kUnknown) return;
+  if (const auto old = cache_.find(key); old != cache_.end()) {
+    uses_.erase(old->second.use);
+    cache_.erase(old);
+  }
+  if (cache_.size() >= options_.max_cache_entries) {
+    cache_.erase(uses_.front());
+    uses_.pop_front();
+  }
+  uses_.push_back(key);
+  cache_.emplace(key, CacheEntry{answer, std::prev(uses_.end())});
+}
+
+OcspClient::Answer OcspClient::Ask(const pki::Certificate& target, const pki::Certificate& issuer,
+                                   absl::Time deadline) {
+  const Key key{pki::IssuerKeyHash(issuer), base::ToBytes(target.serial())};
+  const auto responder = responders_.find(key.first);
+  if (responder == responders_.end()) return {};
+  std::shared_ptr<Flight> flight;
+  {
+    base::MutexLock lock(mutex_);
+    while (true) {
+      if (auto cached = FromCache(key, dependencies_.clock.Now())) {
+        dependencies_.observer.OnOcspCacheHit();
+        return *std::move(cached);
+      }
+      const auto underway = flights_.find(key);
+      if (underway == flights_.end()) break;
+      const std::shared_ptr<Flight> other = underway->second;
+      while (!other->landed) {
+        const absl::Duration left = deadline - dependencies_.clock.Now();
+        if (left <= absl::ZeroDuration()) return {};
+        landed_.WaitFor(mutex_, absl::ToChronoMilliseconds(left));
+      }
+      if (other->answer.result || !other->cut_short) return other->answer;
+    }
+    flight = std::make_shared<Flight>();
+    flights_[key] = flight;
+  }
+  bool cut_short = false;
+  Answer answer = AskResponders(*responder->second, target, issuer, deadline, cut_short);
+  base::MutexLock lock(mutex_);
+  Keep(key, answer);
+  flight->landed = true;
+  flight->cut_short = cut_short;
+  flight->answer = answer;
+  flights_.erase(key);
+  landed_.NotifyAll();
+  return answer;
+}
+
+OcspClient::Answer OcspClient::AskResponders(const Responder& responder,
+                                             const pki::Certificate& target,
+                                             const pki::Certificate& issuer, absl::Time deadline,
+                                             bool& cut_short) {
+  pki::OcspPolicy policy{.nonce = responder.nonce,
+                         .max_age = responder.max_age,
+                         .skew = options_.skew,
+                         .delegate_check = {}};
+  if (dependencies_.crl_store != nullptr) {
+    policy.delegate_check = [this](const pki::Certificate& delegate,
+                                   const pki::Certificate& delegate_issuer) {
+      return dependencies_.crl_store->Lookup(delegate, delegate_issuer, dependencies_.clock.Now())
+          .outcome;
+    };
+  }
+  for (size_t rank = 0; rank < responder.urls.size(); ++rank) {
+    const absl::Duration left = deadline - dependencies_.clock.Now();
+    cut_short = left < responder.timeout;
+    if (left <= absl::ZeroDuration()) return {};
+    base::Bytes nonce;
+    if (responder.nonce != pki::NoncePolicy::kNone) {
+      nonce.resize(kNonceSize);
+      dependencies_.random.Fill(nonce);
+    }
+    const base::Bytes request = pki::BuildOcspRequest(target, issuer, responder.hash, nonce);
+    const auto response = dependencies_.http.Send({.method = http::Method::kPost,
+                                                   .url = responder.urls[rank],
+                                                   .content_type = "application/ocsp-request",
+                                                   .body = base::ToString(request),
+                                                   .timeout = std::min(left, responder.timeout),
+                                                   .max_response_size = pki::kMaxOcspResponseSize});
+    OcspEvent event{responder.anchor, rank, OcspExchange::kUnspecified, {}, {}};
+    Answer answer;
+    if (!response.ok()) {
+      event.exchange = absl::IsDeadlineExceeded(response.status()) ? OcspExchange::kTimeout
+                                                                   : OcspExchange::kUnreachable;
+    } else if (response->status_code != 200) {
+      event.exchange = OcspExchange::kHttpStatus;
+    } else {
+      answer.received_at = dependencies_.clock.Now();
+      const pki::OcspResult result = pki::CheckOcspResponse(
+          base::AsBytes(response->body), target, issuer, nonce, policy, answer.received_at);
+      event.outcome = result.outcome;
+      event.cert_status = result.cert_status;
+      event.exchange = result.cert_status ? OcspExchange::kAnswered : OcspExchange::kRefused;
+      if (result.cert_status) answer.result = result;
+    }
+    dependencies_.observer.OnOcsp(event);
+    if (answer.result) return answer;
+  }
+  return {};
+}
+
+}  // namespace musubi::revocation
