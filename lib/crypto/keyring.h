@@ -42,6 +42,9 @@ class Keyring {
   const Key& active() const { return active_; }
   // The key of this id, or nullptr.
   const Key* Find(std::string_view id) const;
+  // Every key by its id, the active one too: for values that do not name the key they were made
+  // with.
+  const std::map<std::string, Key, std::less<>>& all() const { return keys_; }
 
  private:
   Keyring() = default;

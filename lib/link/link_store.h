@@ -166,9 +166,8 @@ class LinkStore {
   // ReplaceLink ends the account's one active link at the relying party and makes the new one, in
   // one transaction; the session ends as REPLACED. LINK_NOT_FOUND if the account has none,
   // ACCOUNT_ALREADY_LINKED if it has several (unlink by id first); else as CreateLink.
-  // `replaced_commitment` is that of the ended link's person.
-  virtual absl::StatusOr<Link> ReplaceLink(const RequestKey& request, const NewLink& link,
-                                           std::optional<base::Hash256> replaced_commitment) = 0;
+  // The ended link's entry has no commitment of its own: the entry that made the link has it.
+  virtual absl::StatusOr<Link> ReplaceLink(const RequestKey& request, const NewLink& link) = 0;
 
   // EndLink ends a link, by id, or by the card that its session proved; the session, if any, ends
   // as UNLINKED. LINK_NOT_FOUND, LINK_ENDED, LINK_CARD_MISMATCH, SESSION_ALREADY_USED,
