@@ -33,7 +33,8 @@ base::Hash256 MacOf(const AuditEntry& entry, const base::Secret256& key) {
       {base::AsBytes("musubi audit entry v1"), base::AsBytes(entry.key_id),
        BigEndian(entry.sequence), BigEndian(absl::ToUnixMicros(fact.at)),
        BigEndian(static_cast<int64_t>(fact.event)), base::AsBytes(fact.relying_party_id),
-       ViewOf(fact.link_id), ViewOf(fact.session_id), ViewOf(fact.commitment), entry.previous_mac});
+       ViewOf(fact.link_id), ViewOf(fact.session_id), BigEndian(fact.journey.act),
+       BigEndian(fact.journey.flow), ViewOf(fact.commitment), entry.previous_mac});
 }
 
 }  // namespace
@@ -56,6 +57,8 @@ std::string_view Name(AuditEvent event) {
       return "NOT_ME";
     case AuditEvent::kLockedOut:
       return "LOCKED_OUT";
+    case AuditEvent::kNameRead:
+      return "NAME_READ";
   }
   return "UNKNOWN";
 }

@@ -27,8 +27,15 @@ enum class AuditEvent {
   kResolvedNothing = 5,  // A card was proven that has no link.
   kNotMe = 6,            // The phone's owner called the session foreign.
   kLockedOut = 7,        // The session ended for too many wrong codes or proofs.
+  kNameRead = 8,         // The signed-in person was shown the name.
 };
 std::string_view Name(AuditEvent event);  // As in "LINKED".
+
+// The journey behind an entry, in the numbers of session::Act and session::Flow; 0 without one.
+struct Journey {
+  int act = 0;
+  int flow = 0;
+};
 
 // What an entry says, before it has a place in the chain.
 struct AuditFact {
@@ -37,6 +44,7 @@ struct AuditFact {
   std::string relying_party_id;
   std::optional<base::Id128> link_id;
   std::optional<base::Id128> session_id;
+  Journey journey;
   std::optional<base::Hash256> commitment;
 };
 

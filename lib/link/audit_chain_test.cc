@@ -27,6 +27,7 @@ std::vector<AuditEntry> Chain(int length, const crypto::Keyring& keyring) {
                               .relying_party_id = "party-a",
                               .link_id = base::Id128{n},
                               .session_id = base::Id128{n, 1},
+                              .journey = {1, 2},
                               .commitment = base::Hash256{n}},
                              keyring));
     head = {chain.back().sequence, chain.back().mac};
@@ -44,7 +45,7 @@ AuditReport Verify(const std::vector<AuditEntry>& chain, const crypto::Keyring& 
 TEST(AuditChain, HasAFixedEncoding) {
   const auto chain = Chain(1, FixedKeyring());
   EXPECT_EQ(base::HexEncode(chain[0].mac),
-            "c13820394577d93b05f99d8b66061b6ab1ace2bc16f3edee14bc53ac2adb47af");
+            "88968759e794950a4a0004421f86ea0ab97435a7b288af3b615d01a20f5affea");
 }
 
 TEST(AuditChain, AnEmptyChainHolds) {
@@ -79,6 +80,8 @@ TEST(AuditChain, NamesTheFirstEntryThatDoesNotHold) {
        3},
       {"session id changed", [](Chain5& c) { (*c[2].fact.session_id)[0] ^= 1; },
        AuditFault::kMacMismatch, 3},
+      {"act changed", [](Chain5& c) { c[2].fact.journey.act = 2; }, AuditFault::kMacMismatch, 3},
+      {"flow changed", [](Chain5& c) { c[2].fact.journey.flow = 1; }, AuditFault::kMacMismatch, 3},
       {"commitment changed", [](Chain5& c) { (*c[2].fact.commitment)[0] ^= 1; },
        AuditFault::kMacMismatch, 3},
       {"commitment removed", [](Chain5& c) { c[2].fact.commitment.reset(); },

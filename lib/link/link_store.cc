@@ -6,8 +6,10 @@ std::string_view Name(EndReason reason) {
   switch (reason) {
     case EndReason::kUnspecified:
       return "UNSPECIFIED";
-    case EndReason::kUnlinked:
-      return "UNLINKED";
+    case EndReason::kUnlinkedWithCard:
+      return "UNLINKED_WITH_CARD";
+    case EndReason::kUnlinkedBySignIn:
+      return "UNLINKED_BY_SIGN_IN";
     case EndReason::kReplaced:
       return "REPLACED";
   }

@@ -41,8 +41,13 @@ struct Account {
   friend bool operator==(const Account&, const Account&) = default;
 };
 
-// Why a link ended. Numbers are stored: never renumber.
-enum class EndReason { kUnspecified = 0, kUnlinked = 1, kReplaced = 2 };
+// Why a link ended. Numbers are stored, and those of musubi.v1: never renumber.
+enum class EndReason {
+  kUnspecified = 0,
+  kUnlinkedWithCard = 1,
+  kUnlinkedBySignIn = 2,
+  kReplaced = 3,
+};
 std::string_view Name(EndReason reason);
 
 // How a session ended. Numbers are stored: never renumber.
@@ -90,7 +95,8 @@ struct NewLink {
   PersonId person_id{};
   SessionId session_id{};
   std::string verdict_summary;
-  std::optional<base::Hash256> commitment;  // PersonStore::Commit, for the audit entry.
+  Journey journey;                          // For the audit entry, as is the commitment.
+  std::optional<base::Hash256> commitment;  // PersonStore::Commit.
 };
 
 // The session behind an unlink, and whose card it proved.
@@ -104,6 +110,7 @@ struct EndLinkArgs {
   Account account;                // The link must be this account's; another's is LINK_NOT_FOUND.
   std::optional<LinkId> link_id;  // Required without a card; with one, nothing = the card's link.
   std::optional<ProvenCard> card;
+  Journey journey;
   std::optional<base::Hash256> commitment;
 };
 
@@ -111,7 +118,16 @@ struct ResolveArgs {
   std::string relying_party_id;
   SessionId session_id{};
   std::optional<PersonId> person_id;  // Nothing: a card that no link was ever made with.
+  std::string answer;                 // Opaque here; kept for a repeat.
+  Journey journey;
   std::optional<base::Hash256> commitment;
+};
+
+// Whose card a session proved, as it was answered first.
+struct Resolution {
+  Link link;
+  std::string answer;  // As given with the first call.
+  absl::Time at;
 };
 
 struct EndSessionArgs {
@@ -119,19 +135,22 @@ struct EndSessionArgs {
   std::string relying_party_id;
   SessionOutcome outcome = SessionOutcome::kUnspecified;  // kNotMe or kLockedOut.
   std::string answer;                                     // Opaque here; kept for GetSessionEnd.
+  Journey journey;
 };
 
 struct SessionEnd {
   SessionOutcome outcome = SessionOutcome::kUnspecified;
-  std::string answer;  // EndSession: as given. Otherwise the octets of the link id, or empty.
+  std::optional<LinkId> link_id;  // The link made, replaced into, ended or resolved to.
+  std::string answer;             // As given to Resolve or EndSession; else empty.
   absl::Time at;
 };
 
-// Largest page that a list returns; also the default.
+// Page sizes of the lists.
+inline constexpr int kDefaultPageSize = 20;
 inline constexpr int kMaxPageSize = 100;
 
 struct PageRequest {
-  int size = 0;       // 0 or above kMaxPageSize: kMaxPageSize. Negative: FIELD_INVALID.
+  int size = 0;       // 0: kDefaultPageSize; more than kMaxPageSize: that. Negative: FIELD_INVALID.
   std::string token;  // Of the page before, for the same filter; empty for the first.
 };
 
@@ -178,7 +197,7 @@ class LinkStore {
   // party. LINK_NOT_FOUND if there is none: that ends the session too. A repeat for the same
   // session, relying party and person gets the first answer, whatever became of the link since.
   // SESSION_ALREADY_USED otherwise.
-  virtual absl::StatusOr<Link> Resolve(const ResolveArgs& args) = 0;
+  virtual absl::StatusOr<Resolution> Resolve(const ResolveArgs& args) = 0;
 
   // EndSession records that the session is over without an outcome. The first writer wins:
   // returns what is stored, which may be another outcome than the one asked for.
@@ -186,6 +205,10 @@ class LinkStore {
 
   // GetSessionEnd returns how the session ended, or nothing.
   virtual absl::StatusOr<std::optional<SessionEnd>> GetSessionEnd(const SessionId& session_id) = 0;
+
+  // NoteNameRead writes to the audit that the person was shown the name of this link.
+  // LINK_NOT_FOUND.
+  virtual absl::Status NoteNameRead(const LinkId& id) = 0;
 
   // GetLink returns the link, ended or not. LINK_NOT_FOUND. Who may see it is the caller's to
   // judge.

@@ -55,6 +55,7 @@ class LinkStoreContract : public testing::TestWithParam<MakeLinkStoreWorld> {
             .person_id = {person},
             .session_id = Session(),
             .verdict_summary = "VALID",
+            .journey = {1, 2},
             .commitment = base::Hash256{person, 7}};
   }
 
@@ -68,12 +69,15 @@ class LinkStoreContract : public testing::TestWithParam<MakeLinkStoreWorld> {
             .account = link.account,
             .link_id = link.id,
             .card = std::nullopt,
+            .journey = {},
             .commitment = std::nullopt};
   }
   ResolveArgs ResolveOf(const Link& link) {
     return {.relying_party_id = link.relying_party_id,
             .session_id = Session(),
             .person_id = link.person_id,
+            .answer = "first",
+            .journey = {},
             .commitment = std::nullopt};
   }
 
@@ -128,12 +132,14 @@ TEST_P(LinkStoreContract, CreatesALinkAndEndsItsSession) {
   const auto end = store_->GetSessionEnd(wanted.session_id);
   ASSERT_TRUE(end.ok() && end->has_value()) << end.status();
   EXPECT_EQ((*end)->outcome, SessionOutcome::kLinked);
-  EXPECT_EQ((*end)->answer, base::ToString(link->id));
+  EXPECT_EQ((*end)->link_id, link->id);
   const auto events = store_->ListEvents({.link_id = link->id}, {});
   ASSERT_EQ(events->items.size(), 1u);
   EXPECT_EQ(events->items[0].fact.event, AuditEvent::kLinked);
   EXPECT_EQ(events->items[0].fact.commitment, wanted.commitment);
   EXPECT_EQ(events->items[0].fact.session_id, wanted.session_id);
+  EXPECT_EQ(events->items[0].fact.journey.act, 1);
+  EXPECT_EQ(events->items[0].fact.journey.flow, 2);
   ExpectWholeChain(1);
 }
 
@@ -249,7 +255,7 @@ TEST_P(LinkStoreContract, EndsALinkByItsId) {
   const auto ended = store_->EndLink(Request(), EndOf(*link));
   ASSERT_TRUE(ended.ok()) << ended.status();
   EXPECT_EQ(ended->ended_at, clock_.Now());
-  EXPECT_EQ(ended->end_reason, EndReason::kUnlinked);
+  EXPECT_EQ(ended->end_reason, EndReason::kUnlinkedBySignIn);
   EXPECT_EQ(store_->GetLink(link->id)->ended_at, ended->ended_at);
   EXPECT_EQ(ReasonOf(store_->EndLink(Request(), EndOf(*link))), ErrorReason::kLinkEnded);
   // Card and account are free again.
@@ -291,6 +297,7 @@ TEST_P(LinkStoreContract, EndsALinkByTheCardThatASessionProved) {
   const auto ended = end_with(PersonId{2});
   ASSERT_TRUE(ended.ok()) << ended.status();
   EXPECT_EQ(ended->id, two->id);
+  EXPECT_EQ(ended->end_reason, EndReason::kUnlinkedWithCard);
   EXPECT_EQ((*store_->GetSessionEnd(args.card->session_id))->outcome, SessionOutcome::kUnlinked);
   EXPECT_EQ(ReasonOf(store_->EndLink(Request(), args)), ErrorReason::kSessionAlreadyUsed);
   args.link_id = one->id;
@@ -301,16 +308,22 @@ TEST_P(LinkStoreContract, EndsALinkByTheCardThatASessionProved) {
 
 TEST_P(LinkStoreContract, ResolvesACardToItsLinkOnce) {
   const auto link = Create(LinkOf(1, "taro"));
-  const ResolveArgs args = ResolveOf(*link);
+  ResolveArgs args = ResolveOf(*link);
   const auto resolved = store_->Resolve(args);
   ASSERT_TRUE(resolved.ok()) << resolved.status();
-  EXPECT_EQ(resolved->id, link->id);
+  EXPECT_EQ(resolved->link.id, link->id);
+  EXPECT_EQ(resolved->answer, "first");
   EXPECT_EQ((*store_->GetSessionEnd(args.session_id))->outcome, SessionOutcome::kResolved);
   // The first answer stands, whatever became of the link.
   ASSERT_TRUE(store_->EndLink(Request(), EndOf(*link)).ok());
+  args.answer = "second";
+  clock_.Advance(absl::Minutes(1));
   const auto again = store_->Resolve(args);
   ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_TRUE(again->active());
+  EXPECT_TRUE(again->link.active());
+  EXPECT_EQ(again->answer, "first");
+  EXPECT_EQ(again->at, resolved->at);
+
   ResolveArgs other = args;
   other.person_id = PersonId{2};
   EXPECT_EQ(ReasonOf(store_->Resolve(other)), ErrorReason::kSessionAlreadyUsed);
@@ -325,6 +338,8 @@ TEST_P(LinkStoreContract, ACardWithoutALinkIsAnAnswerToo) {
   ResolveArgs args{.relying_party_id = "party-a",
                    .session_id = Session(),
                    .person_id = PersonId{1},
+                   .answer = "",
+                   .journey = {},
                    .commitment = std::nullopt};
   EXPECT_EQ(ReasonOf(store_->Resolve(args)), ErrorReason::kLinkNotFound);
   ASSERT_TRUE(Create(LinkOf(1, "taro")).ok());
@@ -345,7 +360,8 @@ TEST_P(LinkStoreContract, TheFirstToEndASessionWins) {
   EndSessionArgs args{.session_id = session,
                       .relying_party_id = "party-a",
                       .outcome = SessionOutcome::kNotMe,
-                      .answer = "first"};
+                      .answer = "first",
+                      .journey = {}};
   EXPECT_EQ(store_->EndSession(args)->answer, "first");
   args.outcome = SessionOutcome::kLockedOut;
   args.answer = "second";
@@ -361,6 +377,8 @@ TEST_P(LinkStoreContract, TheFirstToEndASessionWins) {
   ResolveArgs resolve{.relying_party_id = "party-a",
                       .session_id = session,
                       .person_id = std::nullopt,
+                      .answer = "",
+                      .journey = {},
                       .commitment = std::nullopt};
   EXPECT_EQ(ReasonOf(store_->Resolve(resolve)), ErrorReason::kSessionAlreadyUsed);
   args.session_id = Session();
@@ -400,7 +418,8 @@ TEST_P(LinkStoreContract, RefusesFieldsOutsideTheirLimits) {
   EndSessionArgs end{.session_id = Session(),
                      .relying_party_id = "party-a",
                      .outcome = SessionOutcome::kNotMe,
-                     .answer = std::string(kMaxAnswerLength + 1, 'x')};
+                     .answer = std::string(kMaxAnswerLength + 1, 'x'),
+                     .journey = {}};
   EXPECT_EQ(ReasonOf(store_->EndSession(end)), ErrorReason::kFieldInvalid);
   end.answer.pop_back();
   EXPECT_TRUE(store_->EndSession(end).ok());
@@ -467,12 +486,14 @@ TEST_P(LinkStoreContract, APageIsBounded) {
                     ->EndSession({.session_id = Session(),
                                   .relying_party_id = "party-a",
                                   .outcome = SessionOutcome::kNotMe,
-                                  .answer = ""})
+                                  .answer = "",
+                                  .journey = {}})
                     .ok());
   }
   const LinkFilter filter{.relying_party_id = "party-a"};
   const auto first = store_->ListEvents(filter, {.size = kMaxPageSize + 1});
   EXPECT_EQ(first->items.size(), static_cast<size_t>(kMaxPageSize));
+  EXPECT_EQ(store_->ListEvents(filter, {})->items.size(), static_cast<size_t>(kDefaultPageSize));
   const auto second = store_->ListEvents(filter, {.token = first->next_token});
   ASSERT_EQ(second->items.size(), 1u);
   EXPECT_EQ(second->items[0].sequence, 1);
@@ -489,6 +510,14 @@ TEST_P(LinkStoreContract, ListsTheEventsOfALinkAndOfAnAccount) {
   EXPECT_EQ(Events({.account = link->account}), Events({.link_id = link->id}));
   EXPECT_EQ(Events({.relying_party_id = "party-a"}).size(), 4u);
   EXPECT_THAT(Events({.relying_party_id = "party-b", .account = link->account}), IsEmpty());
+}
+
+TEST_P(LinkStoreContract, NotesThatANameWasRead) {
+  const auto link = Create(LinkOf(1, "taro"));
+  EXPECT_TRUE(store_->NoteNameRead(link->id).ok());
+  EXPECT_THAT(Events({.link_id = link->id}),
+              ElementsAre(AuditEvent::kNameRead, AuditEvent::kLinked));
+  EXPECT_EQ(base::ReasonOf(store_->NoteNameRead(LinkId{9})), ErrorReason::kLinkNotFound);
 }
 
 TEST_P(LinkStoreContract, KnowsWhichPersonsAreReferenced) {
@@ -628,7 +657,8 @@ TEST_P(LinkStoreContract, OfManyAtOnceExactlyOneWins) {
                         const auto end = store.EndSession({.session_id = contested.session_id,
                                                            .relying_party_id = "party-a",
                                                            .outcome = SessionOutcome::kNotMe,
-                                                           .answer = std::to_string(i)});
+                                                           .answer = std::to_string(i),
+                                                           .journey = {}});
                         return end.ok() && end->outcome == SessionOutcome::kNotMe &&
                                end->answer == std::to_string(i);
                       }),

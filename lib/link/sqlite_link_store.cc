@@ -52,6 +52,7 @@ CREATE TABLE session_end (
   session_id BLOB PRIMARY KEY CHECK (length(session_id) = 16),
   relying_party_id TEXT NOT NULL,
   how INTEGER NOT NULL,
+  link_id BLOB REFERENCES links (link_id),
   answer BLOB NOT NULL,
   at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -71,6 +72,8 @@ CREATE TABLE audit (
   relying_party_id TEXT NOT NULL,
   link_id BLOB REFERENCES links (link_id),
   session_id BLOB CHECK (length(session_id) = 16),
+  act INTEGER NOT NULL,
+  flow INTEGER NOT NULL,
   commitment BLOB CHECK (length(commitment) = 32),
   key_id TEXT NOT NULL,
   previous_mac BLOB NOT NULL CHECK (length(previous_mac) = 32),
@@ -91,8 +94,8 @@ constexpr std::string_view kLinkColumns =
     "row, link_id, relying_party_id, account_issuer, account_subject, subject, person_id,"
     " session_id, verdict_summary, created_at, ended_at, end_reason";
 constexpr std::string_view kAuditColumns =
-    "sequence, at, event, relying_party_id, link_id, session_id, commitment, key_id, previous_mac,"
-    " mac";
+    "sequence, at, event, relying_party_id, link_id, session_id, act, flow, commitment, key_id,"
+    " previous_mac, mac";
 
 // What a stored answer answers. Numbers are stored: never renumber.
 enum class Operation { kCreateLink = 1, kReplaceLink = 2, kEndLink = 3 };
@@ -125,10 +128,11 @@ AuditEntry ReadEntry(const Statement& row) {
                    .relying_party_id = row.Text(3),
                    .link_id = OptionalArray<16>(row, 4),
                    .session_id = OptionalArray<16>(row, 5),
-                   .commitment = OptionalArray<32>(row, 6)},
-          .key_id = row.Text(7),
-          .previous_mac = row.Array<32>(8),
-          .mac = row.Array<32>(9)};
+                   .journey = {static_cast<int>(row.Int(6)), static_cast<int>(row.Int(7))},
+                   .commitment = OptionalArray<32>(row, 8)},
+          .key_id = row.Text(9),
+          .previous_mac = row.Array<32>(10),
+          .mac = row.Array<32>(11)};
 }
 
 // A link as it was made: its end came later and is no part of that answer.
@@ -162,6 +166,15 @@ absl::Status CheckNewLink(const NewLink& link) {
                         "has at most " + std::to_string(kMaxVerdictSummaryLength) + " octets");
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckAnswer(std::string_view answer) {
+  if (answer.size() <= kMaxAnswerLength) return absl::OkStatus();
+  return FieldInvalid("answer", "has at most " + std::to_string(kMaxAnswerLength) + " octets");
+}
+
+absl::Status NoLinkOfCard() {
+  return Error(ErrorReason::kLinkNotFound, "the card has no active link at this relying party");
 }
 
 absl::Status SessionAlreadyUsed(SessionOutcome outcome) {
@@ -243,9 +256,10 @@ class SqliteLinkStore final : public LinkStore {
                                   AccountPolicy policy) override;
   absl::StatusOr<Link> ReplaceLink(const RequestKey& request, const NewLink& link) override;
   absl::StatusOr<Link> EndLink(const RequestKey& request, const EndLinkArgs& args) override;
-  absl::StatusOr<Link> Resolve(const ResolveArgs& args) override;
+  absl::StatusOr<Resolution> Resolve(const ResolveArgs& args) override;
   absl::StatusOr<SessionEnd> EndSession(const EndSessionArgs& args) override;
   absl::StatusOr<std::optional<SessionEnd>> GetSessionEnd(const SessionId& session_id) override;
+  absl::Status NoteNameRead(const LinkId& id) override;
   absl::StatusOr<Link> GetLink(const LinkId& id) override;
   absl::StatusOr<Page<Link>> ListLinks(const LinkFilter& filter, const PageRequest& page) override;
   absl::StatusOr<Page<AuditEntry>> ListEvents(const LinkFilter& filter,
@@ -269,11 +283,10 @@ class SqliteLinkStore final : public LinkStore {
   absl::StatusOr<std::optional<Link>> FirstLink(std::string_view condition,
                                                 std::initializer_list<sqlite::Value> values)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::optional<Link>> ActiveLinkOfPerson(std::string_view relying_party_id,
-                                                         const PersonId& person_id)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::vector<Link>> ActiveLinksOfAccount(std::string_view relying_party_id,
                                                          const Account& account)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Resolution> ResolvedBefore(const ResolveArgs& args, const SessionEnd& end)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Link> LinkToEnd(const EndLinkArgs& args) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -357,6 +370,7 @@ absl::StatusOr<Link> SqliteLinkStore::ReplaceLink(const RequestKey& request, con
                                  .relying_party_id = replaced.relying_party_id,
                                  .link_id = replaced.id,
                                  .session_id = link.session_id,
+                                 .journey = link.journey,
                                  .commitment = std::nullopt}));
   MUSUBI_ASSIGN_OR_RETURN(Link made, InsertLink(link, SessionOutcome::kReplaced, now));
   MUSUBI_RETURN_IF_ERROR(StoreAnswer(request, Operation::kReplaceLink, made.id, now));
@@ -377,20 +391,21 @@ absl::StatusOr<Link> SqliteLinkStore::EndLink(const RequestKey& request, const E
   MUSUBI_ASSIGN_OR_RETURN(Link link, LinkToEnd(args));
   const absl::Time now = Now();
   link.ended_at = now;
-  link.end_reason = EndReason::kUnlinked;
+  link.end_reason =
+      args.card.has_value() ? EndReason::kUnlinkedWithCard : EndReason::kUnlinkedBySignIn;
   MUSUBI_RETURN_IF_ERROR(MarkEnded(link));
   std::optional<SessionId> session_id;
   if (args.card.has_value()) {
     session_id = args.card->session_id;
-    MUSUBI_RETURN_IF_ERROR(
-        InsertSessionEnd(*session_id, args.relying_party_id,
-                         {SessionOutcome::kUnlinked, base::ToString(link.id), now}));
+    MUSUBI_RETURN_IF_ERROR(InsertSessionEnd(*session_id, args.relying_party_id,
+                                            {SessionOutcome::kUnlinked, link.id, "", now}));
   }
   MUSUBI_RETURN_IF_ERROR(Append({.at = now,
                                  .event = AuditEvent::kUnlinked,
                                  .relying_party_id = link.relying_party_id,
                                  .link_id = link.id,
                                  .session_id = session_id,
+                                 .journey = args.journey,
                                  .commitment = args.commitment}));
   MUSUBI_RETURN_IF_ERROR(StoreAnswer(request, Operation::kEndLink, link.id, now));
   MUSUBI_RETURN_IF_ERROR(transaction.Commit());
@@ -422,11 +437,10 @@ absl::StatusOr<Link> SqliteLinkStore::LinkToEnd(const EndLinkArgs& args) {
   return mismatch();
 }
 
-absl::StatusOr<Link> SqliteLinkStore::Resolve(const ResolveArgs& args) {
+absl::StatusOr<Resolution> SqliteLinkStore::Resolve(const ResolveArgs& args) {
   MUSUBI_RETURN_IF_ERROR(
       CheckLength("relying_party_id", args.relying_party_id, kMaxRelyingPartyIdLength));
-  const absl::Status not_found =
-      Error(ErrorReason::kLinkNotFound, "the card has no active link at this relying party");
+  MUSUBI_RETURN_IF_ERROR(CheckAnswer(args.answer));
   base::MutexLock lock(mutex_);
   MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
   std::string resolved_for;
@@ -436,34 +450,40 @@ absl::StatusOr<Link> SqliteLinkStore::Resolve(const ResolveArgs& args) {
     if (end->outcome != SessionOutcome::kResolved || resolved_for != args.relying_party_id) {
       return SessionAlreadyUsed(end->outcome);
     }
-    if (end->answer.empty()) return not_found;
-    MUSUBI_ASSIGN_OR_RETURN(std::optional<Link> link,
-                            FirstLink("link_id = ?1", {base::AsBytes(end->answer)}));
-    if (!link.has_value() || args.person_id != link->person_id) {
-      return SessionAlreadyUsed(end->outcome);
-    }
-    return AsMade(*std::move(link));
+    return ResolvedBefore(args, *end);
   }
   std::optional<Link> link;
   if (args.person_id.has_value()) {
-    MUSUBI_ASSIGN_OR_RETURN(link, ActiveLinkOfPerson(args.relying_party_id, *args.person_id));
+    MUSUBI_ASSIGN_OR_RETURN(
+        link, FirstLink("relying_party_id = ?1 AND person_id = ?2 AND ended_at IS NULL",
+                        {args.relying_party_id, *args.person_id}));
   }
   const absl::Time now = Now();
-  std::optional<LinkId> link_id;
-  if (link.has_value()) link_id = link->id;
-  MUSUBI_RETURN_IF_ERROR(InsertSessionEnd(
-      args.session_id, args.relying_party_id,
-      {SessionOutcome::kResolved, link.has_value() ? base::ToString(link->id) : "", now}));
-  MUSUBI_RETURN_IF_ERROR(
-      Append({.at = now,
-              .event = link.has_value() ? AuditEvent::kResolved : AuditEvent::kResolvedNothing,
-              .relying_party_id = args.relying_party_id,
-              .link_id = link_id,
-              .session_id = args.session_id,
-              .commitment = args.commitment}));
+  const auto link_id = link.has_value() ? std::optional<LinkId>(link->id) : std::nullopt;
+  MUSUBI_RETURN_IF_ERROR(InsertSessionEnd(args.session_id, args.relying_party_id,
+                                          {SessionOutcome::kResolved, link_id, args.answer, now}));
+  MUSUBI_RETURN_IF_ERROR(Append({
+      .at = now,
+      .event = link.has_value() ? AuditEvent::kResolved : AuditEvent::kResolvedNothing,
+      .relying_party_id = args.relying_party_id,
+      .link_id = link_id,
+      .session_id = args.session_id,
+      .journey = args.journey,
+      .commitment = args.commitment,
+  }));
   MUSUBI_RETURN_IF_ERROR(transaction.Commit());
-  if (!link.has_value()) return not_found;
-  return *std::move(link);
+  if (!link.has_value()) return NoLinkOfCard();
+  return Resolution{*std::move(link), args.answer, now};
+}
+
+absl::StatusOr<Resolution> SqliteLinkStore::ResolvedBefore(const ResolveArgs& args,
+                                                           const SessionEnd& end) {
+  if (!end.link_id.has_value()) return NoLinkOfCard();
+  MUSUBI_ASSIGN_OR_RETURN(std::optional<Link> link, FirstLink("link_id = ?1", {*end.link_id}));
+  if (!link.has_value() || args.person_id != link->person_id) {
+    return SessionAlreadyUsed(end.outcome);
+  }
+  return Resolution{AsMade(*std::move(link)), end.answer, end.at};
 }
 
 absl::StatusOr<SessionEnd> SqliteLinkStore::EndSession(const EndSessionArgs& args) {
@@ -472,15 +492,14 @@ absl::StatusOr<SessionEnd> SqliteLinkStore::EndSession(const EndSessionArgs& arg
   if (args.outcome != SessionOutcome::kNotMe && args.outcome != SessionOutcome::kLockedOut) {
     return FieldInvalid("outcome", "is NOT_ME or LOCKED_OUT");
   }
-  if (args.answer.size() > kMaxAnswerLength) {
-    return FieldInvalid("answer", "has at most " + std::to_string(kMaxAnswerLength) + " octets");
-  }
+  MUSUBI_RETURN_IF_ERROR(CheckAnswer(args.answer));
+
   base::MutexLock lock(mutex_);
   MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
   MUSUBI_ASSIGN_OR_RETURN(std::optional<SessionEnd> stored,
                           FindSessionEnd(args.session_id, nullptr));
   if (stored.has_value()) return *std::move(stored);
-  SessionEnd end{args.outcome, args.answer, Now()};
+  SessionEnd end{args.outcome, std::nullopt, args.answer, Now()};
   MUSUBI_RETURN_IF_ERROR(InsertSessionEnd(args.session_id, args.relying_party_id, end));
   MUSUBI_RETURN_IF_ERROR(
       Append({.at = end.at,
@@ -489,6 +508,7 @@ absl::StatusOr<SessionEnd> SqliteLinkStore::EndSession(const EndSessionArgs& arg
               .relying_party_id = args.relying_party_id,
               .link_id = std::nullopt,
               .session_id = args.session_id,
+              .journey = args.journey,
               .commitment = std::nullopt}));
   MUSUBI_RETURN_IF_ERROR(transaction.Commit());
   return end;
@@ -498,6 +518,21 @@ absl::StatusOr<std::optional<SessionEnd>> SqliteLinkStore::GetSessionEnd(
     const SessionId& session_id) {
   base::MutexLock lock(mutex_);
   return FindSessionEnd(session_id, nullptr);
+}
+
+absl::Status SqliteLinkStore::NoteNameRead(const LinkId& id) {
+  base::MutexLock lock(mutex_);
+  MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
+  MUSUBI_ASSIGN_OR_RETURN(const std::optional<Link> link, FirstLink("link_id = ?1", {id}));
+  if (!link.has_value()) return Error(ErrorReason::kLinkNotFound, "no link has this id");
+  MUSUBI_RETURN_IF_ERROR(Append({.at = Now(),
+                                 .event = AuditEvent::kNameRead,
+                                 .relying_party_id = link->relying_party_id,
+                                 .link_id = id,
+                                 .session_id = std::nullopt,
+                                 .journey = {},
+                                 .commitment = std::nullopt}));
+  return transaction.Commit();
 }
 
 absl::StatusOr<Link> SqliteLinkStore::GetLink(const LinkId& id) {
@@ -513,7 +548,7 @@ absl::StatusOr<Page<T>> SqliteLinkStore::ReadPage(std::string_view select, Where
                                                   const PageRequest& page,
                                                   const std::array<uint8_t, 8>& tag, Read read) {
   if (page.size < 0) return FieldInvalid("page_size", "is not negative");
-  const int size = page.size == 0 ? kMaxPageSize : std::min(page.size, kMaxPageSize);
+  const int size = page.size == 0 ? kDefaultPageSize : std::min(page.size, kMaxPageSize);
   if (!page.token.empty()) {
     MUSUBI_ASSIGN_OR_RETURN(const int64_t after, ParseToken(page.token, tag));
     where.And(std::string(position) + " < ?", after);
@@ -645,12 +680,6 @@ absl::StatusOr<std::optional<Link>> SqliteLinkStore::FirstLink(
   return ReadLink(query);
 }
 
-absl::StatusOr<std::optional<Link>> SqliteLinkStore::ActiveLinkOfPerson(
-    std::string_view relying_party_id, const PersonId& person_id) {
-  return FirstLink("relying_party_id = ?1 AND person_id = ?2 AND ended_at IS NULL",
-                   {relying_party_id, person_id});
-}
-
 absl::StatusOr<std::vector<Link>> SqliteLinkStore::ActiveLinksOfAccount(
     std::string_view relying_party_id, const Account& account) {
   Statement query = db_->Query("SELECT " + std::string(kLinkColumns) +
@@ -667,15 +696,16 @@ absl::StatusOr<std::vector<Link>> SqliteLinkStore::ActiveLinksOfAccount(
 
 absl::StatusOr<std::optional<SessionEnd>> SqliteLinkStore::FindSessionEnd(
     const SessionId& session_id, std::string* relying_party_id) {
-  Statement query =
-      db_->Query("SELECT how, answer, at, relying_party_id FROM session_end WHERE session_id = ?1",
-                 {session_id});
+  Statement query = db_->Query(
+      "SELECT how, link_id, answer, at, relying_party_id FROM session_end WHERE session_id = ?1",
+      {session_id});
   MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
   if (!found) return std::nullopt;
-  if (relying_party_id != nullptr) *relying_party_id = query.Text(3);
+  if (relying_party_id != nullptr) *relying_party_id = query.Text(4);
   return SessionEnd{.outcome = static_cast<SessionOutcome>(query.Int(0)),
-                    .answer = query.Text(1),
-                    .at = absl::FromUnixMicros(query.Int(2))};
+                    .link_id = OptionalArray<16>(query, 1),
+                    .answer = query.Text(2),
+                    .at = absl::FromUnixMicros(query.Int(3))};
 }
 
 absl::Status SqliteLinkStore::RequireUnused(const SessionId& session_id) {
@@ -691,10 +721,10 @@ absl::Status SqliteLinkStore::InsertSessionEnd(const SessionId& session_id,
                                                std::string_view relying_party_id,
                                                const SessionEnd& end) {
   return db_->Execute(
-      "INSERT INTO session_end (session_id, relying_party_id, how, answer, at)"
-      " VALUES (?1, ?2, ?3, ?4, ?5)",
-      {session_id, relying_party_id, static_cast<int>(end.outcome), base::AsBytes(end.answer),
-       absl::ToUnixMicros(end.at)});
+      "INSERT INTO session_end (session_id, relying_party_id, how, link_id, answer, at)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+      {session_id, relying_party_id, static_cast<int>(end.outcome), end.link_id,
+       base::AsBytes(end.answer), absl::ToUnixMicros(end.at)});
 }
 
 absl::StatusOr<Link> SqliteLinkStore::InsertLink(const NewLink& link, SessionOutcome outcome,
@@ -722,13 +752,14 @@ absl::StatusOr<Link> SqliteLinkStore::InsertLink(const NewLink& link, SessionOut
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
       {made.id, made.relying_party_id, made.account.issuer, made.account.subject, made.subject,
        made.person_id, made.session_id, made.verdict_summary, absl::ToUnixMicros(now)}));
-  MUSUBI_RETURN_IF_ERROR(InsertSessionEnd(made.session_id, made.relying_party_id,
-                                          {outcome, base::ToString(made.id), now}));
+  MUSUBI_RETURN_IF_ERROR(
+      InsertSessionEnd(made.session_id, made.relying_party_id, {outcome, made.id, "", now}));
   MUSUBI_RETURN_IF_ERROR(Append({.at = now,
                                  .event = AuditEvent::kLinked,
                                  .relying_party_id = made.relying_party_id,
                                  .link_id = made.id,
                                  .session_id = made.session_id,
+                                 .journey = link.journey,
                                  .commitment = link.commitment}));
   return made;
 }
@@ -750,11 +781,13 @@ absl::Status SqliteLinkStore::Append(AuditFact fact) {
   MUSUBI_ASSIGN_OR_RETURN(const AuditHead head, Head());
   const AuditEntry entry = AppendTo(head, std::move(fact), audit_keyring_);
   return db_->Execute(
-      "INSERT INTO audit (sequence, at, event, relying_party_id, link_id, session_id, commitment,"
-      " key_id, previous_mac, mac) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+      "INSERT INTO audit (sequence, at, event, relying_party_id, link_id, session_id, act, flow,"
+      " commitment, key_id, previous_mac, mac)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
       {entry.sequence, absl::ToUnixMicros(entry.fact.at), static_cast<int>(entry.fact.event),
        entry.fact.relying_party_id, entry.fact.link_id, entry.fact.session_id,
-       entry.fact.commitment, entry.key_id, entry.previous_mac, entry.mac});
+       entry.fact.journey.act, entry.fact.journey.flow, entry.fact.commitment, entry.key_id,
+       entry.previous_mac, entry.mac});
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ TEST(SqliteLinkStore, KeepsWhatItHasOverARestartAndRefusesToEditTheAudit) {
                   ->EndSession({.session_id = {1},
                                 .relying_party_id = "party-a",
                                 .outcome = SessionOutcome::kNotMe,
-                                .answer = "kept"})
+                                .answer = "kept",
+                                .journey = {}})
                   .ok());
   const auto store = open(false);
   ASSERT_TRUE(store.ok()) << store.status();
