@@ -2,8 +2,9 @@
 from lint_headers import check_guards, check_headers_compile
 from lint_hermetic import check_hermetic
 from lint_includes import check_includes, check_std_types, check_table
-from lint_links import check_links
-from lint_text import check_issue_numbers, check_machine_paths, check_marks, check_whitespace
+from lint_links import check_links, check_named_files
+from lint_text import (check_issue_numbers, check_lock_files, check_machine_paths, check_marks,
+                       check_whitespace)
 from lint_tools import (check_format, check_generated, check_proto, check_python, check_shell)
 
 CHECKS = [
@@ -14,10 +15,12 @@ CHECKS = [
     ("header guards", check_guards),
     ("headers compile alone", check_headers_compile),
     ("no wall clock, sleep, chance or fixed port", check_hermetic),
-    ("links and file names in documents", check_links),
+    ("links in documents", check_links),
+    ("files named in documents and comments", check_named_files),
     ("generated documents are up to date", check_generated),
     ("no loose ends", check_marks),
     ("no machine paths", check_machine_paths),
+    ("no registry hosts in lock files", check_lock_files),
     ("no issue numbers", check_issue_numbers),
     ("whitespace", check_whitespace),
     ("shellcheck", check_shell),

@@ -1,4 +1,4 @@
-"""Links in documents lead somewhere, and files that documents name exist."""
+"""Links in documents lead somewhere, and files that documents and comments name exist."""
 import os
 import re
 import urllib.parse
@@ -8,9 +8,9 @@ _FENCE = re.compile(r"^ {0,3}(```+|~~~+)[^\n]*\n.*?(^ {0,3}\1[`~]*[ \t]*$|\Z)",
 _CODE_SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _INLINE = re.compile(r"\]\(\s*<?([^)\s>]*)>?(?:\s+[\"'][^)]*)?\)")
 _REFERENCE = re.compile(r"^ {0,3}\[[^\]^]+\]:\s+<?([^\s>]+)", re.MULTILINE)
-# A code span that is a path to a file of ours: the extension tells it from a folder or a target.
-_NAMED_FILE = re.compile(r"(?:lib|services|sandbox|tests|bench|scripts|proto|docs|cmake|deploy|web)"
-                         r"/[\w./-]+\.(?:h|cc|inc|py|md|proto|json|ts|sh)")
+# A path to a file of ours: the extension tells it from a folder or a target.
+_NAMED_FILE = re.compile(r"(?<![\w/.-])((?:lib|services|sandbox|tests|bench|scripts|proto|docs|cmake|"
+                         r"deploy|web)/[\w./-]+\.(?:h|cc|inc|py|md|proto|json|tsv|ts|sh))(?![\w-])")
 
 
 def _blank(match):
@@ -55,8 +55,19 @@ def check_links(tree):
                     findings.append(f"{where}: dead link {target}")
                 elif anchor and full.endswith(".md") and anchor not in anchors(tree.text(full)):
                     findings.append(f"{where}: dead anchor {target}")
-        for match in _CODE_SPAN.finditer(body):
-            if _NAMED_FILE.fullmatch(match.group(2)) and not (tree.root / match.group(2)).is_file():
-                line = body.count("\n", 0, match.start()) + 1
-                findings.append(f"{path}:{line}: names {match.group(2)}, which does not exist")
+    return findings
+
+
+def check_named_files(tree):
+    """A file that a document or a comment names exists. #include lines are the compiler's."""
+    findings = []
+    for path in tree.ours(".md", ".h", ".cc", ".inc", ".proto", ".py", ".tsv", "CMakeLists.txt"):
+        if path.startswith("scripts/lint_selftest"):
+            continue
+        text = _FENCE.sub(_blank, tree.text(path)) if path.endswith(".md") else tree.text(path)
+        for number, line in enumerate(text.split("\n"), 1):
+            if re.match(r"\s*#\s*include\b", line):
+                continue
+            findings += [f"{path}:{number}: names {name}, which does not exist"
+                         for name in _NAMED_FILE.findall(line) if not (tree.root / name).is_file()]
     return findings

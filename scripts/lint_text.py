@@ -31,6 +31,12 @@ def check_machine_paths(tree):
     return _lines(tree, _MACHINE, "{}: a path of one machine")
 
 
+def check_lock_files(tree):
+    return [f"{path}:{number}: the host of somebody's registry: omit-lockfile-registry-resolved=true"
+            for path in tree.ours("package-lock.json")
+            for number, line in enumerate(tree.text(path).split("\n"), 1) if '"resolved": "http' in line]
+
+
 def check_issue_numbers(tree):
     return _lines(tree, _ISSUE, "'{}': say what it is, numbers rot")
 
