@@ -1,4 +1,5 @@
 """The list of checks, in the order in which they run."""
+from lint_contract import check_contract
 from lint_headers import check_guards, check_headers_compile
 from lint_hermetic import check_hermetic
 from lint_includes import check_includes, check_std_types, check_table
@@ -26,4 +27,5 @@ CHECKS = [
     ("shellcheck", check_shell),
     ("python compiles", check_python),
     ("buf lint", check_proto),
+    ("contract and code agree", check_contract),
 ]

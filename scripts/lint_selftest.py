@@ -5,6 +5,7 @@ import shutil
 import tempfile
 
 import gen_errors
+import lint_contract
 import lint_headers
 import lint_hermetic
 import lint_includes
@@ -110,6 +111,17 @@ CASES = [
     (lint_tools.check_shell, {"scripts/a": "#!/usr/bin/env bash\nrm $1\n"}, ["SC2086"]),
     (lint_tools.check_python, {"scripts/a.py": "def f(:\n", "scripts/b.py": "x = 1\n"},
      ["scripts/a.py:1: "]),
+    (lint_contract.check_contract, {
+        lint_contract.COMMON: "enum ErrorReason {\n  // Never sent.\n  ERROR_REASON_UNSPECIFIED = 0;\n"
+                              "  // A fault.\n  ERROR_REASON_INTERNAL = 2;\n}\n",
+        gen_errors.REASONS: 'MUSUBI_ERROR_REASON(Internal, 1, kInternal, "A fault.")\n'},
+     ["INTERNAL is (1, 'A fault.') in the code, (2, 'A fault.') in the contract"]),
+    (lint_contract.check_contract, {
+        "proto/musubi/v1/validation.proto":
+            "enum RevocationMode {\n  REVOCATION_MODE_UNSPECIFIED = 0;\n  REVOCATION_MODE_NONE = 1;\n}\n",
+        "lib/revocation/revocation_checker.h":
+            "enum class RevocationMode { kUnspecified = 0, kNone = 2 };  // kNone = 1\n"},
+     ["NONE is 2 in the code, 1 in the contract"]),
     (lint_tools.check_generated, {
         gen_errors.REASONS: '// Any method.\nMUSUBI_ERROR_REASON(Internal, 1, kInternal, "A fault.")\n',
         gen_errors.VERDICTS: "".join(f"enum class {name} {{ kNone = 0, }};\n" for name in (
