@@ -34,8 +34,10 @@ MAY_INCLUDE = {
 }
 SERVICE = ["lib/prelink", "lib/pki", "lib/jpki", "lib/revocation", "lib/rpc", "lib/telemetry",
            "lib/base"]
-# A unit test beside the code may include what its folder may, and this.
+# A unit test beside the code, or the contract suite of an interface, may include what its folder
+# may, and this.
 TESTS_MAY_INCLUDE = ["tests"]
+TEST_FILES = ("_test.cc", "_contract.h")
 
 PROTO_USERS = ["services", "lib/rpc", "sandbox", "bench", "tests"]
 # (header, who may include it, only in .cc files, why)
@@ -87,7 +89,7 @@ def allowed_folders(path):
     allowed = [folder] if folder else []
     for entry in MAY_INCLUDE.get(folder, []):
         allowed += SERVICE if entry == "@service" else [entry]
-    if path.endswith("_test.cc"):
+    if path.endswith(TEST_FILES):
         allowed += TESTS_MAY_INCLUDE
     return allowed
 
@@ -110,7 +112,7 @@ def check_includes(tree):
                 if not re.match(pattern, included):
                     continue
                 is_user = any(in_folder(path, user) for user in users) or (
-                    "@test" in users and path.endswith("_test.cc"))
+                    "@test" in users and path.endswith(TEST_FILES))
                 if not is_user:
                     findings.append(f"{where}: may not include {included}: {why}")
                 elif only_cc and not path.endswith(".cc"):

@@ -54,6 +54,7 @@ CASES = [
     (lint_includes.check_includes, {
         "lib/crypto/a.cc": '#include "lib/base/a.h"\n#include <openssl/evp.h>\n',
         "lib/pki/a_test.cc": '#include "tests/fakes/a.h"\n#include "lib/crypto/a.h"\n',
+        "lib/link/a_contract.h": '#include "tests/fakes/a.h"\n',
         "lib/base/a.cc": '// #include <openssl/evp.h>\n/*\n#include "services/a.h"\n*/\n',
         "services/link/a.cc": '#include "lib/prelink/a.h"\n#include "musubi/v1/link.pb.h"\n',
         "tests/e2e/a.cc": '#include "services/link/a.h"\n'}, []),
