@@ -1,0 +1,56 @@
+// Builds CRLs (RFC 5280 section 5) of JPKI-SIM: one partition for each municipality, and one over
+// everything. Reads no files: see world.h.
+#ifndef MUSUBI_SANDBOX_CRL_PUBLISHER_H_
+#define MUSUBI_SANDBOX_CRL_PUBLISHER_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/base/bytes.h"
+#include "sandbox/certificate_profile.h"
+
+namespace musubi::sandbox {
+
+// CRLReason (RFC 5280 section 5.3.1), the values that JPKI uses.
+enum class RevocationReason : uint8_t {
+  kUnspecified = 0,
+  kKeyCompromise = 1,
+  kCaCompromise = 2,
+  kAffiliationChanged = 3,
+  kSuperseded = 4,
+  kCessationOfOperation = 5,
+  kCertificateHold = 6,
+};
+
+// "keyCompromise" and so on, as in the RFC.
+std::string_view Name(RevocationReason reason);
+absl::StatusOr<RevocationReason> ParseRevocationReason(std::string_view name);
+
+struct RevokedCertificate {
+  uint64_t serial = 0;
+  absl::Time revoked_at;
+  RevocationReason reason = RevocationReason::kUnspecified;
+};
+
+// JPKI renews its CRLs daily; a second day leaves room for a failed run.
+inline constexpr absl::Duration kCrlLifetime = absl::Hours(48);
+
+struct CrlFields {
+  uint64_t number = 0;  // cRLNumber
+  absl::Time this_update;
+  // The name in the critical IDP; nothing makes the full CRL, which has no IDP.
+  std::optional<base::Bytes> distribution_point_name;
+  std::span<const RevokedCertificate> revoked;
+};
+
+// MakeCrl returns a whole CRL. The reason of an entry is left out if unspecified (RFC 5280 section
+// 5.3.1), as is revokedCertificates if there is none (section 5.1.2.6).
+base::Bytes MakeCrl(const Issuer& issuer, const CrlFields& fields);
+
+}  // namespace musubi::sandbox
+
+#endif  // MUSUBI_SANDBOX_CRL_PUBLISHER_H_

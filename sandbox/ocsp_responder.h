@@ -1,0 +1,81 @@
+// Answers OCSP requests (RFC 6960) about what JPKI-SIM issued, from its register. Bytes to bytes:
+// HTTP is in ocsp_server.h.
+#ifndef MUSUBI_SANDBOX_OCSP_RESPONDER_H_
+#define MUSUBI_SANDBOX_OCSP_RESPONDER_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/base/bytes.h"
+#include "lib/base/clock.h"
+#include "sandbox/private_key.h"
+#include "sandbox/register.h"
+#include "sandbox/world.h"
+
+namespace musubi::sandbox {
+
+// How long an answer may be used: nextUpdate - thisUpdate.
+inline constexpr absl::Duration kOcspLifetime = absl::Hours(1);
+// Largest nonce that is taken (RFC 8954 section 2.1), and most certificates in a request: clients
+// of JPKI ask about one.
+inline constexpr size_t kMaxOcspNonce = 32;
+inline constexpr int kMaxOcspCertificates = 16;
+
+// OcspResponder is thread-safe.
+class OcspResponder {
+ public:
+  // Whether a nonce in the request is echoed. JPKI's own policy is not published.
+  enum class NoncePolicy { kEcho, kIgnore };
+  struct Options {
+    std::string directory;  // Of a World.
+    NoncePolicy nonce = NoncePolicy::kEcho;
+  };
+  // `clock` outlives the responder.
+  static absl::StatusOr<std::unique_ptr<OcspResponder>> Create(const base::Clock& clock,
+                                                               Options options);
+
+  // Answer takes the DER of an OCSPRequest and returns that of an OCSPResponse, for the CA key
+  // named `anchor` ("auth-03"). NOT_FOUND if there is no such key. A request that cannot be read
+  // gets malformedRequest, one about another CA key unauthorized, a register that cannot be read
+  // internalError; numbers that were never given out are "unknown".
+  absl::StatusOr<base::Bytes> Answer(std::string_view anchor, base::ByteView request);
+
+  std::vector<std::string> anchors() const;
+
+ private:
+  // The delegate of one CA key.
+  struct Delegate {
+    Role role;
+    std::string generation;
+    base::Bytes ca_certificate;
+    base::Bytes certificate;
+    PrivateKey key;
+  };
+
+  OcspResponder(const base::Clock& clock, Options options,
+                std::map<std::string, Delegate, std::less<>> delegates)
+      : clock_(clock),
+        nonce_(options.nonce),
+        register_(World::RegisterPath(options.directory)),
+        delegates_(std::move(delegates)) {}
+
+  base::Bytes SingleResponse(const IssuedCertificate* issued, base::ByteView certificate_id,
+                             absl::Time now) const;
+  base::Bytes Sign(const Delegate& delegate, base::ByteView responses, base::ByteView extensions,
+                   absl::Time now) const;
+
+  const base::Clock& clock_;
+  const NoncePolicy nonce_;
+  RegisterReader register_;
+  const std::map<std::string, Delegate, std::less<>> delegates_;
+};
+
+}  // namespace musubi::sandbox
+
+#endif  // MUSUBI_SANDBOX_OCSP_RESPONDER_H_

@@ -1,0 +1,45 @@
+// The OCSP responder over HTTP, on 127.0.0.1 only: POST /auth-03 and so on (RFC 6960 appendix A.1).
+// GET is not offered.
+#ifndef MUSUBI_SANDBOX_OCSP_SERVER_H_
+#define MUSUBI_SANDBOX_OCSP_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "sandbox/ocsp_responder.h"
+
+namespace musubi::sandbox {
+
+// Largest request body: a request about one certificate is below 200 octets.
+inline constexpr size_t kMaxOcspRequestSize = 16 * 1024;
+
+// OcspServer serves from Start until it goes; its threads are its own. Thread-safe.
+class OcspServer {
+ public:
+  // Start listens on `port`, or on a free one if it is 0. UNAVAILABLE if the port is taken.
+  static absl::StatusOr<std::unique_ptr<OcspServer>> Start(std::unique_ptr<OcspResponder> responder,
+                                                           int port);
+  // Stops listening and waits for requests under way.
+  ~OcspServer();
+  OcspServer(const OcspServer&) = delete;
+  OcspServer& operator=(const OcspServer&) = delete;
+
+  int port() const;
+  // "http://127.0.0.1:PORT/auth-03"
+  std::string Url(const std::string& anchor) const;
+
+  // WriteRespondersFile writes D/responders.json: where a verifier asks about which CA key.
+  absl::Status WriteRespondersFile(const std::string& directory) const;
+
+ private:
+  struct Impl;
+  explicit OcspServer(std::unique_ptr<Impl> impl);
+
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace musubi::sandbox
+
+#endif  // MUSUBI_SANDBOX_OCSP_SERVER_H_

@@ -1,0 +1,22 @@
+// Certificates for mutual TLS on one machine: a CA, the server, and one client for each role.
+#ifndef MUSUBI_SANDBOX_TLS_FILES_H_
+#define MUSUBI_SANDBOX_TLS_FILES_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace musubi::sandbox {
+
+// How long the certificates hold: a demo's life, not a service's.
+inline constexpr absl::Duration kTlsLifetime = absl::Hours(365 * 24);
+
+// WriteTlsFiles makes D/tls/{ca,server,front,platform,operator,rp-demo-university}.{crt,key},
+// PEM with P-256 keys (0600), in place of older ones. The server is localhost and 127.0.0.1;
+// clients carry their role as a SAN URI, musubi://role/front and so on.
+absl::Status WriteTlsFiles(const std::string& directory, absl::Time now);
+
+}  // namespace musubi::sandbox
+
+#endif  // MUSUBI_SANDBOX_TLS_FILES_H_
