@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/base/check.h"
+#include "lib/crypto/hash.h"
 #include "tests/fakes/der_writer.h"
 
 namespace musubi::fakes {
@@ -152,6 +153,10 @@ TestCa::TestCa(Options options)
 
 pki::Certificate TestCa::certificate() const { return ParseCertificate(certificate_der_); }
 
+pki::TrustAnchor TestCa::Anchor(std::string id) const {
+  return AnchorOf(certificate(), std::move(id));
+}
+
 CertificateSpec TestCa::AnchorSpec() const {
   using pki::KeyUsage;
   CertificateSpec spec;
@@ -223,6 +228,21 @@ CertificateSpec TestCa::SubordinateSpec(const TestKey& key, std::string_view com
   spec.Set(kAuthorityKeyIdentifierOid, false,
            AuthorityKeyIdentifierValue(key_identifier_, std::nullopt, std::nullopt));
   return spec;
+}
+
+pki::TrustAnchor AnchorOf(const pki::Certificate& certificate, std::string id) {
+  using crypto::KeyType;
+  using crypto::SignatureAlgorithm;
+  return pki::TrustAnchor{
+      .id = std::move(id),
+      .certificate = certificate,
+      .sha256 = crypto::Sha256(certificate.der()),
+      .role = pki::AnchorRole::kUserAuthentication,
+      .environment = pki::Environment::kSim,
+      .not_before_use = Utc(2026, 1, 1, 0, 0, 0),
+      .distrust_after = std::nullopt,
+      .allowed_algorithms = {{KeyType::kRsa2048, SignatureAlgorithm::kRsaPkcs1Sha256},
+                             {KeyType::kEcP384, SignatureAlgorithm::kEcdsaP384Sha384}}};
 }
 
 pki::Certificate ParseCertificate(base::ByteView der) {

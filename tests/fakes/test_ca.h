@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "lib/base/bytes.h"
 #include "lib/pki/certificate.h"
+#include "lib/pki/trust_store.h"
 #include "tests/fakes/test_key.h"
 
 namespace musubi::fakes {
@@ -102,6 +103,10 @@ class TestCa {
   const base::Bytes& certificate_der() const { return certificate_der_; }
   pki::Certificate certificate() const;
 
+  // As an anchor of user authentication in SIM, in use from 2026-01-01 without end, which may sign
+  // with RSA-2048 and P-384.
+  pki::TrustAnchor Anchor(std::string id) const;
+
   // The CA's own certificate, to be changed and issued again.
   CertificateSpec AnchorSpec() const;
   // A user-authentication certificate for `card_key`: valid from 2026-01-10 01:02:03 UTC through
@@ -126,7 +131,10 @@ class TestCa {
   base::Bytes certificate_der_;
 };
 
-// Parse is Certificate::Parse on what must be well-formed; dies otherwise.
+// AnchorOf is TestCa::Anchor for a CA certificate of any other making.
+pki::TrustAnchor AnchorOf(const pki::Certificate& certificate, std::string id);
+
+// ParseCertificate is Certificate::Parse on what must be well-formed; dies otherwise.
 pki::Certificate ParseCertificate(base::ByteView der);
 
 }  // namespace musubi::fakes

@@ -1,0 +1,31 @@
+// Certificate::Parse on any octets: no crash, no read beyond the end, and what it takes can be
+// read, compared and validated.
+#include <cstddef>
+#include <cstdint>
+
+#include "lib/base/check.h"
+#include "lib/pki/certificate.h"
+#include "lib/pki/name.h"
+#include "lib/pki/path_validator.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace musubi;
+  const auto certificate = pki::Certificate::Parse({data, size});
+  if (!certificate.ok()) return 0;
+  MUSUBI_CHECK(certificate->der().size() == size, "a certificate is its whole input");
+  MUSUBI_CHECK(pki::SameName(certificate->subject_der(), certificate->subject_der()),
+               "a name is the same as itself");
+  // It is its own anchor, as in a self-signed certificate: the deepest code that it can reach.
+  const pki::PathValidator validator({pki::TrustAnchor{.id = "self",
+                                                       .certificate = *certificate,
+                                                       .sha256 = {},
+                                                       .role = pki::AnchorRole::kUserAuthentication,
+                                                       .environment = pki::Environment::kSim,
+                                                       .not_before_use = absl::InfinitePast(),
+                                                       .distrust_after = std::nullopt,
+                                                       .allowed_algorithms = {}}},
+                                     pki::ValidationProfile::Rfc5280());
+  const auto result = validator.Validate(*certificate, {}, certificate->not_before());
+  MUSUBI_CHECK(!result.verdict.valid(), "the anchor may sign with no algorithm");
+  return 0;
+}
