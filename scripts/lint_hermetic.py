@@ -17,7 +17,8 @@ CODE_RULES = {
 }
 # Rule -> pattern over code with its strings; also of scripts.
 TEXT_RULES = {
-    "port": (r"(127\.0\.0\.1|localhost|\[::1\]|0\.0\.0\.0|\[::\]):\d{4,5}\b",
+    "port": (r"(127\.0\.0\.1|localhost|\[::1\]|0\.0\.0\.0|\[::\])"
+             r":([1-5]?\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])\b",
              "listen on port 0 and ask which port it became"),
 }
 # (path, rule) -> why. An entry that nothing needs any more is a finding itself.
