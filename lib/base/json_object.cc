@@ -88,6 +88,12 @@ absl::StatusOr<int64_t> JsonObject::Integer(std::string_view key) {
   return member->get<int64_t>();
 }
 
+absl::StatusOr<bool> JsonObject::Bool(std::string_view key) {
+  MUSUBI_ASSIGN_OR_RETURN(const Json* member, node_->Take(key));
+  if (!member->is_boolean()) return node_->WrongType(key, "true or false");
+  return member->get<bool>();
+}
+
 absl::StatusOr<std::vector<std::string>> JsonObject::Strings(std::string_view key) {
   MUSUBI_ASSIGN_OR_RETURN(const Json* member, node_->Take(key));
   if (!member->is_array()) return node_->WrongType(key, "an array of strings");

@@ -32,6 +32,7 @@ class JsonObject {
   // Nothing if the member is null; its absence is an error all the same.
   absl::StatusOr<std::optional<std::string>> StringOrNull(std::string_view key);
   absl::StatusOr<int64_t> Integer(std::string_view key);
+  absl::StatusOr<bool> Bool(std::string_view key);
   absl::StatusOr<std::vector<std::string>> Strings(std::string_view key);
   absl::StatusOr<JsonObject> Object(std::string_view key);
   absl::StatusOr<std::vector<JsonObject>> Objects(std::string_view key);

@@ -11,12 +11,14 @@ using ::testing::HasSubstr;
 
 TEST(JsonObject, ReadsEachTypeByName) {
   auto object = JsonObject::Parse(
-      R"({"s":"x","n":null,"i":-7,"a":["p","q"],"o":{"k":"v"},"l":[{"k":"1"},{"k":"2"}]})", "f");
+      R"({"s":"x","n":null,"i":-7,"b":true,"a":["p","q"],"o":{"k":"v"},"l":[{"k":"1"},{"k":"2"}]})",
+      "f");
   ASSERT_TRUE(object.ok()) << object.status();
   EXPECT_EQ(object->String("s").value(), "x");
   EXPECT_EQ(object->StringOrNull("n").value(), std::nullopt);
   EXPECT_EQ(object->StringOrNull("s").value(), "x");
   EXPECT_EQ(object->Integer("i").value(), -7);
+  EXPECT_EQ(object->Bool("b").value(), true);
   EXPECT_THAT(object->Strings("a").value(), ElementsAre("p", "q"));
   EXPECT_EQ(object->Object("o")->String("k").value(), "v");
   auto list = object->Objects("l").value();
@@ -24,7 +26,7 @@ TEST(JsonObject, ReadsEachTypeByName) {
   EXPECT_EQ(list[1].String("k").value(), "2");
   EXPECT_EQ(list[1].where(), "f: l[1]");
   EXPECT_TRUE(object->RefuseOthers().ok());
-  EXPECT_THAT(object->Keys(), ElementsAre("a", "i", "l", "n", "o", "s"));
+  EXPECT_THAT(object->Keys(), ElementsAre("a", "b", "i", "l", "n", "o", "s"));
 }
 
 TEST(JsonObject, RefusesWhatIsNotOneStrictObject) {
@@ -43,6 +45,7 @@ TEST(JsonObject, NamesTheKeyThatIsMissingOrOfAnotherTypeOrUnknown) {
   EXPECT_EQ(message(object->String("z").status()), "f: the key \"z\" is missing");
   EXPECT_EQ(message(object->String("a").status()), "f: \"a\" must be a string");
   EXPECT_EQ(message(object->Integer("a").status()), "f: \"a\" must be an integer");
+  EXPECT_EQ(message(object->Bool("a").status()), "f: \"a\" must be true or false");
   EXPECT_EQ(message(object->Integer("b").status()), "f: \"b\" must be an integer");
   EXPECT_EQ(message(object->Strings("c").status()), "f: \"c\" must be an array of strings");
   EXPECT_EQ(message(object->Objects("c").status()), "f: \"c\" must be an array of objects");

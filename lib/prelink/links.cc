@@ -19,6 +19,10 @@ using session::Act;
 using session::SessionRecord;
 using session::State;
 
+link::Journey JourneyOf(const SessionRecord& record) {
+  return {static_cast<int>(record.act), static_cast<int>(record.flow)};
+}
+
 link::Account AccountOf(const SignIn& sign_in) { return {sign_in.issuer, sign_in.subject}; }
 
 link::RequestKey RequestKeyFor(const RequestId& request_id, std::string_view method,
@@ -119,12 +123,10 @@ absl::StatusOr<link::Link> LinkUseCases::LinkOfEndedSession(
     const session::SessionId& session_id) const {
   MUSUBI_ASSIGN_OR_RETURN(const std::optional<link::SessionEnd> end,
                           journey().links().GetSessionEnd(session_id));
-  if (!end.has_value() || end->answer.size() != link::LinkId().size()) {
+  if (!end.has_value() || !end->link_id.has_value()) {
     return base::Error(ErrorReason::kLinkNotFound, "the session led to no link");
   }
-  link::LinkId link_id;
-  std::copy(end->answer.begin(), end->answer.end(), link_id.begin());
-  return journey().links().GetLink(link_id);
+  return journey().links().GetLink(*end->link_id);
 }
 
 absl::StatusOr<link::Link> LinkUseCases::LinkOfRepeatedRequest(const session::SessionId& session_id,
@@ -160,6 +162,7 @@ absl::StatusOr<link::Link> LinkUseCases::MakeLink(const SessionRecord& record,
                            .person_id = person_id,
                            .session_id = record.id,
                            .verdict_summary = SummaryOf(record, std::move(verdict)).Serialize(),
+                           .journey = JourneyOf(record),
                            .commitment = commitment};
   if (record.act == Act::kReplace) {
     return journey().links().ReplaceLink(request, link);
@@ -214,10 +217,11 @@ absl::StatusOr<link::Link> LinkUseCases::DeleteLinkWithCard(const session::Sessi
   MUSUBI_ASSIGN_OR_RETURN(
       link::Link link,
       journey().links().EndLink(
-          request, link::EndLinkArgs{.relying_party_id = relying_party->id,
-                                     .account = AccountOf(sign_in),
-                                     .card = link::ProvenCard{.session_id = session_id,
-                                                              .person_id = person_id}}));
+          request, link::EndLinkArgs{
+                       .relying_party_id = relying_party->id,
+                       .account = AccountOf(sign_in),
+                       .card = link::ProvenCard{.session_id = session_id, .person_id = person_id},
+                       .journey = JourneyOf(record)}));
   MarkUsed(journey(), session_id, request);
   return link;
 }
@@ -265,11 +269,18 @@ absl::StatusOr<ResolvedLink> LinkUseCases::ResolveLink(const Caller& caller,
                             OpenCard(journey().card_keyring(), record.id, record.sealed_card));
     MUSUBI_ASSIGN_OR_RETURN(const std::optional<person::PersonId> person_id,
                             dependencies_.persons.Find(card.card));
-    link = journey().links().Resolve(link::ResolveArgs{.relying_party_id = record.relying_party_id,
-                                                       .session_id = session_id,
-                                                       .person_id = person_id});
-    if (link.ok() || base::ReasonOf(link.status()) == ErrorReason::kLinkNotFound) {
+    auto resolution =
+        journey().links().Resolve(link::ResolveArgs{.relying_party_id = record.relying_party_id,
+                                                    .session_id = session_id,
+                                                    .person_id = person_id,
+                                                    .journey = JourneyOf(record)});
+    if (resolution.ok() || base::ReasonOf(resolution.status()) == ErrorReason::kLinkNotFound) {
       MarkUsed(journey(), session_id, request);
+    }
+    if (resolution.ok()) {
+      link = std::move(resolution->link);
+    } else {
+      link = resolution.status();
     }
   }
   MUSUBI_RETURN_IF_ERROR(link.status());
@@ -290,6 +301,9 @@ absl::StatusOr<NamedLink> LinkUseCases::WithName(link::Link link, bool include_n
   // An erased person has no name any more; the link of old stays visible.
   if (absl::IsNotFound(name.status())) return named;
   MUSUBI_ASSIGN_OR_RETURN(named.name, std::move(name));
+  if (named.name.has_value()) {
+    MUSUBI_RETURN_IF_ERROR(journey().links().NoteNameRead(named.link.id));
+  }
   return named;
 }
 

@@ -4,6 +4,7 @@
 #ifndef MUSUBI_LIB_PRELINK_RELYING_PARTY_H_
 #define MUSUBI_LIB_PRELINK_RELYING_PARTY_H_
 
+#include <cstddef>
 #include <map>
 #include <set>
 #include <string>
@@ -17,6 +18,11 @@
 #include "lib/session/types.h"
 
 namespace musubi::prelink {
+
+// Limits of the file: what a phone's page can show, and what a message may carry.
+inline constexpr size_t kMaxTextLength = 1024;  // Octets of a text or URL.
+inline constexpr size_t kMaxListLength = 32;    // Elements of a list.
+inline constexpr size_t kMaxShortLength = 64;   // Octets of an id or a version.
 
 // A text in every language of the pages. Neither is empty.
 struct LocalizedText {
@@ -37,8 +43,8 @@ struct RelyingParty {
   std::string id;
   LocalizedText name;
   std::vector<std::string> origins;  // scheme://host[:port], lower case.
-  LocalizedText privacy_policy_url;
-  LocalizedText terms_url;
+  std::string policy_url;
+  std::string terms_url;
   LocalizedText purpose;
   std::string consent_text_version;
   std::set<Attribute> requested_attributes;
