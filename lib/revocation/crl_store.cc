@@ -6,10 +6,10 @@
 
 #include "lib/base/encoding.h"
 #include "lib/base/file.h"
+#include "lib/base/json_object.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
 #include "lib/pki/name.h"
-#include "lib/revocation/config_json.h"
 #include "lib/revocation/validation_time.h"
 
 namespace musubi::revocation {
@@ -78,38 +78,40 @@ absl::StatusOr<std::unique_ptr<CrlStore>> CrlStore::Create(Dependencies dependen
 absl::StatusOr<std::vector<CrlStore::ScopeSource>> CrlStore::ReadManifest() const {
   const std::string path = options_.directory + "/" + kScopesFile;
   MUSUBI_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path));
-  MUSUBI_ASSIGN_OR_RETURN(const nlohmann::json scopes, ParseVersioned(text, path, "scopes"));
+  MUSUBI_ASSIGN_OR_RETURN(base::JsonObject manifest, base::JsonObject::Parse(text, path));
+  MUSUBI_ASSIGN_OR_RETURN(const int64_t version, manifest.Integer("version"));
+  if (version != 1) return manifest.Invalid("\"version\" must be 1");
+  MUSUBI_ASSIGN_OR_RETURN(std::vector<base::JsonObject> scopes, manifest.Objects("scopes"));
+  MUSUBI_RETURN_IF_ERROR(manifest.RefuseOthers());
   std::vector<ScopeSource> sources;
   std::set<ScopeKey> seen;
-  for (size_t i = 0; i < scopes.size(); ++i) {
-    MUSUBI_ASSIGN_OR_RETURN(
-        const ConfigObject entry,
-        ConfigObject::Create(scopes[i], path + ": scopes[" + std::to_string(i) + "]",
-                             {"anchor", "distribution_point", "file"}));
+  for (base::JsonObject& entry : scopes) {
     ScopeSource source;
     MUSUBI_ASSIGN_OR_RETURN(source.anchor, entry.String("anchor"));
     MUSUBI_ASSIGN_OR_RETURN(source.file, entry.String("file"));
     MUSUBI_ASSIGN_OR_RETURN(const std::string point, entry.String("distribution_point"));
+    MUSUBI_RETURN_IF_ERROR(entry.RefuseOthers());
     const auto issuer = options_.issuers.find(source.anchor);
     if (issuer == options_.issuers.end()) {
-      return entry.Error("anchor", "names no configured anchor; use an id of the anchors file");
+      return entry.Invalid("\"anchor\" names no configured anchor; use an id of the anchors file");
     }
     if (!IsPlainFileName(source.file)) {
-      return entry.Error("file", "must be the name of a file beside the manifest, not a path");
+      return entry.Invalid("\"file\" must be the name of a file beside the manifest, not a path");
     }
     source.issuer = &issuer->second;
     source.key.first = KeyOf(*source.issuer);
     if (point != kFull) {
       auto name = base::Base64Decode(point);
       if (!name.ok() || !pki::SameName(*name, *name)) {
-        return entry.Error("distribution_point",
-                           "must be \"full\" or the base64 of one DER Name (the directoryName of "
-                           "the issuing distribution point)");
+        return entry.Invalid(
+            "\"distribution_point\" must be \"full\" or the base64 of one DER Name (the "
+            "directoryName of "
+            "the issuing distribution point)");
       }
       source.key.second = *std::move(name);
     }
     if (!seen.insert(source.key).second) {
-      return entry.Error("distribution_point", "is there twice for this anchor; remove one");
+      return entry.Invalid("\"distribution_point\" is there twice for this anchor; remove one");
     }
     sources.push_back(std::move(source));
   }
@@ -153,7 +155,7 @@ CrlStore::Loaded CrlStore::LoadScope(const ScopeSource& source,
       vanished->emplace(base::ToBytes(entry.serial),
                         Scope::Vanished{entry.revoked_at, entry.reason});
     }
-    if (vanished->size() > kMaxVanishedPerScope) {
+    if (vanished->size() > options_.max_vanished_per_scope) {
       return {ScopeOutcome::kTooManyVanished, {}, nullptr};
     }
     scope->vanished = std::move(vanished);

@@ -50,6 +50,7 @@ class CrlStore {
     Issuers issuers;
     // How far the CA's clock may be ahead of ours.
     absl::Duration skew = absl::Minutes(5);
+    size_t max_vanished_per_scope = kMaxVanishedPerScope;
   };
 
   // Create reads the manifest and loads what is there. A manifest that is absent or wrong is an

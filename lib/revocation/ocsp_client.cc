@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "lib/base/json_object.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
-#include "lib/revocation/config_json.h"
 
 namespace musubi::revocation {
 namespace {
@@ -39,18 +39,10 @@ absl::Status CheckResponder(const Responder& responder) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Responder> ParseResponder(const nlohmann::json& json, const std::string& where) {
-  MUSUBI_ASSIGN_OR_RETURN(
-      const ConfigObject entry,
-      ConfigObject::Create(json, where,
-                           {"anchor", "urls", "nonce", "hash", "max_age_seconds", "timeout_ms"}));
+absl::StatusOr<Responder> ParseResponder(base::JsonObject& entry) {
   Responder responder;
   MUSUBI_ASSIGN_OR_RETURN(responder.anchor, entry.String("anchor"));
-  MUSUBI_ASSIGN_OR_RETURN(const nlohmann::json* urls, entry.Array("urls"));
-  for (const nlohmann::json& url : *urls) {
-    if (!url.is_string()) return entry.Error("urls", "must hold strings only");
-    responder.urls.push_back(url.get<std::string>());
-  }
+  MUSUBI_ASSIGN_OR_RETURN(responder.urls, entry.Strings("urls"));
   MUSUBI_ASSIGN_OR_RETURN(const std::string nonce, entry.String("nonce"));
   if (nonce == "NONE") {
     responder.nonce = pki::NoncePolicy::kNone;
@@ -59,15 +51,14 @@ absl::StatusOr<Responder> ParseResponder(const nlohmann::json& json, const std::
   } else if (nonce == "REQUIRED") {
     responder.nonce = pki::NoncePolicy::kRequired;
   } else {
-    return entry.Error("nonce", "must be NONE, OPTIONAL or REQUIRED");
+    return entry.Invalid("\"nonce\" must be NONE, OPTIONAL or REQUIRED");
   }
   MUSUBI_ASSIGN_OR_RETURN(const std::string hash, entry.String("hash"));
-  if (hash != "SHA1" && hash != "SHA256") return entry.Error("hash", "must be SHA1 or SHA256");
+  if (hash != "SHA1" && hash != "SHA256") return entry.Invalid("\"hash\" must be SHA1 or SHA256");
   responder.hash = hash == "SHA1" ? pki::CertIdHash::kSha1 : pki::CertIdHash::kSha256;
-  MUSUBI_ASSIGN_OR_RETURN(const int64_t max_age,
-                          entry.Integer("max_age_seconds", 1, absl::ToInt64Seconds(kMaxAge)));
-  MUSUBI_ASSIGN_OR_RETURN(const int64_t timeout,
-                          entry.Integer("timeout_ms", 1, absl::ToInt64Milliseconds(kMaxTimeout)));
+  MUSUBI_ASSIGN_OR_RETURN(const int64_t max_age, entry.Integer("max_age_seconds"));
+  MUSUBI_ASSIGN_OR_RETURN(const int64_t timeout, entry.Integer("timeout_ms"));
+  MUSUBI_RETURN_IF_ERROR(entry.RefuseOthers());
   responder.max_age = absl::Seconds(max_age);
   responder.timeout = absl::Milliseconds(timeout);
   return responder;
@@ -83,13 +74,14 @@ struct OcspClient::Flight {
 };
 
 absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json) {
-  const std::string where = "responders.json";
-  MUSUBI_ASSIGN_OR_RETURN(const nlohmann::json list, ParseVersioned(json, where, "responders"));
+  MUSUBI_ASSIGN_OR_RETURN(base::JsonObject file, base::JsonObject::Parse(json, "responders.json"));
+  MUSUBI_ASSIGN_OR_RETURN(const int64_t version, file.Integer("version"));
+  if (version != 1) return file.Invalid("\"version\" must be 1");
+  MUSUBI_ASSIGN_OR_RETURN(std::vector<base::JsonObject> entries, file.Objects("responders"));
+  MUSUBI_RETURN_IF_ERROR(file.RefuseOthers());
   std::vector<Responder> responders;
-  for (size_t i = 0; i < list.size(); ++i) {
-    MUSUBI_ASSIGN_OR_RETURN(
-        Responder responder,
-        ParseResponder(list[i], where + ": responders[" + std::to_string(i) + "]"));
+  for (base::JsonObject& entry : entries) {
+    MUSUBI_ASSIGN_OR_RETURN(Responder responder, ParseResponder(entry));
     MUSUBI_RETURN_IF_ERROR(CheckResponder(responder));
     responders.push_back(std::move(responder));
   }

@@ -22,11 +22,12 @@ bool IsAnswer(const RevocationFinding& finding) {
 
 }  // namespace
 
-RevocationChecker::RevocationChecker(Dependencies dependencies) : dependencies_(dependencies) {}
+RevocationChecker::RevocationChecker(Dependencies dependencies, Options options)
+    : dependencies_(dependencies), options_(options) {}
 
 absl::StatusOr<std::unique_ptr<RevocationChecker>> RevocationChecker::Create(
-    Dependencies dependencies) {
-  return std::unique_ptr<RevocationChecker>(new RevocationChecker(dependencies));
+    Dependencies dependencies, Options options) {
+  return std::unique_ptr<RevocationChecker>(new RevocationChecker(dependencies, options));
 }
 
 RevocationFinding RevocationChecker::Check(const pki::Certificate& target,
@@ -82,11 +83,11 @@ void RevocationChecker::Remember(const Key& key, const pki::Certificate& target,
   bool full = false;
   {
     base::MutexLock lock(mutex_);
-    if (overlay_.size() >= kMaxOverlayEntries) {
+    if (overlay_.size() >= options_.max_overlay_entries) {
       const absl::Time now = dependencies_.clock.Now();
       std::erase_if(overlay_, [now](const auto& entry) { return entry.second.not_after < now; });
     }
-    full = overlay_.size() >= kMaxOverlayEntries;
+    full = overlay_.size() >= options_.max_overlay_entries;
     if (!full) overlay_.insert_or_assign(key, Remembered{finding, target.not_after()});
   }
   if (full) dependencies_.observer.OnOverlayFull();

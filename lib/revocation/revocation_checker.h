@@ -61,8 +61,15 @@ class RevocationChecker {
     OcspClient* ocsp_client;    // Null: OCSP has no usable answer.
     Observer& observer;
   };
+  struct Options {
+    size_t max_overlay_entries = kMaxOverlayEntries;
+  };
 
-  static absl::StatusOr<std::unique_ptr<RevocationChecker>> Create(Dependencies dependencies);
+  static absl::StatusOr<std::unique_ptr<RevocationChecker>> Create(Dependencies dependencies,
+                                                                   Options options);
+  static absl::StatusOr<std::unique_ptr<RevocationChecker>> Create(Dependencies dependencies) {
+    return Create(dependencies, Options{});
+  }
 
   // `issuer` must be the trusted certificate whose key verified `target`'s signature. `deadline` is
   // a time of the clock.
@@ -77,7 +84,7 @@ class RevocationChecker {
     absl::Time not_after;
   };
 
-  explicit RevocationChecker(Dependencies dependencies);
+  RevocationChecker(Dependencies dependencies, Options options);
 
   pki::RevocationFinding CheckSources(const pki::Certificate& target,
                                       const pki::Certificate& issuer, absl::Time validation_time,
@@ -92,6 +99,7 @@ class RevocationChecker {
                                  absl::Time deadline);
 
   const Dependencies dependencies_;
+  const Options options_;
   base::Mutex mutex_;
   std::map<Key, Remembered> overlay_ ABSL_GUARDED_BY(mutex_);
 };

@@ -1,0 +1,314 @@
+#include "lib/revocation/ocsp_client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "lib/base/mutex.h"
+#include "lib/base/status.h"
+#include "tests/fakes/fake_http_client.h"
+#include "tests/fakes/fake_random.h"
+#include "tests/fakes/fake_responder.h"
+#include "tests/fakes/recording_observer.h"
+#include "tests/fakes/simulated_clock.h"
+#include "tests/fakes/test_ca.h"
+#include "tests/fakes/test_revocation.h"
+
+namespace musubi::revocation {
+namespace {
+
+using fakes::OcspSpec;
+using fakes::TestCa;
+using fakes::TestKey;
+using pki::OcspCertStatus;
+
+class OcspClientTest : public testing::Test {
+ protected:
+  // What the HTTP server at the other end does; by default the responder answers.
+  using Server = std::function<absl::StatusOr<http::Response>(const http::Request&)>;
+
+  void Start(Responder responder, size_t max_cache_entries = 100) {
+    auto client = OcspClient::Create({http_, clock_, random_, nullptr, observer_},
+                                     {.issuers = {{"auth-01", ca_.certificate()}},
+                                      .responders = {std::move(responder)},
+                                      .max_cache_entries = max_cache_entries});
+    ASSERT_TRUE(client.ok()) << client.status();
+    client_ = *std::move(client);
+  }
+  void Start() { Start({.anchor = "auth-01", .urls = {"http://first.example/"}}); }
+  OcspClient::Answer Ask(absl::Duration within = absl::Seconds(10)) {
+    return client_->Ask(target_, issuer_, clock_.Now() + within);
+  }
+  std::optional<OcspCertStatus> Status() {
+    const OcspClient::Answer answer = Ask();
+    return answer.result ? answer.result->cert_status : std::nullopt;
+  }
+  std::string LastEvent() const {
+    const OcspEvent event = observer_.ocsp().back();
+    return std::string(Name(event.exchange)) + " " + std::string(pki::Name(event.outcome));
+  }
+
+  fakes::SimulatedClock clock_;
+  fakes::RecordingObserver observer_;
+  fakes::FakeRandom random_;
+  TestCa ca_;
+  const pki::Certificate issuer_ = ca_.certificate();
+  const pki::Certificate target_ =
+      fakes::ParseCertificate(ca_.Issue(ca_.CardSpec(TestKey::Get(fakes::KeyKind::kRsa2048, 9))));
+  fakes::FakeResponder responder_{ca_, target_, clock_};
+  Server server_ = [this](const http::Request& request) { return responder_.Answer(request); };
+  fakes::FakeHttpClient http_{[this](const http::Request& request) { return server_(request); }};
+  std::unique_ptr<OcspClient> client_;
+};
+
+TEST_F(OcspClientTest, AsksTheConfiguredResponder) {
+  Start();
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+  ASSERT_EQ(http_.requests().size(), 1u);
+  const http::Request request = http_.requests()[0];
+  EXPECT_EQ(request.url, "http://first.example/");
+  EXPECT_EQ(request.method, http::Method::kPost);
+  EXPECT_EQ(request.content_type, "application/ocsp-request");
+  EXPECT_EQ(request.timeout, absl::Seconds(2));
+  EXPECT_EQ(fakes::NonceOfRequest(base::AsBytes(request.body)).size(), 32u);
+  EXPECT_EQ(LastEvent(), "ANSWERED ANSWERED");
+}
+
+TEST_F(OcspClientTest, WithoutNoncePolicyNoneIsSent) {
+  Start({.anchor = "auth-01", .urls = {"http://first.example/"}, .nonce = pki::NoncePolicy::kNone});
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+  EXPECT_TRUE(fakes::NonceOfRequest(base::AsBytes(http_.requests()[0].body)).empty());
+}
+
+TEST_F(OcspClientTest, EveryFailureOfAResponderIsItsOwnEvent) {
+  Start();
+  const struct {
+    Server server;
+    const char* event;
+  } cases[] = {
+      {[](const auto&) {
+         return http::Response{503, "busy"};
+       },
+       "HTTP_STATUS UNSPECIFIED"},
+      {[](const auto&) {
+         return http::Response{302, ""};
+       },
+       "HTTP_STATUS UNSPECIFIED"},
+      {[](const auto&) { return absl::UnavailableError("refused"); }, "UNREACHABLE UNSPECIFIED"},
+      {[](const auto&) { return absl::ResourceExhaustedError("big"); }, "UNREACHABLE UNSPECIFIED"},
+      {[](const auto&) { return absl::DeadlineExceededError("slow"); }, "TIMEOUT UNSPECIFIED"},
+      {[](const auto&) {
+         return http::Response{200, "<html>"};
+       },
+       "REFUSED MALFORMED"},
+      {[](const auto&) {
+         return http::Response{200, ""};
+       },
+       "REFUSED MALFORMED"},
+  };
+  for (const auto& test_case : cases) {
+    server_ = test_case.server;
+    EXPECT_EQ(Status(), std::nullopt);
+    EXPECT_EQ(LastEvent(), test_case.event);
+  }
+  server_ = [this](const http::Request& request) { return responder_.Answer(request); };
+  const struct {
+    fakes::FakeResponder::Change change;
+    const char* event;
+  } misbehaviours[] = {
+      {[](OcspSpec& spec) { spec.response_status = 3; }, "REFUSED ERROR_STATUS"},
+      {[](OcspSpec& spec) { spec.Nonce(base::Bytes(32, 1)); }, "REFUSED WRONG_NONCE"},
+      {[](OcspSpec& spec) { spec.answers.push_back(spec.answers[0]); }, "REFUSED SEVERAL_ANSWERS"},
+      {[this](OcspSpec& spec) {
+         spec.answers[0].cert_id = fakes::CertIdDer(issuer_, base::Bytes{1});
+       },
+       "REFUSED NO_MATCHING_ANSWER"},
+      {[this](OcspSpec& spec) { spec.answers[0].next_update = clock_.Now() - absl::Seconds(1); },
+       "REFUSED STALE"},
+      {[](OcspSpec& spec) { spec.algorithm = fakes::Sha1WithRsaAlgorithm(); },
+       "REFUSED ALGORITHM_NOT_ALLOWED"},
+  };
+  for (const auto& misbehaviour : misbehaviours) {
+    responder_.Behave(misbehaviour.change);
+    EXPECT_EQ(Status(), std::nullopt);
+    EXPECT_EQ(LastEvent(), misbehaviour.event);
+  }
+  // None of it was kept.
+  responder_.Behave(nullptr);
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+  EXPECT_EQ(observer_.cache_hits(), 0);
+}
+
+TEST_F(OcspClientTest, TriesTheNextUrlUntilOneAnswers) {
+  Start({.anchor = "auth-01",
+         .urls = {"http://first.example/", "http://second.example/", "http://third.example/"}});
+  server_ = [this](const http::Request& request) -> absl::StatusOr<http::Response> {
+    if (request.url == "http://first.example/") return absl::UnavailableError("down");
+    return responder_.Answer(request);
+  };
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+  ASSERT_EQ(http_.requests().size(), 2u);
+  EXPECT_EQ(http_.requests()[1].url, "http://second.example/");
+  EXPECT_EQ(observer_.ocsp()[1].rank, 1u);
+}
+
+TEST_F(OcspClientTest, RespectsTheCallersDeadline) {
+  Start({.anchor = "auth-01", .urls = {"http://first.example/", "http://second.example/"}});
+  server_ = [this](const http::Request& request) -> absl::StatusOr<http::Response> {
+    clock_.Advance(request.timeout);
+    return absl::DeadlineExceededError("slow");
+  };
+  EXPECT_FALSE(Ask(absl::Milliseconds(2500)).result.has_value());
+  ASSERT_EQ(http_.requests().size(), 2u);
+  EXPECT_EQ(http_.requests()[1].timeout, absl::Milliseconds(500));
+  EXPECT_FALSE(Ask(absl::ZeroDuration()).result.has_value());
+  EXPECT_EQ(http_.requests().size(), 2u) << "without time nobody is asked";
+}
+
+TEST_F(OcspClientTest, KeepsGoodAndRevokedUntilNextUpdate) {
+  Start();
+  for (const auto& status : {fakes::OcspGood(), fakes::OcspRevoked(clock_.Now())}) {
+    responder_.Say(status);
+    const size_t before = http_.requests().size();
+    const auto first = Status();
+    clock_.Advance(absl::Hours(1));
+    EXPECT_EQ(Status(), first);
+    EXPECT_EQ(http_.requests().size(), before + 1);
+    clock_.Advance(absl::Seconds(1));
+    EXPECT_EQ(Status(), first);
+    EXPECT_EQ(http_.requests().size(), before + 2);
+    clock_.Advance(absl::Hours(2));
+  }
+}
+
+TEST_F(OcspClientTest, WithoutNextUpdateKeepsForTheMaximumAge) {
+  Start({.anchor = "auth-01", .urls = {"http://first.example/"}, .max_age = absl::Minutes(10)});
+  responder_.Behave([](OcspSpec& spec) { spec.answers[0].next_update.reset(); });
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+  clock_.Advance(absl::Minutes(10));
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+  EXPECT_EQ(http_.requests().size(), 1u);
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+  EXPECT_EQ(http_.requests().size(), 2u);
+}
+
+TEST_F(OcspClientTest, DoesNotKeepUnknown) {
+  Start();
+  responder_.Say(fakes::OcspUnknown());
+  EXPECT_EQ(Status(), OcspCertStatus::kUnknown);
+  responder_.Say(fakes::OcspGood());
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+}
+
+TEST_F(OcspClientTest, AClockThatJumpsBackEmptiesTheCache) {
+  Start();
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+  clock_.Advance(-absl::Hours(1));
+  server_ = [](const auto&) { return absl::UnavailableError("down"); };
+  EXPECT_EQ(Status(), std::nullopt);
+}
+
+TEST_F(OcspClientTest, TheCacheForgetsWhatWasUsedLongestAgo) {
+  Start({.anchor = "auth-01", .urls = {"http://first.example/"}}, /*max_cache_entries=*/1);
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+  const auto other = fakes::ParseCertificate(
+      ca_.Issue(ca_.CardSpec(TestKey::Get(fakes::KeyKind::kRsa2048, 9), 0x77)));
+  responder_.Behave([&](OcspSpec& spec) {
+    spec.answers.push_back(spec.answers[0]);
+    spec.answers[1].cert_id = fakes::CertIdDer(issuer_, other.serial());
+  });
+  EXPECT_TRUE(client_->Ask(other, issuer_, clock_.Now() + absl::Seconds(9)).result.has_value());
+  EXPECT_EQ(http_.requests().size(), 2u);
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+  EXPECT_EQ(http_.requests().size(), 3u);
+}
+
+TEST_F(OcspClientTest, AnIssuerWithoutAResponderHasNoAnswer) {
+  Start();
+  const TestCa other({.key_number = 1, .serial = 2});
+  EXPECT_FALSE(client_->Ask(target_, other.certificate(), clock_.Now() + absl::Seconds(9))
+                   .result.has_value());
+  EXPECT_TRUE(http_.requests().empty());
+}
+
+TEST_F(OcspClientTest, CallersAtTheSameTimeShareOneAsking) {
+  Start();
+  base::Mutex mutex;
+  base::CondVar changed;
+  bool arrived = false, go = false;
+  server_ = [&](const http::Request& request) {
+    base::MutexLock lock(mutex);
+    arrived = true;
+    changed.NotifyAll();
+    while (!go) changed.Wait(mutex);
+    return responder_.Answer(request);
+  };
+  std::vector<std::optional<OcspCertStatus>> answers(4);
+  std::vector<std::thread> threads;
+  for (auto& answer : answers) threads.emplace_back([&] { answer = Status(); });
+  {
+    base::MutexLock lock(mutex);
+    while (!arrived) changed.Wait(mutex);
+  }
+  // One is asking; a caller without time does not wait for it.
+  EXPECT_FALSE(Ask(absl::ZeroDuration()).result.has_value());
+  {
+    base::MutexLock lock(mutex);
+    go = true;
+    changed.NotifyAll();
+  }
+  for (auto& thread : threads) thread.join();
+  for (const auto& answer : answers) EXPECT_EQ(answer, OcspCertStatus::kGood);
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST(ParseResponders, ReadsTheFile) {
+  const auto responders = ParseResponders(
+      R"({"version":1,"responders":[{"anchor":"auth-03","urls":["http://127.0.0.1:1234/"],)"
+      R"("nonce":"REQUIRED","hash":"SHA1","max_age_seconds":60,"timeout_ms":1500}]})");
+  ASSERT_TRUE(responders.ok()) << responders.status();
+  ASSERT_EQ(responders->size(), 1u);
+  const Responder& responder = responders->front();
+  EXPECT_EQ(responder.anchor, "auth-03");
+  EXPECT_THAT(responder.urls, testing::ElementsAre("http://127.0.0.1:1234/"));
+  EXPECT_EQ(responder.nonce, pki::NoncePolicy::kRequired);
+  EXPECT_EQ(responder.hash, pki::CertIdHash::kSha1);
+  EXPECT_EQ(responder.max_age, absl::Minutes(1));
+  EXPECT_EQ(responder.timeout, absl::Milliseconds(1500));
+}
+
+TEST(ParseResponders, RefusesWithTheRule) {
+  const std::string start = R"({"version":1,"responders":[{"anchor":"auth-03",)";
+  const struct {
+    std::string rest;
+    const char* message;
+  } cases[] = {
+      {R"("urls":[],"nonce":"NONE","hash":"SHA1","max_age_seconds":60,"timeout_ms":1}]})", "urls"},
+      {R"("urls":["ldap://x/"],"nonce":"NONE","hash":"SHA1","max_age_seconds":60,"timeout_ms":1}]})",
+       "http://"},
+      {R"("urls":["http://x/"],"nonce":"MAYBE","hash":"SHA1","max_age_seconds":60,"timeout_ms":1}]})",
+       "NONE, OPTIONAL or REQUIRED"},
+      {R"("urls":["http://x/"],"nonce":"NONE","hash":"MD5","max_age_seconds":60,"timeout_ms":1}]})",
+       "SHA1 or SHA256"},
+      {R"("urls":["http://x/"],"nonce":"NONE","hash":"SHA1","max_age_seconds":604801,"timeout_ms":1}]})",
+       "7 days"},
+      {R"("urls":["http://x/"],"nonce":"NONE","hash":"SHA1","max_age_seconds":60,"timeout_ms":30001}]})",
+       "30 s"},
+      {R"("urls":["http://x/"],"nonce":"NONE","hash":"SHA1","max_age_seconds":60}]})",
+       "timeout_ms"},
+  };
+  for (const auto& test_case : cases) {
+    const auto responders = ParseResponders(start + test_case.rest);
+    EXPECT_EQ(responders.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(base::ToStd(responders.status().message())),
+                testing::HasSubstr(test_case.message));
+  }
+}
+
+}  // namespace
+}  // namespace musubi::revocation
