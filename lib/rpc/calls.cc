@@ -1,0 +1,254 @@
+#include "lib/rpc/calls.h"
+
+#include <google/protobuf/descriptor.h>
+#include <grpc/grpc_security_constants.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "lib/base/encoding.h"
+#include "lib/base/error.h"
+#include "lib/base/status.h"
+#include "lib/rpc/error_mapping.h"
+
+namespace musubi::rpc {
+namespace {
+
+using base::ErrorReason;
+
+constexpr char kRequestIdKey[] = "x-request-id";
+constexpr char kRoleKey[] = "musubi-role";
+constexpr char kAuthorizationKey[] = "authorization";
+constexpr std::string_view kBearer = "Bearer ";
+constexpr size_t kMaxRequestIdLength = 64;
+
+// grpc-timeout is a rounded number, and the clock may be set between client and server.
+constexpr absl::Duration kDeadlineSlack = absl::Seconds(1);
+
+std::vector<std::string> Metadata(const grpc::CallbackServerContext& context, const char* key) {
+  std::vector<std::string> values;
+  const auto [first, last] = context.client_metadata().equal_range(key);
+  for (auto entry = first; entry != last; ++entry) {
+    values.emplace_back(entry->second.data(), entry->second.size());
+  }
+  return values;
+}
+
+bool IsRequestId(std::string_view id) {
+  return !id.empty() && id.size() <= kMaxRequestIdLength &&
+         std::all_of(id.begin(), id.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '_' || c == '.';
+         });
+}
+
+absl::StatusOr<base::Secret256> ParseBearer(std::span<const std::string> values) {
+  if (values.empty()) {
+    return base::Error(ErrorReason::kCredentialMissing,
+                       "set the call metadata authorization: Bearer CREDENTIAL");
+  }
+  const absl::Status invalid =
+      base::Error(ErrorReason::kCredentialInvalid,
+                  "authorization must be once: Bearer and base64url of 32 octets, no padding");
+  std::string_view value = values.front();
+  if (values.size() != 1 || !value.starts_with(kBearer)) return invalid;
+  value.remove_prefix(kBearer.size());
+  const absl::StatusOr<base::Bytes> octets = base::Base64UrlDecode(value);
+  std::array<uint8_t, 32> credential;
+  if (!octets.ok() || octets->size() != credential.size()) return invalid;
+  std::copy(octets->begin(), octets->end(), credential.begin());
+  return base::Secret256(credential);
+}
+
+absl::Duration MaxDeadline(MethodKind kind, absl::Duration session_ttl) {
+  switch (kind) {
+    case MethodKind::kUnary:
+      return kMaxUnaryDeadline;
+    case MethodKind::kWatch:
+      return session_ttl + kWatchDeadlineMargin;
+    case MethodKind::kBulk:
+      return kMaxBulkDeadline;
+  }
+  return absl::ZeroDuration();
+}
+
+absl::Status Overloaded() {
+  return base::Error(ErrorReason::kOverloaded, "all workers are busy and the queue is full");
+}
+
+}  // namespace
+
+std::string MethodOf(const google::protobuf::Descriptor& request) {
+  const google::protobuf::FileDescriptor& file = *request.file();
+  for (int s = 0; s < file.service_count(); ++s) {
+    const google::protobuf::ServiceDescriptor& service = *file.service(s);
+    for (int m = 0; m < service.method_count(); ++m) {
+      if (service.method(m)->input_type() == &request) {
+        return "/" + service.full_name() + "/" + service.method(m)->name();
+      }
+    }
+  }
+  return {};
+}
+
+grpc::Status Call::End(const absl::Status& outcome) {
+  Observe(outcome);
+  return ToGrpc(outcome, info_.request_id);
+}
+
+grpc::Status Call::Cancelled() {
+  Observe(absl::CancelledError("the client gave up, or its deadline passed"));
+  return grpc::Status::CANCELLED;
+}
+
+void Call::Observe(const absl::Status& outcome) {
+  if (ended_.exchange(true)) return;
+  observer_.OnRequest({.method = info_.method,
+                       .role = authenticated_ ? Name(info_.caller.role) : std::string_view(),
+                       .relying_party_id = info_.caller.relying_party_id,
+                       .request_id = info_.request_id,
+                       .status = outcome,
+                       .duration = std::max(absl::ZeroDuration(), clock_.Now() - started_at_)});
+}
+
+absl::StatusOr<std::unique_ptr<Calls>> Calls::Create(Dependencies dependencies, Options options) {
+  const bool plaintext = !options.security.insecure_loopback_roles.empty();
+  if (plaintext == options.security.tls.has_value()) {
+    return absl::InvalidArgumentError(
+        "give either TLS certificate, key and client CA, or insecure_loopback_roles, and not both");
+  }
+  return std::unique_ptr<Calls>(new Calls(dependencies, std::move(options)));
+}
+
+std::shared_ptr<Call> Calls::Begin(grpc::CallbackServerContext* context, std::string_view method,
+                                   size_t request_size) {
+  const absl::Time now = dependencies_.clock.Now();
+  CallInfo info;
+  info.method = std::string(method);
+  info.deadline = absl::FromChrono(context->deadline());
+  const std::vector<std::string> given = Metadata(*context, kRequestIdKey);
+  info.request_id = given.size() == 1 && IsRequestId(given.front())
+                        ? given.front()
+                        : base::HexEncode(dependencies_.random.Bytes<16>());
+  context->AddInitialMetadata(kRequestIdKey, info.request_id);
+
+  absl::Status admitted;
+  const absl::StatusOr<Caller> caller = IdentifyCaller(*context);
+  if (caller.ok()) {
+    info.caller = *caller;
+    admitted = CheckRule(*context, request_size, info);
+  } else {
+    admitted = caller.status();
+  }
+  return std::make_shared<Call>(std::move(info), caller.ok(), std::move(admitted), now,
+                                dependencies_.clock, dependencies_.observer);
+}
+
+absl::StatusOr<Caller> Calls::IdentifyCaller(const grpc::CallbackServerContext& context) const {
+  if (!options_.security.tls.has_value()) {
+    return CallerFromMetadata(Metadata(context, kRoleKey),
+                              options_.security.insecure_loopback_roles);
+  }
+  const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();
+  std::vector<std::string> uris;
+  if (peer != nullptr && peer->IsPeerAuthenticated()) {
+    for (const grpc::string_ref& uri : peer->FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME)) {
+      uris.emplace_back(uri.data(), uri.size());
+    }
+  }
+  return CallerFromUris(uris);
+}
+
+absl::Status Calls::CheckRule(const grpc::CallbackServerContext& context, size_t request_size,
+                              CallInfo& info) const {
+  const MethodRule* rule = FindRule(options_.table, info.method);
+  if (rule == nullptr) {
+    return base::Error(ErrorReason::kRoleNotAllowed, "no rule allows this method to anybody");
+  }
+  if ((rule->roles & static_cast<unsigned>(info.caller.role)) == 0) {
+    return base::Error(ErrorReason::kRoleNotAllowed,
+                       "the role " + std::string(Name(info.caller.role)) + " may not call this");
+  }
+  const absl::Duration longest = MaxDeadline(rule->kind, options_.session_ttl);
+  if (info.deadline - dependencies_.clock.Now() > longest + kDeadlineSlack) {
+    return base::Error(ErrorReason::kDeadlineMissing, "set a deadline within the method's maximum",
+                       {{"max_deadline_seconds", std::to_string(absl::ToInt64Seconds(longest))}});
+  }
+  if (request_size > rule->max_request) {
+    return base::Error(ErrorReason::kRequestTooLarge, "the request is larger than the method takes",
+                       {{"max_octets", std::to_string(rule->max_request)}});
+  }
+  if (rule->credential == Credential::kRequired) {
+    MUSUBI_ASSIGN_OR_RETURN(info.credential, ParseBearer(Metadata(context, kAuthorizationKey)));
+  }
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* Calls::RunUnary(grpc::CallbackServerContext* context,
+                                          std::string_view method, size_t request_size,
+                                          std::function<absl::Status(const CallInfo&)> work) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const std::shared_ptr<Call> call = Begin(context, method, request_size);
+  if (!call->admitted().ok()) {
+    reactor->Finish(call->End(call->admitted()));
+    return reactor;
+  }
+  // Context, request and response live until Finish, which this task alone calls.
+  const bool queued = dependencies_.workers.Submit([context, reactor, call, work] {
+    if (context->IsCancelled()) {
+      reactor->Finish(call->Cancelled());
+      return;
+    }
+    const absl::Status outcome = work(call->info());
+    reactor->Finish(call->End(outcome));
+  });
+  if (!queued) reactor->Finish(call->End(Overloaded()));
+  return reactor;
+}
+
+void Calls::RunWatch(const std::shared_ptr<Call>& call, const std::shared_ptr<rpc::Watch>& watch,
+                     std::function<absl::Status()> start) {
+  if (!call->admitted().ok()) {
+    watch->Close(call->admitted());
+    return;
+  }
+  bool draining;
+  {
+    base::MutexLock lock(mutex_);
+    draining = draining_;
+    if (!draining) {
+      // Ended watches are swept when the map has doubled: constant work a watch.
+      if (watches_.size() >= sweep_at_) {
+        std::erase_if(watches_, [](const auto& entry) { return entry.second.expired(); });
+        sweep_at_ = std::max<size_t>(64, 2 * watches_.size());
+      }
+      watches_.emplace(next_watch_++, watch);
+    }
+  }
+  if (draining) {
+    watch->Close(base::Error(ErrorReason::kUnavailable, "the server is shutting down"));
+    return;
+  }
+  const bool queued = dependencies_.workers.Submit([watch, start = std::move(start)] {
+    const absl::Status started = start();
+    if (!started.ok()) watch->Close(started);
+  });
+  if (!queued) watch->Close(Overloaded());
+}
+
+void Calls::Drain() {
+  std::map<uint64_t, std::weak_ptr<rpc::Watch>> watches;
+  {
+    base::MutexLock lock(mutex_);
+    draining_ = true;
+    watches.swap(watches_);
+  }
+  for (const auto& [id, weak] : watches) {
+    if (const std::shared_ptr<rpc::Watch> watch = weak.lock()) {
+      watch->Close(base::Error(ErrorReason::kUnavailable, "the server is shutting down"));
+    }
+  }
+}
+
+}  // namespace musubi::rpc

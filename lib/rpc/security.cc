@@ -1,0 +1,113 @@
+#include "lib/rpc/security.h"
+
+#include <arpa/inet.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <charconv>
+#include <memory>
+
+#include "lib/base/file.h"
+#include "lib/base/status.h"
+
+namespace musubi::rpc {
+namespace {
+
+template <auto kFree>
+struct Freer {
+  template <typename T>
+  void operator()(T* object) const {
+    kFree(object);
+  }
+};
+using BioPtr = std::unique_ptr<BIO, Freer<BIO_free>>;
+using X509Ptr = std::unique_ptr<X509, Freer<X509_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+
+// A passphrase prompt would block a server that nobody watches.
+int NoPassphrase(char*, int, int, void*) { return -1; }
+
+absl::StatusOr<X509Ptr> FirstCertificate(const std::string& pem, const std::string& file) {
+  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, NoPassphrase, nullptr));
+  ERR_clear_error();
+  if (certificate == nullptr) {
+    return absl::FailedPreconditionError(file + " holds no PEM certificate; give one that does");
+  }
+  return certificate;
+}
+
+bool IsLoopback(const std::string& host) {
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  return host == "[::1]";
+}
+
+}  // namespace
+
+absl::StatusOr<MutualTls> LoadMutualTls(const std::string& certificate_file,
+                                        const std::string& private_key_file,
+                                        const std::string& client_ca_file) {
+  MUSUBI_ASSIGN_OR_RETURN(std::string chain, base::ReadFile(certificate_file));
+  MUSUBI_ASSIGN_OR_RETURN(std::string key_pem, base::ReadSecretFile(private_key_file));
+  MUSUBI_ASSIGN_OR_RETURN(std::string client_ca, base::ReadFile(client_ca_file));
+  base::Secret<std::string> secret(std::move(key_pem));
+
+  MUSUBI_ASSIGN_OR_RETURN(const X509Ptr certificate, FirstCertificate(chain, certificate_file));
+  MUSUBI_RETURN_IF_ERROR(FirstCertificate(client_ca, client_ca_file).status());
+  const BioPtr bio(BIO_new_mem_buf(secret.Reveal().data(), static_cast<int>(secret.size())));
+  const KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassphrase, nullptr));
+  const bool matches = key != nullptr && X509_check_private_key(certificate.get(), key.get()) == 1;
+  ERR_clear_error();
+  if (key == nullptr) {
+    return absl::FailedPreconditionError(private_key_file +
+                                         " holds no PEM private key without passphrase");
+  }
+  if (!matches) {
+    return absl::FailedPreconditionError(private_key_file + " is not the key of the certificate " +
+                                         certificate_file + "; give the pair");
+  }
+  return MutualTls{.certificate_chain = std::move(chain),
+                   .private_key = std::move(secret),
+                   .client_ca = std::move(client_ca)};
+}
+
+absl::StatusOr<std::vector<Caller>> ParseInsecureRoles(std::string_view text) {
+  std::vector<Caller> roles;
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    const std::string_view entry = text.substr(0, comma);
+    const std::optional<Caller> caller = ParseCaller(entry);
+    if (!caller.has_value()) {
+      return absl::InvalidArgumentError(
+          "'" + std::string(entry) +
+          "' is no role; use front, platform, operator or relying-party/ID");
+    }
+    roles.push_back(*caller);
+    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+  }
+  return roles;
+}
+
+absl::Status CheckListenAddress(std::string_view address, bool loopback_only) {
+  const size_t colon = address.rfind(':');
+  const std::string shown = "the listen address '" + std::string(address) + "'";
+  const std::string_view port =
+      colon == std::string_view::npos ? std::string_view() : address.substr(colon + 1);
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (colon == 0 || port.empty() || error != std::errc() || end != port.data() + port.size() ||
+      number > 65535) {
+    return absl::InvalidArgumentError(shown + " is not HOST:PORT, as in 127.0.0.1:8443");
+  }
+  if (loopback_only && !IsLoopback(std::string(address.substr(0, colon)))) {
+    return absl::InvalidArgumentError(
+        shown + " is not on loopback, and plaintext is for loopback alone: listen on 127.0.0.1 or" +
+        " [::1], or give TLS files instead of insecure_loopback_roles");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace musubi::rpc

@@ -1,0 +1,151 @@
+#include "lib/rpc/server.h"
+
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+
+#include "lib/base/check.h"
+#include "lib/base/status.h"
+
+namespace musubi::rpc {
+namespace {
+
+// Credentials, ids and tracing headers; more is an attack.
+constexpr int kMaxMetadataSize = 16 * 1024;
+// The web tier pings idle connections each 30 s, so that middle boxes keep them.
+constexpr int kMinPingIntervalMs = 10'000;
+
+// Reflection for one server: gRPC's own switch is for all servers of the process.
+class WithReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+  }
+};
+
+// Fails unless the table has a rule for each method of the service; raises `max_request` to the
+// largest of them.
+absl::Status CheckRules(const std::string& service, std::span<const MethodRule> table,
+                        size_t& max_request) {
+  const google::protobuf::ServiceDescriptor* descriptor =
+      google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(service);
+  if (descriptor == nullptr) {
+    return absl::InvalidArgumentError("no service " + service + " is known to this binary");
+  }
+  for (int i = 0; i < descriptor->method_count(); ++i) {
+    const std::string method = "/" + service + "/" + descriptor->method(i)->name();
+    const MethodRule* rule = FindRule(table, method);
+    if (rule == nullptr) {
+      return absl::InvalidArgumentError(
+          method + " has no rule, so nobody may call it; add a row to lib/rpc/method_table.cc");
+    }
+    max_request = std::max(max_request, rule->max_request);
+  }
+  return absl::OkStatus();
+}
+
+std::shared_ptr<grpc::ServerCredentials> MakeCredentials(const Security& security) {
+  if (!security.tls.has_value()) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions options(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = security.tls->client_ca;
+  options.pem_key_cert_pairs.push_back(
+      {security.tls->private_key.Reveal(), security.tls->certificate_chain});
+  return grpc::SslServerCredentials(options);
+}
+
+std::string Join(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
+  return text;
+}
+
+std::string MakeNotice(const Security& security, const Server::Options& options) {
+  const std::string where = "gRPC listens on " + Join(options.listen);
+  if (security.tls.has_value()) return where + " with mutual TLS";
+  std::vector<std::string> roles;
+  for (const Caller& caller : security.insecure_loopback_roles) {
+    roles.push_back(std::string(Name(caller.role)) +
+                    (caller.relying_party_id.empty() ? "" : "/" + caller.relying_party_id));
+  }
+  return where + " in PLAINTEXT; whoever reaches it may call itself: " + Join(roles);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Create(Calls& calls, std::vector<Service> services,
+                                                       Options options) {
+  const Security& security = calls.options().security;
+  for (const std::string& address : options.listen) {
+    MUSUBI_RETURN_IF_ERROR(
+        CheckListenAddress(address, /*loopback_only=*/!security.tls.has_value()));
+  }
+  size_t max_request = 0;
+  for (const Service& service : services) {
+    MUSUBI_RETURN_IF_ERROR(CheckRules(service.name, calls.options().table, max_request));
+  }
+
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::ServerBuilder builder;
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataSize);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kMinPingIntervalMs);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(max_request));
+  if (options.reflection) builder.SetOption(std::make_unique<WithReflection>());
+  const std::shared_ptr<grpc::ServerCredentials> credentials = MakeCredentials(security);
+  std::vector<int> ports(options.listen.size(), 0);
+  for (size_t i = 0; i < ports.size(); ++i) {
+    builder.AddListeningPort(options.listen[i], credentials, &ports[i]);
+  }
+  for (const Service& service : services) builder.RegisterService(service.service);
+
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  for (size_t i = 0; i < ports.size(); ++i) {
+    if (ports[i] == 0) {
+      return absl::UnavailableError(
+          "cannot listen on " + options.listen[i] +
+          ": is another process using the port? Stop it or choose another");
+    }
+  }
+  if (server == nullptr) return absl::UnavailableError("gRPC could not start the server");
+  for (const Service& service : services) {
+    server->GetHealthCheckService()->SetServingStatus(service.name, true);
+  }
+  std::string notice = MakeNotice(security, options);
+  return std::unique_ptr<Server>(
+      new Server(calls, std::move(server), std::move(ports), std::move(notice)));
+}
+
+Server::Server(Calls& calls, std::unique_ptr<grpc::Server> server, std::vector<int> ports,
+               std::string notice)
+    : calls_(calls),
+      server_(std::move(server)),
+      ports_(std::move(ports)),
+      notice_(std::move(notice)) {}
+
+Server::~Server() { Drain(absl::ZeroDuration()); }
+
+std::shared_ptr<grpc::Channel> Server::InProcessChannel(const grpc::ChannelArguments& arguments) {
+  return server_->InProcessChannel(arguments);
+}
+
+void Server::Drain(absl::Duration grace) {
+  if (drained_) return;
+  drained_ = true;
+  server_->GetHealthCheckService()->Shutdown();
+  calls_.Drain();
+  server_->Shutdown(absl::ToChronoTime(calls_.clock().Now() + grace));
+  server_->Wait();
+}
+
+}  // namespace musubi::rpc

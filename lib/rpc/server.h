@@ -1,0 +1,71 @@
+// A gRPC server with what every one of ours has: TLS or loopback, rules for each method, health for
+// each service, bounded messages, a port of its own, and a way to drain. Parses no flags, handles
+// no signals.
+#ifndef MUSUBI_LIB_RPC_SERVER_H_
+#define MUSUBI_LIB_RPC_SERVER_H_
+
+#include <grpcpp/support/channel_arguments.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/rpc/calls.h"
+
+namespace grpc {
+class Channel;
+class Server;
+class Service;
+}  // namespace grpc
+
+namespace musubi::rpc {
+
+// Server runs from Create to its destructor, which drains without grace.
+class Server {
+ public:
+  // A service and its full name, as in "musubi.v1.SessionService". Outlives the server.
+  struct Service {
+    std::string name;
+    grpc::Service* service;
+  };
+  struct Options {
+    // "HOST:PORT"; port 0 takes a free one. None: only InProcessChannel reaches the server.
+    std::vector<std::string> listen;
+    // Server reflection: tells anybody who reaches the port which methods there are.
+    bool reflection = false;
+  };
+
+  // INVALID_ARGUMENT for a bad or (without TLS) not loopback address, or a service with a method
+  // that calls' table has no rule for; UNAVAILABLE, naming the address, if it is taken. Nothing
+  // listens then. `calls` must be the one that the services use.
+  static absl::StatusOr<std::unique_ptr<Server>> Create(Calls& calls, std::vector<Service> services,
+                                                        Options options);
+  ~Server();
+
+  // The ports listened on, in the order of Options.listen.
+  const std::vector<int>& ports() const { return ports_; }
+  // One line for the log at start: where it listens and how callers are told apart.
+  const std::string& notice() const { return notice_; }
+
+  std::shared_ptr<grpc::Channel> InProcessChannel(const grpc::ChannelArguments& arguments = {});
+
+  // Drain answers NOT_SERVING to health checks, takes no new calls, closes watches, waits up to
+  // `grace` for calls under way and then cancels them. Returns when none is left. Once.
+  void Drain(absl::Duration grace);
+
+ private:
+  Server(Calls& calls, std::unique_ptr<grpc::Server> server, std::vector<int> ports,
+         std::string notice);
+
+  Calls& calls_;
+  std::unique_ptr<grpc::Server> server_;
+  const std::vector<int> ports_;
+  const std::string notice_;
+  bool drained_ = false;
+};
+
+}  // namespace musubi::rpc
+
+#endif  // MUSUBI_LIB_RPC_SERVER_H_
