@@ -67,6 +67,11 @@ absl::Status Error(ErrorReason reason, std::string_view detail, ErrorMetadata me
   return status;
 }
 
+absl::Status FieldError(ErrorReason reason, std::string_view field, std::string_view rule) {
+  return Error(reason, std::string(field) + ": " + std::string(rule),
+               {{"field", std::string(field)}});
+}
+
 std::optional<ErrorReason> ReasonOf(const absl::Status& status) {
   const auto payload = status.GetPayload(kPayloadType);
   if (!payload.has_value()) return std::nullopt;

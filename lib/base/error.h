@@ -26,6 +26,10 @@ using ErrorMetadata = std::map<std::string, std::string>;
 // reads it: it names the thing, the rule and the fix, and never holds a secret.
 absl::Status Error(ErrorReason reason, std::string_view detail, ErrorMetadata metadata = {});
 
+// FieldError is Error about one field of a request: FIELD_INVALID or FIELD_NOT_ALLOWED, with the
+// field's name in the metadata. `rule` says what the field must be.
+absl::Status FieldError(ErrorReason reason, std::string_view field, std::string_view rule);
+
 // ReasonOf returns the reason that Error put into `status`, or nothing.
 std::optional<ErrorReason> ReasonOf(const absl::Status& status);
 ErrorMetadata MetadataOf(const absl::Status& status);

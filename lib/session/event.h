@@ -68,9 +68,8 @@ struct ProofDecided {
   base::Bytes verdict;
   base::Bytes sealed_card;  // Of kRevocationPending and kValid.
 };
-// The person agrees to what is given, or does not.
+// The person agrees to what is given. (Who does not agree cancels.)
 struct GrantConsent {
-  bool granted;
   std::vector<std::string> attributes;
   std::string consent_text_version;
   base::Hash256 return_code;  // Used in the one-device flow only.

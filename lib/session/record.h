@@ -106,7 +106,8 @@ struct SessionRecord {
   std::optional<OneTime> result_code;
   std::optional<absl::Time> ready_expires_at;
 
-  // End.
+  // End without an outcome.
+  std::optional<absl::Time> ended_at;
   Party ended_by = Party::kUnspecified;
   CancelReason cancel_reason = CancelReason::kUnspecified;
   FailReason fail_reason = FailReason::kUnspecified;

@@ -62,8 +62,9 @@ bool Redeems(const std::optional<OneTime>& stored, const base::Hash256& given, a
 }
 
 // Forgets what only a live session needs. Answers stay: a repeated call still gets its own.
-void End(SessionRecord& record, State state) {
+void End(SessionRecord& record, State state, absl::Time at) {
   record.state = state;
+  record.ended_at = at;
   record.start_code.reset();
   record.handoff.reset();
   record.pairing_code.reset();
@@ -76,8 +77,8 @@ void End(SessionRecord& record, State state) {
   record.result_code.reset();
 }
 
-void Fail(SessionRecord& record, FailReason reason) {
-  End(record, State::kFailed);
+void Fail(SessionRecord& record, FailReason reason, absl::Time at) {
+  End(record, State::kFailed, at);
   record.ended_by = Party::kServer;
   record.fail_reason = reason;
 }
@@ -179,7 +180,7 @@ class Machine {
     }
     if (!base::ConstantTimeEqual(record_.pairing_code->hash, event.pairing_code)) {
       const int tries_left = lifetimes_.pairing_code_tries - ++record_.wrong_codes;
-      if (tries_left <= 0) Fail(record_, FailReason::kTooManyCodes);
+      if (tries_left <= 0) Fail(record_, FailReason::kTooManyCodes, now_);
       return base::Error(ErrorReason::kPairingCodeWrong, "not the code on the phone",
                          {{"tries_left", std::to_string(std::max(tries_left, 0))}});
     }
@@ -192,7 +193,7 @@ class Machine {
     record_.kept_proof.reset();
     record_.proof_attempt.reset();
     if (record_.proofs >= lifetimes_.proofs) {
-      Fail(record_, FailReason::kTooManyProofs);
+      Fail(record_, FailReason::kTooManyProofs, now_);
       return base::Error(ErrorReason::kWrongState, "no proof left in this session",
                          {{"state", std::string(Name(record_.state))}});
     }
@@ -238,19 +239,13 @@ class Machine {
         break;
       case ProofOutcome::kRejected:
         record_.kept_proof.reset();
-        if (record_.proofs >= lifetimes_.proofs) Fail(record_, FailReason::kTooManyProofs);
+        if (record_.proofs >= lifetimes_.proofs) Fail(record_, FailReason::kTooManyProofs, now_);
         break;
     }
     return absl::OkStatus();
   }
 
   absl::Status operator()(const GrantConsent& event) {
-    if (!event.granted) {
-      End(record_, State::kCancelled);
-      record_.ended_by = Party::kDevice;
-      record_.cancel_reason = CancelReason::kConsentWithheld;
-      return absl::OkStatus();
-    }
     record_.granted_attributes = event.attributes;
     record_.consent_text_version = event.consent_text_version;
     record_.consented_at = now_;
@@ -296,14 +291,14 @@ class Machine {
   }
 
   absl::Status operator()(const Use&) {
-    End(record_, State::kUsed);
+    End(record_, State::kUsed, now_);
     return absl::OkStatus();
   }
 
   absl::Status operator()(const Cancel& event) {
     const bool by_device =
         event_.credential.has_value() && Matches(record_.device_credential, *event_.credential);
-    End(record_, State::kCancelled);
+    End(record_, State::kCancelled, now_);
     record_.ended_by = by_device ? Party::kDevice : Party::kBrowser;
     record_.cancel_reason = event.reason;
     return absl::OkStatus();
@@ -405,7 +400,7 @@ StepResult Step(const SessionRecord& record, const Event& event, absl::Time now,
   SessionRecord& next = result.next;
   const Rule& rule = kRules[event.payload.index()];
   if (!IsTerminal(next.state) && now >= next.Deadline()) {
-    End(next, State::kExpired);
+    End(next, State::kExpired, next.Deadline());
     next.ended_by = Party::kServer;
     result.changed = true;
   }

@@ -62,7 +62,7 @@ std::map<std::string, Payload> GoodPayloads() {
       {"TakeChallenge", TakeChallenge{H(kNonce)}},
       {"ResumeProof", ResumeProof{H(kProof)}},
       {"ProofDecided", ProofDecided{H(kAttempt), ProofOutcome::kValid, H(kProof), {1}, {2}}},
-      {"GrantConsent", GrantConsent{true, {"name"}, "1", H(kReturnCode)}},
+      {"GrantConsent", GrantConsent{{"name"}, "1", H(kReturnCode)}},
       {"RefreshReturnCode", RefreshReturnCode{H(kReturnCode)}},
       {"CompleteReturn", CompleteReturn{H(kReturnCode), H(kNewBrowser), std::nullopt}},
       {"BindAccount", BindAccount{{"https://id.example", "a", ""}, H(kNewBrowser)}},
@@ -171,8 +171,7 @@ TEST(Lifetime, EveryLiveStateExpiresAtTheEndOfTheSession) {
 TEST(Lifetime, ReadyExpiresEarlierAndForgetsTheCard) {
   SessionRecord record = RecordIn(State::kProven, Flow::kCrossDevice);
   record.sealed_card = {1};
-  const SessionRecord ready =
-      Do(record, GrantConsent{true, {"name"}, "1", H(kReturnCode)}, kDevice).next;
+  const SessionRecord ready = Do(record, GrantConsent{{"name"}, "1", H(kReturnCode)}, kDevice).next;
   ASSERT_EQ(ready.state, State::kReady);
   EXPECT_FALSE(ready.sealed_card.empty());
   const StepResult late = Do(ready, Use{}, {}, absl::Minutes(5));
@@ -426,10 +425,11 @@ TEST(Proof, NoChallengeAfterTheLastTry) {
 TEST(Consent, WithheldEndsTheSessionAndDeletesTheCard) {
   SessionRecord record = RecordIn(State::kProven, Flow::kCrossDevice);
   record.sealed_card = {1, 2};
-  const StepResult step = Do(record, GrantConsent{false, {}, "", H(0)}, kDevice);
+  const StepResult step = Do(record, Cancel{CancelReason::kConsentWithheld}, kDevice);
   EXPECT_EQ(step.next.state, State::kCancelled);
   EXPECT_EQ(step.next.cancel_reason, CancelReason::kConsentWithheld);
   EXPECT_EQ(step.next.ended_by, Party::kDevice);
+  EXPECT_EQ(step.next.ended_at, kStart);
   EXPECT_TRUE(step.next.sealed_card.empty());
 }
 
