@@ -1,0 +1,129 @@
+#include "services/musubictl/commands.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <utility>
+
+#include "lib/base/file.h"
+#include "lib/base/status.h"
+#include "lib/crypto/keyring.h"
+#include "lib/link/sqlite_link_store.h"
+
+namespace musubi::services::musubictl {
+namespace {
+
+absl::Status Require(const std::string& value, std::string_view flag, std::string_view what) {
+  if (!value.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError("--" + std::string(flag) + " is missing: give " +
+                                    std::string(what));
+}
+
+absl::StatusOr<std::unique_ptr<link::LinkStore>> OpenLinks(const Flags& flags,
+                                                           const Context& context) {
+  MUSUBI_RETURN_IF_ERROR(Require(flags.link_db, "link_db", "the link database's file"));
+  MUSUBI_RETURN_IF_ERROR(Require(flags.audit_keyring, "audit_keyring", "the audit keyring's file"));
+  MUSUBI_ASSIGN_OR_RETURN(crypto::Keyring keyring, crypto::Keyring::Load(flags.audit_keyring));
+  return link::CreateSqliteLinkStore(
+      {.clock = &context.clock, .random = &context.random, .audit_keyring = std::move(keyring)},
+      {.path = flags.link_db, .create_and_migrate = false});
+}
+
+absl::StatusOr<int> VerifyAudit(const Flags& flags, const Context& context) {
+  std::optional<link::AuditHead> expected;
+  if (!flags.expected_head.empty()) {
+    MUSUBI_ASSIGN_OR_RETURN(expected, link::AuditHead::Parse(flags.expected_head));
+  }
+  MUSUBI_ASSIGN_OR_RETURN(const auto links, OpenLinks(flags, context));
+  MUSUBI_ASSIGN_OR_RETURN(const link::AuditReport report, links->VerifyChain(expected));
+  if (!report.ok) {
+    context.out << "audit chain: BROKEN at entry " << report.fault_sequence << " ("
+                << link::Name(report.fault) << ")\n";
+  } else {
+    context.out << "audit chain: OK\n";
+  }
+  context.out << "entries that hold: " << report.count << "\n"
+              << "head: " << report.head.ToHex() << "\n"
+              << report.what << "\n";
+  return report.ok ? kExitOk : kExitBroken;
+}
+
+absl::StatusOr<int> PrintHead(const Flags& flags, const Context& context) {
+  MUSUBI_ASSIGN_OR_RETURN(const auto links, OpenLinks(flags, context));
+  MUSUBI_ASSIGN_OR_RETURN(const link::AuditHead head, links->ExportHead());
+  context.out << head.ToHex() << "\n";
+  return kExitOk;
+}
+
+absl::StatusOr<int> NewKeyring(const Flags& flags, const Context& context) {
+  MUSUBI_RETURN_IF_ERROR(Require(flags.id, "id", "the key's id, as in k1"));
+  MUSUBI_RETURN_IF_ERROR(Require(flags.out, "out", "the file to make"));
+  const auto text = crypto::Keyring::Generate(flags.id, context.random).Serialize();
+  // What is written must be readable again: this is where a bad id comes out.
+  MUSUBI_RETURN_IF_ERROR(crypto::Keyring::Parse(text.Reveal()).status());
+  // O_EXCL takes the name, so that no key of somebody else can be overwritten.
+  const int fd = open(flags.out.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0 && errno == EEXIST) {
+    return absl::AlreadyExistsError(flags.out +
+                                    " exists: a keyring is never overwritten; choose another name");
+  }
+  if (fd < 0) return absl::ErrnoToStatus(errno, base::ToAbsl("cannot make " + flags.out));
+  close(fd);
+  MUSUBI_RETURN_IF_ERROR(base::WriteFileAtomically(flags.out, text.Reveal(), 0600));
+  context.out << "made " << flags.out << " with key " << flags.id << "\n";
+  return kExitOk;
+}
+
+struct Command {
+  std::string_view words;
+  std::string_view flags;
+  std::string_view what;
+  absl::StatusOr<int> (*run)(const Flags&, const Context&);
+};
+
+constexpr Command kCommands[] = {
+    {"audit verify", "--link_db=FILE --audit_keyring=FILE [--expected_head=HEX]",
+     "checks every entry of the audit chain. Exit code 0: it holds; 1: it does not, and the first\n"
+     "      bad entry is named; 2: it could not be checked. Only with an expected head, which\n"
+     "      `audit head` printed earlier and which was kept elsewhere, a tail that was cut off "
+     "shows",
+     &VerifyAudit},
+    {"audit head", "--link_db=FILE --audit_keyring=FILE",
+     "prints the head of the audit chain, to be kept outside the database", &PrintHead},
+    {"keyring new", "--id=ID --out=FILE",
+     "makes a keyring with one fresh key, for its owner's eyes only (mode 0600). Never overwrites",
+     &NewKeyring},
+};
+
+}  // namespace
+
+std::string Usage() {
+  std::string usage = "the operator's tool of Musubi. Commands:\n";
+  for (const Command& command : kCommands) {
+    usage += "\n  musubictl " + std::string(command.words) + " " + std::string(command.flags) +
+             "\n      " + std::string(command.what) + ".\n";
+  }
+  return usage;
+}
+
+int Run(const std::vector<std::string>& words, const Flags& flags, const Context& context) {
+  std::string wanted;
+  for (const std::string& word : words) wanted += (wanted.empty() ? "" : " ") + word;
+  for (const Command& command : kCommands) {
+    if (wanted != command.words) continue;
+    const absl::StatusOr<int> code = command.run(flags, context);
+    if (code.ok()) return *code;
+    context.err << "musubictl " << wanted << ": " << code.status().message() << "\n";
+    return kExitError;
+  }
+  context.err << (wanted.empty() ? "musubictl: no command given"
+                                 : "musubictl: no command \"" + wanted + "\"")
+              << "\nmusubictl: " << Usage();
+  return kExitError;
+}
+
+}  // namespace musubi::services::musubictl
