@@ -23,8 +23,9 @@ constexpr char kAuthorizationKey[] = "authorization";
 constexpr std::string_view kBearer = "Bearer ";
 constexpr size_t kMaxRequestIdLength = 64;
 
-// grpc-timeout is a rounded number, and the clock may be set between client and server.
-constexpr absl::Duration kDeadlineSlack = absl::Seconds(1);
+// What a client's deadline may be longer by: gRPC writes grpc-timeout with three digits, rounded
+// up, so that 30 minutes may arrive as 1810 s; and clocks are not read at one instant.
+absl::Duration Slack(absl::Duration longest) { return absl::Seconds(1) + longest / 100; }
 
 std::vector<std::string> Metadata(const grpc::CallbackServerContext& context, const char* key) {
   std::vector<std::string> values;
@@ -171,7 +172,7 @@ absl::Status Calls::CheckRule(const grpc::CallbackServerContext& context, size_t
                        "the role " + std::string(Name(info.caller.role)) + " may not call this");
   }
   const absl::Duration longest = MaxDeadline(rule->kind, options_.session_ttl);
-  if (info.deadline - dependencies_.clock.Now() > longest + kDeadlineSlack) {
+  if (info.deadline - dependencies_.clock.Now() > longest + Slack(longest)) {
     return base::Error(ErrorReason::kDeadlineMissing, "set a deadline within the method's maximum",
                        {{"max_deadline_seconds", std::to_string(absl::ToInt64Seconds(longest))}});
   }

@@ -100,7 +100,7 @@ absl::Status CheckListenAddress(std::string_view address, bool loopback_only) {
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
   if (colon == 0 || port.empty() || error != std::errc() || end != port.data() + port.size() ||
       number > 65535) {
-    return absl::InvalidArgumentError(shown + " is not HOST:PORT, as in 127.0.0.1:8443");
+    return absl::InvalidArgumentError(shown + " is not HOST:PORT with a number from 0 to 65535");
   }
   if (loopback_only && !IsLoopback(std::string(address.substr(0, colon)))) {
     return absl::InvalidArgumentError(

@@ -100,7 +100,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(Calls& calls, std::vector
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kMinPingIntervalMs);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(max_request));
+  // gRPC refuses without a reason, so that what is only just too large goes on to Calls.
+  builder.SetMaxReceiveMessageSize(static_cast<int>(max_request + kMaxUnaryRequest));
   if (options.reflection) builder.SetOption(std::make_unique<WithReflection>());
   const std::shared_ptr<grpc::ServerCredentials> credentials = MakeCredentials(security);
   std::vector<int> ports(options.listen.size(), 0);

@@ -1,0 +1,36 @@
+// Certificates for tests of mutual TLS, made when they are needed. They are valid for centuries,
+// since TLS asks the machine's clock.
+#ifndef MUSUBI_LIB_RPC_TLS_IDENTITY_H_
+#define MUSUBI_LIB_RPC_TLS_IDENTITY_H_
+
+#include <memory>
+#include <string>
+
+namespace musubi::rpc {
+
+// A certificate and its key, in PEM.
+struct TlsIdentity {
+  std::string certificate;
+  std::string private_key;
+};
+
+// TlsCa issues with an EC P-256 key.
+class TlsCa {
+ public:
+  TlsCa();
+  ~TlsCa();
+
+  const std::string& certificate() const { return certificate_; }
+
+  // `subject_alt_names` in OpenSSL's notation: "URI:musubi://role/front,DNS:musubi.example".
+  TlsIdentity Issue(const std::string& subject_alt_names) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  std::string certificate_;
+};
+
+}  // namespace musubi::rpc
+
+#endif  // MUSUBI_LIB_RPC_TLS_IDENTITY_H_

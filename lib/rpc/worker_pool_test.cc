@@ -1,0 +1,49 @@
+#include "lib/rpc/worker_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+
+namespace musubi::rpc {
+namespace {
+
+TEST(WorkerPool, RunsEverythingItTookBeforeItGoes) {
+  std::atomic<int> done{0};
+  int taken = 0;
+  {
+    auto pool = WorkerPool::Create({.threads = 3, .queue = 1000});
+    ASSERT_TRUE(pool.ok());
+    for (int i = 0; i < 500; ++i) taken += (*pool)->Submit([&] { ++done; }) ? 1 : 0;
+  }
+  EXPECT_EQ(taken, 500);
+  EXPECT_EQ(done, 500);
+}
+
+TEST(WorkerPool, RefusesWhenTheQueueIsFull) {
+  std::latch entered(1);
+  std::latch release(1);
+  auto pool = WorkerPool::Create({.threads = 1, .queue = 2});
+  ASSERT_TRUE(pool.ok());
+  ASSERT_TRUE((*pool)->Submit([&] {
+    entered.count_down();
+    release.wait();
+  }));
+  entered.wait();
+  EXPECT_TRUE((*pool)->Submit([] {}));
+  EXPECT_TRUE((*pool)->Submit([] {}));
+  EXPECT_FALSE((*pool)->Submit([] { ADD_FAILURE() << "was refused"; }));
+  release.count_down();
+}
+
+TEST(WorkerPool, RefusesOptionsOutOfRange) {
+  for (const WorkerPool::Options options :
+       {WorkerPool::Options{.threads = 0}, WorkerPool::Options{.queue = 0},
+        WorkerPool::Options{.threads = WorkerPool::kMaxThreads + 1},
+        WorkerPool::Options{.queue = WorkerPool::kMaxQueue + 1}}) {
+    EXPECT_EQ(WorkerPool::Create(options).status().code(), absl::StatusCode::kInvalidArgument);
+  }
+}
+
+}  // namespace
+}  // namespace musubi::rpc
