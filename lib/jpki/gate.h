@@ -1,0 +1,40 @@
+// The card profile: is this certificate, by its own words, the user-authentication certificate of a
+// card? Believes nothing of it: signature, validity and revocation come after.
+#ifndef MUSUBI_LIB_JPKI_GATE_H_
+#define MUSUBI_LIB_JPKI_GATE_H_
+
+#include <optional>
+
+#include "lib/jpki/hierarchy.h"
+#include "lib/pki/certificate.h"
+#include "lib/pki/path_validator.h"
+#include "lib/pki/verdict.h"
+
+namespace musubi::jpki {
+
+// CheckCardProfile returns nothing if the certificate has the card's layout, or the first reason
+// why not. First what it is, since that is what its holder can act on, then how it is made:
+//
+//   VERSION_NOT_SUPPORTED          not v3
+//   CA_CERTIFICATE                 basicConstraints with cA TRUE
+//   DIGITAL_SIGNATURE_CERTIFICATE, PHONE_CERTIFICATE, TEST_HIERARCHY
+//                                  any policy of that kind
+//   UNKNOWN_POLICY                 no policy, or any that the hierarchy does not name
+//   ALGORITHM_NOT_ALLOWED          signed otherwise than by RSA with SHA-256 (PKCS #1 v1.5) or
+//                                  ECDSA on P-384 with SHA-384
+//   KEY_NOT_ALLOWED                not RSA-2048 with e = 65537, and not P-384
+//   UNKNOWN_CRITICAL_EXTENSION     critical, and neither keyUsage nor certificatePolicies
+//   WRONG_KEY_USAGE                keyUsage absent, not critical, or not exactly digitalSignature
+//   WRONG_EXTENDED_KEY_USAGE       extendedKeyUsage absent or without clientAuth
+//   PROFILE_MISMATCH               policies not critical; a serial that is not positive or longer
+//                                  than 20 octets; times against RFC 5280 section 4.1.2.5
+std::optional<pki::VerdictReason> CheckCardProfile(const pki::Certificate& certificate,
+                                                   const Hierarchy& hierarchy);
+
+// CardProfile is what the path of a card's certificate must fit: straight under an anchor of the
+// role user authentication, with every part of its authorityKeyIdentifier in agreement.
+pki::ValidationProfile CardProfile(const Hierarchy& hierarchy);
+
+}  // namespace musubi::jpki
+
+#endif  // MUSUBI_LIB_JPKI_GATE_H_
