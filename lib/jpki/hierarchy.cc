@@ -27,7 +27,7 @@ bool IsOid(std::string_view text) {
   char previous = '.';
   bool leading_zero = false;
   for (const char c : text) {
-    if (c == '.' ? previous == '.' && &c != text.data() : c < '0' || c > '9') return false;
+    if (c == '.' ? previous == '.' : c < '0' || c > '9') return false;
     if (c != '.' && leading_zero) return false;
     leading_zero = c == '0' && previous == '.';
     previous = c;
@@ -69,8 +69,9 @@ absl::StatusOr<Hierarchy> Hierarchy::Parse(std::string_view json, std::string so
 
 absl::StatusOr<Hierarchy> Hierarchy::Create(pki::Environment environment, Policies policies) {
   std::set<std::string> seen;
-  for (const auto& [kind, name] : kKinds) {
-    for (const std::string& oid : policies[kind]) {
+  for (const auto& entry : kKinds) {
+    const std::string_view name = entry.second;
+    for (const std::string& oid : policies[entry.first]) {
       auto invalid = [&](const std::string& what) {
         return absl::InvalidArgumentError("policies: " + std::string(name) + ": \"" + oid + "\" " +
                                           what);

@@ -103,11 +103,14 @@ class OpenSslPath {
     X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(context.get());
     unsigned long flags =
         X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_NO_CHECK_TIME | X509_V_FLAG_POLICY_CHECK;
-    for (const std::string& policy : profile_.required_policies) {
+    // Without any initial policy OpenSSL refuses every path that requires an explicit one.
+    static const std::vector<std::string> kAnyPolicy = {"2.5.29.32.0"};
+    const bool any = profile_.required_policies.empty();
+    if (!any) flags |= X509_V_FLAG_EXPLICIT_POLICY;
+    for (const std::string& policy : any ? kAnyPolicy : profile_.required_policies) {
       ASN1_OBJECT* oid = OBJ_txt2obj(policy.c_str(), /*no_name=*/1);
       MUSUBI_CHECK(oid != nullptr && X509_VERIFY_PARAM_add0_policy(param, oid) == 1,
                    "a required policy is no OID");
-      flags |= X509_V_FLAG_EXPLICIT_POLICY;
     }
     X509_VERIFY_PARAM_set_flags(param, flags);
     X509_VERIFY_PARAM_set_depth(param, static_cast<int>(kMaxPathLength));

@@ -451,6 +451,16 @@ TEST(PathValidator, RequiredPoliciesHoldForTheWholePath) {
   EXPECT_EQ(Chain(1).Validate(profile).verdict.reason, VerdictReason::kPolicyConstraintsViolated);
 }
 
+TEST(PathValidator, AnExplicitPolicyMayBeAnyThatThePathHas) {
+  const Chain chain(1, [](int, CertificateSpec& spec) {
+    spec.Set(fakes::kPolicyConstraintsOid, true,
+             der::Sequence({der::ContextPrimitive(0, Bytes{0})}));
+    spec.Set(fakes::kCertificatePoliciesOid, false,
+             fakes::PoliciesValue({fakes::kUserAuthenticationPolicy, fakes::kPhonePolicy}));
+  });
+  ExpectValid(chain.Validate(), 3, "root");
+}
+
 TEST(PathValidator, RefusesMoreThanTheLimits) {
   // Seven intermediates: the target and they are 8 certificates, and the path would be 9.
   ExpectValid(Chain(6).Validate(), 8, "root");
