@@ -1,0 +1,66 @@
+// The whole validation of a card's certificate: chain, profile and possession (lib/jpki), the name
+// statement's outcome, then revocation (lib/revocation). One order, one verdict, for journeys and
+// for ValidateCertificate alike.
+#ifndef MUSUBI_LIB_PRELINK_CERTIFICATE_VALIDATION_H_
+#define MUSUBI_LIB_PRELINK_CERTIFICATE_VALIDATION_H_
+
+#include <optional>
+
+#include "absl/time/time.h"
+#include "lib/base/bytes.h"
+#include "lib/base/clock.h"
+#include "lib/jpki/card_validator.h"
+#include "lib/person/person_store.h"
+#include "lib/pki/verdict.h"
+#include "lib/revocation/revocation_checker.h"
+
+namespace musubi::prelink {
+
+struct CardValidationQuery {
+  base::ByteView certificate_der;
+  std::optional<jpki::Proof> proof;
+  // What the check of the name statement came to: kUnspecified if it was good or none was due.
+  // Reported in the place of possession, after it.
+  pki::VerdictReason statement_failure = pki::VerdictReason::kUnspecified;
+  revocation::RevocationMode revocation_mode = revocation::RevocationMode::kUnspecified;
+  absl::Time deadline;  // For the network, on the server's clock.
+};
+
+struct CardValidationResult {
+  pki::Verdict verdict;
+  // Set if everything but revocation holds and possession is proven, whatever revocation came to.
+  std::optional<person::CardRecord> card;
+};
+
+// CertificateValidation is thread-safe. What it refers to must outlive it.
+class CertificateValidation {
+ public:
+  struct Dependencies {
+    const base::Clock& clock;
+    const jpki::CardValidator& card_validator;
+    revocation::RevocationChecker& revocation_checker;
+  };
+
+  explicit CertificateValidation(Dependencies dependencies) : dependencies_(dependencies) {}
+
+  // Validate judges at the present time. Nothing goes over the network before chain, possession and
+  // name statement hold. Without a usable answer about revocation the verdict is INDETERMINATE,
+  // REVOCATION_UNAVAILABLE; under kDegradedWithProof it is VALID if possession is proven. Dies if
+  // the mode is unspecified: callers refuse that.
+  CardValidationResult Validate(const CardValidationQuery& query) const;
+
+  // RecheckRevocation judges a card again whose possession was proven a moment ago: chain and
+  // revocation, for a proof that waited for the latter.
+  CardValidationResult RecheckRevocation(person::CardRecord card, revocation::RevocationMode mode,
+                                         absl::Time deadline) const;
+
+ private:
+  void AddRevocation(const pki::ValidatedPath& path, revocation::RevocationMode mode,
+                     absl::Time deadline, pki::Verdict& verdict) const;
+
+  Dependencies dependencies_;
+};
+
+}  // namespace musubi::prelink
+
+#endif  // MUSUBI_LIB_PRELINK_CERTIFICATE_VALIDATION_H_
