@@ -184,9 +184,10 @@ Bytes IssueOcsp(const OcspSpec& spec, const TestKey& signer) {
 Bytes NonceOfRequest(ByteView request) {
   // The extension's OID, and then two OCTET STRINGs of short length, one inside the other.
   const Bytes oid = der::Oid(kOcspNonceOid);
-  const auto found = std::ranges::search(request, oid);
-  if (found.empty()) return {};
-  return Bytes(found.end() + 4, found.end() + 4 + *(found.end() + 3));
+  const auto found = std::search(request.begin(), request.end(), oid.begin(), oid.end());
+  if (found == request.end()) return {};
+  const auto nonce = found + static_cast<ptrdiff_t>(oid.size()) + 4;
+  return Bytes(nonce, nonce + *(nonce - 1));
 }
 
 }  // namespace musubi::fakes
