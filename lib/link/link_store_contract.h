@@ -83,7 +83,10 @@ class LinkStoreContract : public testing::TestWithParam<MakeLinkStoreWorld> {
 
   std::vector<AuditEvent> Events(const LinkFilter& filter) {
     std::vector<AuditEvent> events;
-    for (const AuditEntry& entry : store_->ListEvents(filter, {})->items) {
+    const auto page = store_->ListEvents(filter, {});
+    EXPECT_TRUE(page.ok()) << page.status();
+    if (!page.ok()) return events;
+    for (const AuditEntry& entry : page->items) {
       events.push_back(entry.fact.event);
     }
     return events;
