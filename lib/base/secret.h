@@ -10,8 +10,10 @@
 
 namespace musubi::base {
 
-// Wipe overwrites memory in a way that the compiler keeps.
-inline void Wipe(void* data, size_t size) { explicit_bzero(data, size); }
+// Wipe overwrites memory in a way that the compiler keeps. An empty vector has no address.
+inline void Wipe(void* data, size_t size) {
+  if (size > 0) explicit_bzero(data, size);
+}
 
 // Secret holds octets: T is Bytes, std::string or a std::array of uint8_t. Copyable and movable;
 // every copy is wiped when it goes. There is no operator<<. Reading is by name, so that each place

@@ -19,6 +19,12 @@ TEST(Secret, ComparesByContent) {
   EXPECT_FALSE(Secret<std::string>("a") == Secret<std::string>("b"));
 }
 
+TEST(Secret, MayBeEmpty) {
+  Secret<Bytes> empty;
+  empty = Secret<Bytes>(Bytes());
+  EXPECT_TRUE(Secret<Bytes>(std::move(empty)).empty());
+}
+
 TEST(Secret, LeavesNothingBehindWhenMoved) {
   Secret256 from({1, 2, 3});
   const Secret256 to = std::move(from);

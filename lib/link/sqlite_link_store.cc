@@ -143,8 +143,7 @@ Link AsMade(Link link) {
 }
 
 absl::Status FieldInvalid(std::string_view field, std::string_view rule) {
-  return Error(ErrorReason::kFieldInvalid, std::string(field) + " " + std::string(rule),
-               {{"field", std::string(field)}});
+  return base::FieldError(ErrorReason::kFieldInvalid, field, rule);
 }
 
 absl::Status CheckLength(std::string_view field, std::string_view value, size_t limit) {

@@ -70,9 +70,8 @@ base::Hash256 IndexHash(const crypto::Keyring::Key& key, const CardIdentity& car
 }
 
 absl::Status FieldInvalid(std::string_view field, size_t limit) {
-  return base::Error(base::ErrorReason::kFieldInvalid,
-                     std::string(field) + " has 1 to " + std::to_string(limit) + " octets",
-                     {{"field", std::string(field)}});
+  return base::FieldError(base::ErrorReason::kFieldInvalid, field,
+                          "has 1 to " + std::to_string(limit) + " octets");
 }
 
 absl::Status CheckCard(const CardIdentity& card) {
