@@ -127,15 +127,20 @@ class CurlHttpClient::Loop {
     }
     curl_multi_wakeup(multi_.get());
     thread_.join();
+    // Callers whose transfers ended are still on their way out.
+    base::MutexLock lock(mutex_);
+    while (callers_ > 0) left_.Wait(mutex_);
   }
 
   // Do blocks until `transfer` is done.
   absl::Status Do(Transfer& transfer) {
     base::MutexLock lock(mutex_);
     if (stopping_) return absl::UnavailableError("HTTP: the client is shutting down");
+    ++callers_;
     waiting_.push_back(&transfer);
     curl_multi_wakeup(multi_.get());
     while (!transfer.done) transfer.finished.Wait(mutex_);
+    if (--callers_ == 0) left_.NotifyAll();
     return transfer.status;
   }
 
@@ -194,6 +199,8 @@ class CurlHttpClient::Loop {
   const std::unique_ptr<CURLM, MultiDeleter> multi_;
   base::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  int callers_ ABSL_GUARDED_BY(mutex_) = 0;
+  base::CondVar left_;
   std::vector<Transfer*> waiting_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };

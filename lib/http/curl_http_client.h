@@ -10,7 +10,7 @@
 namespace musubi::http {
 
 // CurlHttpClient owns its thread; the destructor ends running transfers with UNAVAILABLE and waits
-// for the thread. No call of Send may outlive the object.
+// for the thread and for the calls of Send that it ended. None may begin once it has.
 class CurlHttpClient final : public HttpClient {
  public:
   struct Options {
