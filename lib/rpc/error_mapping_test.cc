@@ -12,7 +12,6 @@
 #include "google/rpc/status.pb.h"
 #include "lib/base/error.h"
 #include "lib/base/file.h"
-#include "lib/pki/verdict.h"
 #include "musubi/v1/common.pb.h"
 
 namespace musubi::rpc {
@@ -55,30 +54,6 @@ TEST(ErrorReasonEnum, CommentsAreTheTablesSentences) {
     EXPECT_EQ(comments[std::string(base::Name(row.reason))],
               " " + std::string(base::Sentence(row.reason)));
   }
-}
-
-// Each value of a wire enum is the same number and name in lib/pki, and lib/pki has no other.
-template <typename Enum>
-void ExpectMirror(const google::protobuf::EnumDescriptor& wire, std::string prefix) {
-  for (int i = 0; i < wire.value_count(); ++i) {
-    const auto& value = *wire.value(i);
-    if (value.number() == 0) continue;
-    EXPECT_EQ(value.name(), prefix + std::string(pki::Name(static_cast<Enum>(value.number()))));
-  }
-}
-
-TEST(VerdictEnums, HaveTheNumbersOfLibPki) {
-  ExpectMirror<pki::VerdictStatus>(*v1::VerdictStatus_descriptor(), "VERDICT_STATUS_");
-  ExpectMirror<pki::VerdictReason>(*v1::VerdictReason_descriptor(), "VERDICT_REASON_");
-  ExpectMirror<pki::RevocationOutcome>(*v1::RevocationOutcome_descriptor(), "REVOCATION_OUTCOME_");
-  ExpectMirror<pki::RevocationMethod>(*v1::RevocationMethod_descriptor(), "REVOCATION_METHOD_");
-  static_assert(static_cast<int>(pki::VerdictReason::kRevocationUnavailable) ==
-                v1::VerdictReason_MAX);
-  static_assert(static_cast<int>(pki::PossessionOutcome::kProven) == v1::POSSESSION_OUTCOME_PROVEN);
-  static_assert(static_cast<int>(pki::PossessionOutcome::kFailed) == v1::POSSESSION_OUTCOME_FAILED);
-  static_assert(static_cast<int>(pki::CrlReason::kUnspecified) == v1::CRL_REASON_NO_PARTICULAR);
-  static_assert(static_cast<int>(pki::CrlReason::kKeyCompromise) == v1::CRL_REASON_KEY_COMPROMISE);
-  static_assert(static_cast<int>(pki::CrlReason::kAaCompromise) == v1::CRL_REASON_AA_COMPROMISE);
 }
 
 TEST(ToGrpc, CarriesReasonDomainAndMetadata) {

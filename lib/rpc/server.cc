@@ -22,13 +22,21 @@ constexpr int kMaxMetadataSize = 16 * 1024;
 // The web tier pings idle connections each 30 s, so that middle boxes keep them.
 constexpr int kMinPingIntervalMs = 10'000;
 
-// Reflection for one server: gRPC's own switch is for all servers of the process.
-class WithReflection final : public grpc::ServerBuilderOption {
+// Reflection on or off for one server. gRPC's reflection library turns it on for every server of a
+// process that merely links it, so that off means to take it out.
+class Reflection final : public grpc::ServerBuilderOption {
  public:
+  explicit Reflection(bool on) : on_(on) {}
   void UpdateArguments(grpc::ChannelArguments*) override {}
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+    auto reflection = std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
+    const std::string name = reflection->name();
+    std::erase_if(*plugins, [&](const auto& plugin) { return plugin->name() == name; });
+    if (on_) plugins->push_back(std::move(reflection));
   }
+
+ private:
+  const bool on_;
 };
 
 // Fails unless the table has a rule for each method of the service; raises `max_request` to the
@@ -102,7 +110,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(Calls& calls, std::vector
                              kMinPingIntervalMs);
   // gRPC refuses without a reason, so that what is only just too large goes on to Calls.
   builder.SetMaxReceiveMessageSize(static_cast<int>(max_request + kMaxUnaryRequest));
-  if (options.reflection) builder.SetOption(std::make_unique<WithReflection>());
+  builder.SetOption(std::make_unique<Reflection>(options.reflection));
   const std::shared_ptr<grpc::ServerCredentials> credentials = MakeCredentials(security);
   std::vector<int> ports(options.listen.size(), 0);
   for (size_t i = 0; i < ports.size(); ++i) {

@@ -411,32 +411,58 @@ TEST_F(ServerTest, DrainClosesWatchesAndWaitsForCalls) {
   EXPECT_FALSE(Get().ok());
 }
 
+// Calls a method of which the test has no generated code: message in, message out.
+std::pair<grpc::Status, std::string> RawCall(const std::shared_ptr<grpc::Channel>& channel,
+                                             const std::string& method,
+                                             const std::string& message) {
+  grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer> stub(channel);
+  const grpc::Slice slice(message);
+  const grpc::ByteBuffer request(&slice, 1);
+  grpc::ByteBuffer response;
+  grpc::ClientContext context;
+  grpc::Status status;
+  std::latch done(1);
+  stub.UnaryCall(&context, method, {}, &request, &response, [&](grpc::Status result) {
+    status = std::move(result);
+    done.count_down();
+  });
+  done.wait();
+  grpc::Slice answer;
+  if (!status.ok() || !response.DumpToSingleSlice(&answer).ok()) return {status, ""};
+  return {status, std::string(answer.begin(), answer.end())};
+}
+
 TEST_F(ServerTest, AnswersHealthChecksForEachServiceWithoutRoleOrDeadline) {
   const auto check = [&](const std::string& service) {
-    grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer> stub(channel_);
     // HealthCheckRequest{service = 1}.
-    const std::string text = std::string("\x0a") + static_cast<char>(service.size()) + service;
-    const grpc::Slice slice(text);
-    const grpc::ByteBuffer request(&slice, 1);
-    grpc::ByteBuffer response;
-    grpc::ClientContext context;
-    grpc::Status result;
-    std::latch done(1);
-    stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", {}, &request, &response,
-                   [&](grpc::Status status) {
-                     result = std::move(status);
-                     done.count_down();
-                   });
-    done.wait();
-    grpc::Slice answer;
-    const bool serving =
-        result.ok() && response.DumpToSingleSlice(&answer).ok() &&
-        std::string(answer.begin(), answer.end()) == std::string("\x08\x01");  // SERVING
-    return std::pair(result.error_code(), serving);
+    return RawCall(channel_, "/grpc.health.v1.Health/Check",
+                   std::string("\x0a") + static_cast<char>(service.size()) + service);
   };
-  EXPECT_EQ(check("musubi.v1.SessionService"), std::pair(grpc::StatusCode::OK, true));
-  EXPECT_EQ(check(""), std::pair(grpc::StatusCode::OK, true));
-  EXPECT_EQ(check("musubi.v1.LinkService"), std::pair(grpc::StatusCode::NOT_FOUND, false));
+  const std::string serving = "\x08\x01";  // HealthCheckResponse{status = 1: SERVING}.
+  EXPECT_EQ(check("musubi.v1.SessionService").second, serving);
+  EXPECT_EQ(check("").second, serving);
+  EXPECT_EQ(check("musubi.v1.LinkService").first.error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ServerTest, ReflectsOnlyIfTold) {
+  const auto list_services = [](Server& server) {
+    // ServerReflectionRequest{list_services = 7}.
+    return RawCall(server.InProcessChannel(),
+                   "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+                   std::string("\x3a\x00", 2));
+  };
+  ScriptedService service(*calls_);
+  const auto open =
+      Server::Create(*calls_, {{"musubi.v1.SessionService", &service}}, {.reflection = true});
+  ASSERT_TRUE(open.ok()) << open.status();
+  EXPECT_THAT(list_services(**open).second, HasSubstr("musubi.v1.SessionService"));
+  EXPECT_EQ(list_services(*server_).first.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(ServerTest, RefusesMetadataBeyondItsSize) {
+  CallOptions options;
+  options.metadata.emplace("x-padding", std::string(32 * 1024, 'a'));
+  EXPECT_EQ(Get(options).code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST_F(ServerTest, RefusesToServeAMethodWithoutARule) {
