@@ -79,6 +79,10 @@ absl::Status CheckContent(const RelyingParty& relying_party, const CreateSession
                                                         "\" lacks " +
                                                         std::string(session::Name(args.act)));
   }
+  if (args.flow_policy == FlowPolicy::kUnspecified) {
+    return base::FieldError(ErrorReason::kFieldInvalid, "flow_policy",
+                            "ANY, CROSS_DEVICE_ONLY or ONE_DEVICE_ONLY");
+  }
   if (!args.locale.empty() && args.locale != "ja" && args.locale != "en") {
     return base::FieldError(ErrorReason::kFieldInvalid, "locale", "\"ja\", \"en\" or empty");
   }
@@ -279,6 +283,7 @@ absl::StatusOr<SessionView> SessionUseCases::GetView(const SessionCall& call) co
   }
   MUSUBI_ASSIGN_OR_RETURN(view.relying_party, journey_.FindRelyingParty(record.relying_party_id));
   const session::Lifetimes& lifetimes = journey_.lifetimes();
+  view.until_deadline = record.Deadline() - stored.now;
   view.qr_refreshes_left = lifetimes.qr_refreshes - record.qr_refreshes;
   view.code_tries_left = std::max(lifetimes.pairing_code_tries - record.wrong_codes, 0);
   view.proof_tries_left = std::max(lifetimes.proofs - record.proofs, 0);

@@ -26,14 +26,14 @@ namespace musubi::prelink {
 inline constexpr size_t kMaxClientContextLength = 64;
 inline constexpr size_t kMaxAccountIssuerLength = 512;
 inline constexpr size_t kMaxAccountSubjectLength = 255;
-inline constexpr size_t kMaxAccountHintLength = 128;
+inline constexpr size_t kMaxAccountHintLength = 64;
 inline constexpr size_t kMaxCallerStateLength = 512;
 
 struct CreateSessionArgs {
   RequestId request_id;
   std::string relying_party_id;  // By front; a relying party may leave it empty.
   session::Act act = session::Act::kUnspecified;
-  session::FlowPolicy flow_policy = session::FlowPolicy::kUnspecified;  // Unspecified: any.
+  session::FlowPolicy flow_policy = session::FlowPolicy::kUnspecified;
   std::string locale;  // Empty: the relying party's.
   session::ClientContext client_context;
   std::optional<session::AccountBinding> account;
@@ -64,8 +64,9 @@ struct SessionView {
   session::Party viewer = session::Party::kUnspecified;  // kBrowser or kDevice.
   session::SessionRecord record;  // With the fields emptied that the viewer may not see.
   const RelyingParty* relying_party = nullptr;
-  int qr_refreshes_left = 0;  // Browser.
-  int code_tries_left = 0;    // Browser.
+  absl::Duration until_deadline;  // By the store's clock; not positive once the session is over.
+  int qr_refreshes_left = 0;      // Browser.
+  int code_tries_left = 0;        // Browser.
   int proof_tries_left = 0;
   std::optional<pki::Verdict> verdict;    // Device; browser from READY on.
   std::optional<ConsentRequest> consent;  // Device, in PROVEN.

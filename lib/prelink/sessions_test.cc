@@ -45,6 +45,8 @@ TEST_F(SessionUseCasesTest, RefusesWhatTheCallerOrTheConfigurationForbids) {
       {"a relying party opens LINK", University(), Act::kLink, none, ErrorReason::kRoleNotAllowed},
       {"no act", Front(), Act::kLink, [](auto& a) { a.act = Act::kUnspecified; },
        ErrorReason::kFieldInvalid},
+      {"no flow policy", Front(), Act::kLink,
+       [](auto& a) { a.flow_policy = FlowPolicy::kUnspecified; }, ErrorReason::kFieldInvalid},
       {"unknown relying party", Front(), Act::kLink, [](auto& a) { a.relying_party_id = "other"; },
        ErrorReason::kRelyingPartyUnknown},
       {"another's session", University(), Act::kVerify,
