@@ -63,7 +63,7 @@ prelink::Caller ToCaller(const rpc::Caller& caller) {
   MUSUBI_CHECK(false, "the method table lets this role into no journey");
 }
 
-session::AccountBinding ToAccountBinding(const v1::AccountBinding& account) {
+musubi::session::AccountBinding ToAccountBinding(const v1::AccountBinding& account) {
   return musubi::session::AccountBinding{.issuer = account.issuer(),
                                          .subject = account.subject(),
                                          .masked_hint = account.masked_hint()};

@@ -37,7 +37,7 @@ absl::StatusOr<prelink::SessionCall> ParseSessionCall(const rpc::CallInfo& call,
 // The caller as the use cases know it. Dies for a role that the method table keeps out.
 prelink::Caller ToCaller(const rpc::Caller& caller);
 
-session::AccountBinding ToAccountBinding(const v1::AccountBinding& account);
+musubi::session::AccountBinding ToAccountBinding(const v1::AccountBinding& account);
 
 std::string ToOctets(base::ByteView bytes);
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
