@@ -56,7 +56,7 @@ TEST_F(RelyingPartyFile, ReadsTheDemosEntry) {
   ASSERT_NE(party, nullptr);
   EXPECT_EQ(party->name.ja, "見本大学");
   EXPECT_EQ(party->name.en, "Mihon University");
-  EXPECT_EQ(party->origins, std::vector<std::string>{"http://localhost:8080"});
+  EXPECT_EQ(party->origins, std::vector<std::string>{"https://link.mihon.example"});
   EXPECT_EQ(party->consent_text_version, "2026-04-01");
   EXPECT_EQ(party->requested_attributes, std::set{Attribute::kName});
   EXPECT_EQ(party->allowed_acts, (std::set{Act::kLink, Act::kUnlink, Act::kVerify}));
@@ -65,8 +65,8 @@ TEST_F(RelyingPartyFile, ReadsTheDemosEntry) {
   EXPECT_EQ(party->default_locale, Locale::kJa);
   EXPECT_TRUE(party->AcceptsAcr("urn:example:acr:mfa"));
   EXPECT_FALSE(party->AcceptsAcr("urn:example:acr"));
-  EXPECT_TRUE(party->AllowsReturnUri("http://localhost:8080/recovery/return"));
-  EXPECT_FALSE(party->AllowsReturnUri("http://localhost:8080/recovery/return/"));
+  EXPECT_TRUE(party->AllowsReturnUri("https://account.mihon.example/recovery/return"));
+  EXPECT_FALSE(party->AllowsReturnUri("https://account.mihon.example/recovery/return/"));
 }
 
 TEST_F(RelyingPartyFile, VerifyOnTwoDevicesNeedsItsOwnPermission) {
@@ -126,23 +126,26 @@ TEST_F(RelyingPartyFile, NamesFileEntryKeyAndRule) {
       {"\"en\": \"Mihon University\"", "\"en\": \"\"", "\"name\": a text has 1 to 1024"},
       {"Mihon University", text_of_1025, "\"name\": a text has 1 to 1024"},
       {"\"en\": \"Mihon University\"", "\"en\": \"x\", \"fr\": \"y\"", "unknown key \"fr\""},
-      {"[\"http://localhost:8080\"]", "[]", "\"origins\": is empty"},
-      {"[\"http://localhost:8080\"]", "[\"http://example.org\"]", "use https://"},
-      {"[\"http://localhost:8080\"]", "[\"https://example.org/\"]", "remove the path"},
-      {"[\"http://localhost:8080\"]", "[\"https://Example.org\"]", "host in lower case"},
-      {"[\"http://localhost:8080\"]", "[\"https://a@example.org\"]", "no user name"},
-      {"[\"http://localhost:8080\"]", "[\"https://example.org:65536\"]", "1 to 65535"},
-      {"[\"http://localhost:8080\"]", "[\"https://e.org\", \"https://e.org\"]", "is there twice"},
-      {"[\"http://localhost:8080\"]", "[\"\"]", "an element is empty"},
-      {"http://localhost:8080/policy", "ftp://example.org", "\"policy_url\": a URL starts with"},
-      {"http://localhost:8080/policy", "https://example.org/#x", "no fragment"},
-      {"http://localhost:8080/terms", "https://example.org/ x", "\"terms_url\": a URL has no"},
-      {"http://localhost:8080/terms", "https://localhost.example/" + text_of_1025, "1024 octets"},
-      {"http://localhost:8080/terms", "http://localhost.example/", "use https://"},
+      {"[\"https://link.mihon.example\"]", "[]", "\"origins\": is empty"},
+      {"[\"https://link.mihon.example\"]", "[\"http://example.org\"]", "use https://"},
+      {"[\"https://link.mihon.example\"]", "[\"https://example.org/\"]", "remove the path"},
+      {"[\"https://link.mihon.example\"]", "[\"https://Example.org\"]", "host in lower case"},
+      {"[\"https://link.mihon.example\"]", "[\"https://a@example.org\"]", "no user name"},
+      {"[\"https://link.mihon.example\"]", "[\"https://example.org:65536\"]", "1 to 65535"},
+      {"[\"https://link.mihon.example\"]", "[\"https://e.org\", \"https://e.org\"]",
+       "is there twice"},
+      {"[\"https://link.mihon.example\"]", "[\"\"]", "an element is empty"},
+      {"https://link.mihon.example/policy", "ftp://example.org",
+       "\"policy_url\": a URL starts with"},
+      {"https://link.mihon.example/policy", "https://example.org/#x", "no fragment"},
+      {"https://link.mihon.example/terms", "https://example.org/ x", "\"terms_url\": a URL has no"},
+      {"https://link.mihon.example/terms", "https://localhost.example/" + text_of_1025,
+       "1024 octets"},
+      {"https://link.mihon.example/terms", "http://localhost.example/", "use https://"},
       {"\"2026-04-01\"", "\"\"", "\"consent_text_version\": 1 to 64 octets"},
       {"[\"NAME\"]", "[\"BIRTHDAY\"]", "\"BIRTHDAY\" is none of NAME"},
       {"/recovery/return\"", "/recovery/return?x=1\"", "has no query"},
-      {"[\"http://localhost:8080/recovery/return\"]", "[]", "register where it ends"},
+      {"[\"https://account.mihon.example/recovery/return\"]", "[]", "register where it ends"},
       {"\"LINK\", \"UNLINK\", \"VERIFY\"", "\"STEAL\"", "\"STEAL\" is none of LINK"},
       {"\"LINK\", \"UNLINK\", \"VERIFY\"", "", "\"allowed_acts\": is empty"},
       {"\"CROSS_DEVICE\", \"ONE_DEVICE\"", "", "\"allowed_flows\": is empty"},

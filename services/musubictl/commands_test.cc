@@ -1,14 +1,15 @@
 #include "services/musubictl/commands.h"
 
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <sstream>
 
 #include "lib/base/file.h"
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
+#include "lib/sqlite/database.h"
 #include "tests/fakes/fake_random.h"
 #include "tests/fakes/simulated_clock.h"
 #include "tests/fakes/temp_dir.h"
@@ -66,17 +67,17 @@ class Musubictl : public testing::Test {
     }
   }
 
-  // What an attacker with the file can do: SQLite's own interface, no guard of ours.
+  // What an attacker with the file can do: the guards of the schema go first. Statements end in ;.
   void Tamper(const std::string& sql) {
-    sqlite3* db = nullptr;
-    ASSERT_EQ(sqlite3_open(db_.c_str(), &db), SQLITE_OK);
-    const std::string all =
-        "DROP TRIGGER IF EXISTS audit_is_never_changed;"
-        "DROP TRIGGER IF EXISTS audit_is_never_deleted;" +
-        sql;
-    EXPECT_EQ(sqlite3_exec(db, all.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(db);
-    EXPECT_EQ(sqlite3_close(db), SQLITE_OK);
+    constexpr std::array<std::string_view, 1> kAsItIs = {"SELECT 1;"};
+    auto db = sqlite::Database::Open(db_, {0x4d734c6b, "link database", kAsItIs},
+                                     sqlite::Database::Mode::kExisting);
+    ASSERT_TRUE(db.ok()) << db.status();
+    std::istringstream statements(
+        "DROP TRIGGER audit_is_never_changed;DROP TRIGGER audit_is_never_deleted;" + sql);
+    for (std::string statement; std::getline(statements, statement, ';');) {
+      EXPECT_TRUE((*db)->Execute(statement).ok()) << statement;
+    }
   }
 
   fakes::TempDir dir_;
