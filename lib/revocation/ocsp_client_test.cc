@@ -269,13 +269,13 @@ TEST_F(OcspClientTest, CallersAtTheSameTimeShareOneAsking) {
 
 TEST(ParseResponders, ReadsTheFile) {
   const auto responders = ParseResponders(
-      R"({"version":1,"responders":[{"anchor":"auth-03","urls":["http://127.0.0.1:1234/"],)"
+      R"({"version":1,"responders":[{"anchor":"auth-03","urls":["http://ocsp.example/"],)"
       R"("nonce":"REQUIRED","hash":"SHA1","max_age_seconds":60,"timeout_ms":1500}]})");
   ASSERT_TRUE(responders.ok()) << responders.status();
   ASSERT_EQ(responders->size(), 1u);
   const Responder& responder = responders->front();
   EXPECT_EQ(responder.anchor, "auth-03");
-  EXPECT_THAT(responder.urls, testing::ElementsAre("http://127.0.0.1:1234/"));
+  EXPECT_THAT(responder.urls, testing::ElementsAre("http://ocsp.example/"));
   EXPECT_EQ(responder.nonce, pki::NoncePolicy::kRequired);
   EXPECT_EQ(responder.hash, pki::CertIdHash::kSha1);
   EXPECT_EQ(responder.max_age, absl::Minutes(1));
