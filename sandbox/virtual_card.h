@@ -54,6 +54,7 @@ class VirtualCard {
   // The DER of the certificate: anybody may read it, no PIN.
   const base::Bytes& ReadCertificate() const { return contents_.certificate; }
   CardKind kind() const { return contents_.kind; }
+  KeyType key_type() const { return contents_.key.type(); }
 
   // Sign hashes `message` and signs the hash: PKCS #1 v1.5 with SHA-256 for RSA, ECDSA with
   // SHA-384 for P-384. A wrong PIN is PERMISSION_DENIED and costs a try, a locked one

@@ -1,0 +1,77 @@
+// A gRPC channel to musubid in one role, and the way to call over it: deadline, credential, role,
+// and errors as they were on the server. Not for the parties' manners: see parties.h.
+#ifndef MUSUBI_SANDBOX_JOURNEY_CONNECTION_H_
+#define MUSUBI_SANDBOX_JOURNEY_CONNECTION_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/base/clock.h"
+#include "lib/rpc/error_mapping.h"
+
+namespace musubi::sandbox {
+
+// Deadline of every call but watches: within what the server allows.
+inline constexpr absl::Duration kCallDeadline = absl::Seconds(8);
+
+// Connection is thread-safe.
+class Connection {
+ public:
+  struct Options {
+    std::string server;  // "HOST:PORT"
+    // "front" or "relying-party/ID".
+    std::string role;
+    // Folder with ca.crt and this role's pair (tls_files.h). Empty: plaintext on loopback, and the
+    // role is stated in the metadata.
+    std::string tls_directory;
+  };
+  // `clock` is the machine's, for deadlines, and outlives the connection. Does not wait for the
+  // server. A file error names the file.
+  static absl::StatusOr<std::unique_ptr<Connection>> Create(const base::Clock& clock,
+                                                            const Options& options);
+  // Over takes a channel that exists, as tests have; `role` is stated in the metadata.
+  static std::unique_ptr<Connection> Over(const base::Clock& clock,
+                                          std::shared_ptr<grpc::Channel> channel, std::string role);
+
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+
+  // Prepare sets what every call carries. `credential` is the octets of a browser or device
+  // credential, or empty.
+  void Prepare(grpc::ClientContext& context, const std::string& credential,
+               absl::Duration deadline = kCallDeadline) const;
+
+  // Call runs one unary method of Service, and returns its answer or the server's Status with
+  // reason and metadata (rpc::FromGrpc).
+  template <typename Service, typename Request, typename Response>
+  absl::StatusOr<Response> Call(grpc::Status (Service::Stub::*method)(grpc::ClientContext*,
+                                                                      const Request&, Response*),
+                                const Request& request, const std::string& credential) const {
+    const auto stub = Service::NewStub(channel_);
+    grpc::ClientContext context;
+    Prepare(context, credential);
+    Response response;
+    const grpc::Status status = (stub.get()->*method)(&context, request, &response);
+    if (!status.ok()) return rpc::FromGrpc(status);
+    return response;
+  }
+
+ private:
+  Connection(const base::Clock& clock, std::shared_ptr<grpc::Channel> channel,
+             std::optional<std::string> stated_role)
+      : clock_(clock), channel_(std::move(channel)), stated_role_(std::move(stated_role)) {}
+
+  const base::Clock& clock_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::optional<std::string> stated_role_;
+};
+
+}  // namespace musubi::sandbox
+
+#endif  // MUSUBI_SANDBOX_JOURNEY_CONNECTION_H_
