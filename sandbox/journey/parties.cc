@@ -300,6 +300,7 @@ absl::StatusOr<v1::SubmitProofRequest> Phone::ReadCard(const v1::Challenge& chal
     statement.set_name(read.name);
     statement.set_issuer_key_id(read.issuer_id);
     statement.set_challenge_hash(base::ToString(crypto::Sha256(encoded)));
+    statement.set_certificate_hash(base::ToString(crypto::Sha256(card_.ReadCertificate())));
     statement.set_signature(base::ToString(read.signature));
   }
   return proof;

@@ -1,0 +1,351 @@
+#include "services/musubid/assembly.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/base/file.h"
+#include "lib/base/secure_random.h"
+#include "lib/base/status.h"
+#include "lib/crypto/ed25519.h"
+#include "lib/http/curl_http_client.h"
+#include "lib/jpki/card_validator.h"
+#include "lib/jpki/hierarchy.h"
+#include "lib/jpki/name_statement.h"
+#include "lib/link/sqlite_link_store.h"
+#include "lib/person/sqlite_person_store.h"
+#include "lib/prelink/certificate_validation.h"
+#include "lib/prelink/journey.h"
+#include "lib/prelink/links.h"
+#include "lib/prelink/pairings.h"
+#include "lib/prelink/proofs.h"
+#include "lib/prelink/sessions.h"
+#include "lib/revocation/crl_store.h"
+#include "lib/revocation/ocsp_client.h"
+#include "lib/revocation/revocation_checker.h"
+#include "lib/rpc/calls.h"
+#include "lib/rpc/server.h"
+#include "lib/rpc/worker_pool.h"
+#include "lib/session/memory_session_store.h"
+#include "services/link/link_service.h"
+#include "services/musubid/housekeeping.h"
+#include "services/musubid/observers.h"
+#include "services/pairing/pairing_service.h"
+#include "services/session/session_service.h"
+#include "services/validation/validation_service.h"
+
+namespace musubi::services::musubid {
+namespace {
+
+// How often persons without a link and answers of long ago are swept.
+constexpr absl::Duration kSweepInterval = absl::Minutes(10);
+
+// Puts the flag's name in front of what went wrong with its file.
+template <typename T>
+absl::StatusOr<T> ForFlag(std::string_view flag, absl::StatusOr<T> value) {
+  if (!value.ok()) return base::Annotate(value.status(), "--" + std::string(flag));
+  return value;
+}
+
+// Everything that is read before anything is opened.
+struct Material {
+  crypto::Keyring service_keyring;
+  crypto::Keyring card_keyring;
+  crypto::Keyring audit_keyring;
+  crypto::Keyring person_index_keyring;
+  crypto::Keyring person_data_keyring;
+  crypto::Ed25519PrivateKey evidence_key;
+  prelink::RelyingPartyRegistry relying_parties;
+  jpki::NameIssuers name_issuers;
+  pki::TrustStore trust_store;
+  jpki::CardValidator card_validator;
+  std::vector<revocation::Responder> responders;
+  rpc::Security security;
+};
+
+absl::StatusOr<pki::TrustStore> LoadTrustStore(const Config& config) {
+  MUSUBI_ASSIGN_OR_RETURN(pki::TrustStore store,
+                          ForFlag("anchors", pki::TrustStore::Load(config.anchors)));
+  if (store.environment() != config.environment) {
+    return absl::InvalidArgumentError(
+        "--anchors: " + config.anchors + " is for the environment " +
+        std::string(pki::Name(store.environment())) + ", but --environment is " +
+        std::string(pki::Name(config.environment)) + ": name the file of that environment");
+  }
+  return store;
+}
+
+absl::StatusOr<rpc::Security> LoadSecurity(const Config& config) {
+  rpc::Security security{.insecure_loopback_roles = config.insecure_loopback_roles};
+  if (!config.tls_certificate.empty()) {
+    MUSUBI_ASSIGN_OR_RETURN(
+        security.tls,
+        rpc::LoadMutualTls(config.tls_certificate, config.tls_private_key, config.tls_client_ca));
+  }
+  return security;
+}
+
+absl::StatusOr<std::vector<revocation::Responder>> LoadResponders(const Config& config) {
+  if (config.responders.empty()) return std::vector<revocation::Responder>();
+  MUSUBI_ASSIGN_OR_RETURN(const std::string text,
+                          ForFlag("responders", base::ReadFile(config.responders)));
+  return ForFlag("responders", revocation::ParseResponders(text));
+}
+
+absl::StatusOr<Material> LoadMaterial(const Config& config) {
+  using crypto::Keyring;
+  MUSUBI_ASSIGN_OR_RETURN(auto service,
+                          ForFlag("service_keyring", Keyring::Load(config.service_keyring)));
+  MUSUBI_ASSIGN_OR_RETURN(auto card, ForFlag("card_keyring", Keyring::Load(config.card_keyring)));
+  MUSUBI_ASSIGN_OR_RETURN(auto audit,
+                          ForFlag("audit_keyring", Keyring::Load(config.audit_keyring)));
+  MUSUBI_ASSIGN_OR_RETURN(auto person_index, ForFlag("person_index_keyring",
+                                                     Keyring::Load(config.person_index_keyring)));
+  MUSUBI_ASSIGN_OR_RETURN(
+      auto person_data, ForFlag("person_data_keyring", Keyring::Load(config.person_data_keyring)));
+  MUSUBI_ASSIGN_OR_RETURN(
+      auto evidence, ForFlag("evidence_key", crypto::Ed25519PrivateKey::Load(config.evidence_key)));
+  MUSUBI_ASSIGN_OR_RETURN(
+      auto relying_parties,
+      ForFlag("relying_parties", prelink::RelyingPartyRegistry::Load(config.relying_parties)));
+  MUSUBI_ASSIGN_OR_RETURN(auto name_issuers,
+                          ForFlag("name_issuers", jpki::NameIssuers::Load(config.name_issuers)));
+  MUSUBI_ASSIGN_OR_RETURN(auto trust_store, LoadTrustStore(config));
+  MUSUBI_ASSIGN_OR_RETURN(auto hierarchy,
+                          ForFlag("hierarchy", jpki::Hierarchy::Load(config.hierarchy)));
+  MUSUBI_ASSIGN_OR_RETURN(auto card_validator,
+                          jpki::CardValidator::Create(trust_store, std::move(hierarchy)));
+  MUSUBI_ASSIGN_OR_RETURN(auto responders, LoadResponders(config));
+  MUSUBI_ASSIGN_OR_RETURN(auto security, LoadSecurity(config));
+  return Material{.service_keyring = std::move(service),
+                  .card_keyring = std::move(card),
+                  .audit_keyring = std::move(audit),
+                  .person_index_keyring = std::move(person_index),
+                  .person_data_keyring = std::move(person_data),
+                  .evidence_key = std::move(evidence),
+                  .relying_parties = std::move(relying_parties),
+                  .name_issuers = std::move(name_issuers),
+                  .trust_store = std::move(trust_store),
+                  .card_validator = std::move(card_validator),
+                  .responders = std::move(responders),
+                  .security = std::move(security)};
+}
+
+revocation::Issuers IssuersOf(const pki::TrustStore& trust_store) {
+  revocation::Issuers issuers;
+  for (const pki::TrustAnchor& anchor : trust_store.anchors()) {
+    issuers.emplace(anchor.id, anchor.certificate);
+  }
+  return issuers;
+}
+
+}  // namespace
+
+// In the order in which things are made; they go in reverse.
+struct Assembly::Parts {
+  Parts(Dependencies dependencies, const Config& config, Material material_in)
+      : clock(dependencies.clock),
+        timer(dependencies.timer),
+        request_log(dependencies.log),
+        revocation_log(dependencies.log),
+        log(dependencies.log),
+        material(std::move(material_in)),
+        sessions(dependencies.clock) {
+    lifetimes = config.lifetimes;
+  }
+
+  absl::Status OpenStores(const Config& config);
+  absl::Status OpenRevocation(const Config& config);
+  absl::Status MakeUseCases(const Config& config);
+  absl::Status Listen(const Config& config);
+  void Sweep();
+
+  const base::Clock& clock;
+  base::Timer& timer;
+  RequestLog request_log;
+  RevocationLog revocation_log;
+  telemetry::Log& log;
+  Material material;
+  musubi::session::Lifetimes lifetimes;
+  base::SystemRandom random;
+  base::RealClock machine_clock;  // gRPC's deadlines are on it, whatever journeys run on.
+
+  musubi::session::MemorySessionStore sessions;
+  std::unique_ptr<musubi::link::LinkStore> links;
+  std::unique_ptr<person::PersonStore> persons;
+
+  std::unique_ptr<http::HttpClient> http;
+  std::unique_ptr<revocation::CrlStore> crl_store;
+  std::unique_ptr<revocation::OcspClient> ocsp_client;
+  std::unique_ptr<revocation::RevocationChecker> revocation_checker;
+
+  std::optional<prelink::Journey> journey;
+  std::optional<prelink::CertificateValidation> validation;
+  std::optional<prelink::SessionUseCases> session_use_cases;
+  std::optional<prelink::PairingUseCases> pairing_use_cases;
+  std::optional<prelink::ProofUseCases> proof_use_cases;
+  std::optional<prelink::LinkUseCases> link_use_cases;
+
+  std::unique_ptr<rpc::WorkerPool> workers;
+  // Apart, so that journeys do not wait behind a platform's thousands of questions.
+  std::unique_ptr<rpc::WorkerPool> bulk_workers;
+  std::unique_ptr<Periodic> crl_reload;
+  std::unique_ptr<Periodic> sweep;
+  std::unique_ptr<rpc::Calls> calls;
+  std::optional<session::SessionService> session_service;
+  std::optional<pairing::PairingService> pairing_service;
+  std::optional<validation::ValidationService> validation_service;
+  std::optional<link::LinkService> link_service;
+  std::unique_ptr<rpc::Server> server;
+};
+
+absl::Status Assembly::Parts::OpenStores(const Config& config) {
+  MUSUBI_ASSIGN_OR_RETURN(
+      links,
+      ForFlag("link_db",
+              musubi::link::CreateSqliteLinkStore(
+                  {.clock = &clock, .random = &random, .audit_keyring = material.audit_keyring},
+                  {.path = config.link_db})));
+  MUSUBI_ASSIGN_OR_RETURN(persons,
+                          ForFlag("person_db", person::CreateSqlitePersonStore(
+                                                   {.clock = &clock,
+                                                    .random = &random,
+                                                    .index_keyring = material.person_index_keyring,
+                                                    .data_keyring = material.person_data_keyring},
+                                                   {.path = config.person_db})));
+  return absl::OkStatus();
+}
+
+absl::Status Assembly::Parts::OpenRevocation(const Config& config) {
+  const revocation::Issuers issuers = IssuersOf(material.trust_store);
+  if (!config.crl_directory.empty()) {
+    MUSUBI_ASSIGN_OR_RETURN(
+        crl_store,
+        ForFlag("crl_directory", revocation::CrlStore::Create(
+                                     {clock, revocation_log},
+                                     {.directory = config.crl_directory, .issuers = issuers})));
+  }
+  if (!material.responders.empty()) {
+    MUSUBI_ASSIGN_OR_RETURN(http, http::CurlHttpClient::Create());
+    MUSUBI_ASSIGN_OR_RETURN(
+        ocsp_client,
+        ForFlag("responders", revocation::OcspClient::Create(
+                                  {*http, clock, random, crl_store.get(), revocation_log},
+                                  {.issuers = issuers, .responders = material.responders})));
+  }
+  MUSUBI_ASSIGN_OR_RETURN(revocation_checker,
+                          revocation::RevocationChecker::Create(
+                              {clock, crl_store.get(), ocsp_client.get(), revocation_log}));
+  return absl::OkStatus();
+}
+
+absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
+  journey.emplace(prelink::Journey::Dependencies{.sessions = sessions,
+                                                 .links = *links,
+                                                 .relying_parties = material.relying_parties,
+                                                 .random = random,
+                                                 .service_keyring = material.service_keyring,
+                                                 .card_keyring = material.card_keyring},
+                  lifetimes);
+  validation.emplace(
+      prelink::CertificateValidation::Dependencies{.clock = clock,
+                                                   .card_validator = material.card_validator,
+                                                   .revocation_checker = *revocation_checker});
+  session_use_cases.emplace(*journey);
+  pairing_use_cases.emplace(*journey);
+  proof_use_cases.emplace(
+      prelink::ProofUseCases::Dependencies{.journey = *journey,
+                                           .validation = *validation,
+                                           .name_issuers = material.name_issuers,
+                                           .revocation_mode = config.revocation_mode});
+  link_use_cases.emplace(prelink::LinkUseCases::Dependencies{.journey = *journey,
+                                                             .persons = *persons,
+                                                             .evidence_key = material.evidence_key,
+                                                             .clock = clock});
+  MUSUBI_ASSIGN_OR_RETURN(workers, rpc::WorkerPool::Create({.threads = config.worker_threads,
+                                                            .queue = config.worker_queue}));
+  MUSUBI_ASSIGN_OR_RETURN(
+      bulk_workers, rpc::WorkerPool::Create(
+                        {.threads = config.bulk_worker_threads, .queue = config.worker_queue}));
+  if (crl_store != nullptr) {
+    crl_reload = std::make_unique<Periodic>(timer, *workers, config.crl_reload_interval, [this] {
+      if (const absl::Status status = crl_store->Reload(); !status.ok()) {
+        log.Write(telemetry::Severity::kError, "crl_reload_failed",
+                  {{"error", std::string(status.message())}});
+      }
+    });
+  }
+  sweep = std::make_unique<Periodic>(timer, *workers, kSweepInterval, [this] { Sweep(); });
+  return absl::OkStatus();
+}
+
+void Assembly::Parts::Sweep() {
+  // A person whose links have all ended goes: nothing needs the card data any more.
+  const auto swept = persons->SweepUnreferenced(
+      clock.Now() - person::kUnreferencedGrace, [this](std::span<const person::PersonId> ids) {
+        return links->ReferencedPersons(ids, absl::InfiniteFuture());
+      });
+  const auto pruned = links->Prune(clock.Now() - musubi::link::kMinAnswerAge);
+  for (const absl::Status& status : {swept.status(), pruned.status()}) {
+    if (!status.ok()) {
+      log.Write(telemetry::Severity::kError, "sweep_failed",
+                {{"error", std::string(status.message())}});
+    }
+  }
+}
+
+absl::Status Assembly::Parts::Listen(const Config& config) {
+  MUSUBI_ASSIGN_OR_RETURN(
+      calls, rpc::Calls::Create({machine_clock, random, request_log, *workers},
+                                {.security = material.security, .session_ttl = lifetimes.session}));
+  session_service.emplace(session::SessionService::Dependencies{
+      .calls = *calls, .sessions = *session_use_cases, .timer = timer});
+  pairing_service.emplace(pairing::PairingService::Dependencies{.calls = *calls,
+                                                                .pairings = *pairing_use_cases,
+                                                                .sessions = *session_use_cases,
+                                                                .timer = timer});
+  validation_service.emplace(
+      validation::ValidationService::Dependencies{.calls = *calls,
+                                                  .proofs = *proof_use_cases,
+                                                  .validation = *validation,
+                                                  .clock = clock,
+                                                  .bulk_workers = *bulk_workers});
+  link_service.emplace(link::LinkService::Dependencies{.calls = *calls, .links = *link_use_cases});
+  std::vector<rpc::Server::Service> services;
+  if (config.Serves(ServiceName::kSession)) {
+    services.push_back({"musubi.v1.SessionService", &*session_service});
+  }
+  if (config.Serves(ServiceName::kPairing)) {
+    services.push_back({"musubi.v1.PairingService", &*pairing_service});
+  }
+  if (config.Serves(ServiceName::kValidation)) {
+    services.push_back({"musubi.v1.ValidationService", &*validation_service});
+  }
+  if (config.Serves(ServiceName::kLink)) {
+    services.push_back({"musubi.v1.LinkService", &*link_service});
+  }
+  auto made = rpc::Server::Create(*calls, std::move(services),
+                                  {.listen = config.listen, .reflection = config.reflection});
+  if (!made.ok()) return base::Annotate(made.status(), "--listen");
+  server = *std::move(made);
+  return absl::OkStatus();
+}
+
+Assembly::Assembly(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Assembly::~Assembly() = default;
+
+absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Create(Dependencies dependencies,
+                                                           const Config& config) {
+  MUSUBI_ASSIGN_OR_RETURN(Material material, LoadMaterial(config));
+  auto parts = std::make_unique<Parts>(dependencies, config, std::move(material));
+  MUSUBI_RETURN_IF_ERROR(parts->OpenStores(config));
+  MUSUBI_RETURN_IF_ERROR(parts->OpenRevocation(config));
+  MUSUBI_RETURN_IF_ERROR(parts->MakeUseCases(config));
+  MUSUBI_RETURN_IF_ERROR(parts->Listen(config));
+  return std::unique_ptr<Assembly>(new Assembly(std::move(parts)));
+}
+
+rpc::Server& Assembly::server() { return *parts_->server; }
+
+}  // namespace musubi::services::musubid

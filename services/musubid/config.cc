@@ -1,0 +1,281 @@
+#include "services/musubid/config.h"
+
+#include <optional>
+#include <string_view>
+
+#include "absl/flags/flag.h"
+#include "lib/base/status.h"
+
+ABSL_FLAG(std::vector<std::string>, listen, {"127.0.0.1:7443"},
+          "Addresses to listen on, HOST:PORT; port 0 takes a free one");
+ABSL_FLAG(std::string, port_file, "",
+          "File to write the ports to, one a line, once the server listens");
+ABSL_FLAG(std::vector<std::string>, services,
+          std::vector<std::string>({"session", "pairing", "validation", "link"}),
+          "Services to serve: session, pairing, validation, link");
+ABSL_FLAG(std::string, session_store, "memory",
+          "Where live sessions are kept: memory (one process serves all services)");
+ABSL_FLAG(std::string, tls_certificate, "", "The server's certificate chain, PEM");
+ABSL_FLAG(std::string, tls_private_key, "", "Its private key, PEM, mode 0600");
+ABSL_FLAG(std::string, tls_client_ca, "", "The CA of the callers' certificates, PEM");
+ABSL_FLAG(std::string, insecure_loopback_roles, "",
+          "Instead of TLS, on loopback only: roles that callers may claim, as in "
+          "front,platform,relying-party/ID");
+ABSL_FLAG(bool, reflection, false, "Offer gRPC server reflection");
+ABSL_FLAG(std::string, environment, "PRODUCTION",
+          "The hierarchy that is trusted: PRODUCTION, TEST or SIM; anchors of others are refused");
+ABSL_FLAG(std::string, anchors, "", "The trust anchors (docs/trust-anchors.md)");
+ABSL_FLAG(std::string, hierarchy, "", "The hierarchy's policy OIDs, JSON");
+ABSL_FLAG(std::string, name_issuers, "", "Public keys of the issuers of name statements, JSON");
+ABSL_FLAG(std::string, revocation_mode, "OCSP_THEN_CRL",
+          "How journeys check revocation: OCSP_THEN_CRL, CRL_THEN_OCSP, CRL_ONLY, OCSP_ONLY or "
+          "DEGRADED_WITH_PROOF");
+ABSL_FLAG(std::string, crl_directory, "", "Folder of the CRLs and their scopes.json");
+ABSL_FLAG(absl::Duration, crl_reload_interval, absl::Minutes(5),
+          "How often the CRL folder is read again");
+ABSL_FLAG(std::string, responders, "", "The OCSP responders, JSON");
+ABSL_FLAG(std::string, relying_parties, "", "The relying parties (docs/relying-parties.md)");
+ABSL_FLAG(std::string, service_keyring, "",
+          "Keys of session ids, QR frames and pairing codes (musubictl keyring new)");
+ABSL_FLAG(std::string, card_keyring, "", "Keys that encrypt card data while a session holds it");
+ABSL_FLAG(std::string, evidence_key, "", "The Ed25519 key that signs evidence");
+ABSL_FLAG(std::string, link_db, "", "The SQLite file of the links; made if absent");
+ABSL_FLAG(std::string, audit_keyring, "", "Keys of the audit chain");
+ABSL_FLAG(std::string, person_db, "", "The SQLite file of the persons; made if absent");
+ABSL_FLAG(std::string, person_index_keyring, "", "Keys under which cards are found again");
+ABSL_FLAG(std::string, person_data_keyring, "", "Keys that encrypt certificates and names");
+ABSL_FLAG(absl::Duration, session_lifetime, musubi::session::Lifetimes().session,
+          "A session, absolute");
+ABSL_FLAG(absl::Duration, start_code_lifetime, musubi::session::Lifetimes().start_code,
+          "A start code");
+ABSL_FLAG(absl::Duration, qr_page_lifetime, musubi::session::Lifetimes().qr_page,
+          "The QR of one pairing");
+ABSL_FLAG(absl::Duration, qr_frame_max_age, musubi::session::Lifetimes().qr_frame_max_age,
+          "The oldest QR frame that is accepted");
+ABSL_FLAG(absl::Duration, qr_frame_max_ahead, musubi::session::Lifetimes().qr_frame_max_ahead,
+          "How far a QR frame may be ahead");
+ABSL_FLAG(absl::Duration, handoff_lifetime, musubi::session::Lifetimes().handoff, "A hand-off");
+ABSL_FLAG(absl::Duration, pairing_code_lifetime, musubi::session::Lifetimes().pairing_code,
+          "A 6-digit code");
+ABSL_FLAG(absl::Duration, challenge_lifetime, musubi::session::Lifetimes().challenge,
+          "A challenge");
+ABSL_FLAG(absl::Duration, kept_proof_lifetime, musubi::session::Lifetimes().kept_proof,
+          "A proof that waits for an answer about revocation");
+ABSL_FLAG(absl::Duration, ready_lifetime, musubi::session::Lifetimes().ready,
+          "READY, until the outcome is used");
+ABSL_FLAG(absl::Duration, return_code_lifetime, musubi::session::Lifetimes().return_code,
+          "A return code");
+ABSL_FLAG(absl::Duration, result_code_lifetime, musubi::session::Lifetimes().result_code,
+          "A result code");
+ABSL_FLAG(int, pairing_code_tries, musubi::session::Lifetimes().pairing_code_tries,
+          "Wrong codes that end a session");
+ABSL_FLAG(int, proof_tries, musubi::session::Lifetimes().proofs, "Bad proofs that end a session");
+ABSL_FLAG(int, qr_refreshes, musubi::session::Lifetimes().qr_refreshes,
+          "QR refreshes of one session");
+ABSL_FLAG(int, worker_threads, 16, "Threads that run use cases");
+ABSL_FLAG(int, bulk_worker_threads, 2, "Threads that answer ValidateCertificates");
+ABSL_FLAG(int, worker_queue, 1024, "Calls that may wait for one; more are refused");
+ABSL_FLAG(absl::Duration, drain_grace, absl::Seconds(20),
+          "How long calls under way may take after SIGTERM");
+
+namespace musubi::services::musubid {
+namespace {
+
+using revocation::RevocationMode;
+
+// An error about a flag, its value and the fix.
+absl::Status Bad(std::string_view flag, std::string_view value, std::string_view rule) {
+  return absl::InvalidArgumentError("--" + std::string(flag) + "=" + std::string(value) + ": " +
+                                    std::string(rule));
+}
+
+absl::StatusOr<std::set<ServiceName>> ReadServices() {
+  std::set<ServiceName> services;
+  for (const std::string& name : absl::GetFlag(FLAGS_services)) {
+    if (name == "session") {
+      services.insert(ServiceName::kSession);
+    } else if (name == "pairing") {
+      services.insert(ServiceName::kPairing);
+    } else if (name == "validation") {
+      services.insert(ServiceName::kValidation);
+    } else if (name == "link") {
+      services.insert(ServiceName::kLink);
+    } else {
+      return Bad("services", name, "must be of session, pairing, validation, link");
+    }
+  }
+  if (absl::GetFlag(FLAGS_session_store) != "memory") {
+    return Bad("session_store", absl::GetFlag(FLAGS_session_store), "must be memory");
+  }
+  if (services.size() != 4) {
+    return absl::InvalidArgumentError(
+        "--services names a subset, but --session_store=memory is seen by this process alone: "
+        "serve all of session,pairing,validation,link");
+  }
+  return services;
+}
+
+absl::StatusOr<RevocationMode> ReadRevocationMode() {
+  const std::string name = absl::GetFlag(FLAGS_revocation_mode);
+  for (const RevocationMode mode :
+       {RevocationMode::kOcspThenCrl, RevocationMode::kCrlThenOcsp, RevocationMode::kCrlOnly,
+        RevocationMode::kOcspOnly, RevocationMode::kDegradedWithProof}) {
+    if (revocation::Name(mode) == name) return mode;
+  }
+  return Bad("revocation_mode", name,
+             "must be OCSP_THEN_CRL, CRL_THEN_OCSP, CRL_ONLY, OCSP_ONLY or DEGRADED_WITH_PROOF; "
+             "journeys are never without a check");
+}
+
+absl::Status CheckTransport(const Config& config) {
+  const bool some = !config.tls_certificate.empty() || !config.tls_private_key.empty() ||
+                    !config.tls_client_ca.empty();
+  const bool all = !config.tls_certificate.empty() && !config.tls_private_key.empty() &&
+                   !config.tls_client_ca.empty();
+  if (some && !config.insecure_loopback_roles.empty()) {
+    return absl::InvalidArgumentError(
+        "--insecure_loopback_roles and --tls_... exclude each other: choose one transport");
+  }
+  if (some ? !all : config.insecure_loopback_roles.empty()) {
+    return absl::InvalidArgumentError(
+        "give --tls_certificate, --tls_private_key and --tls_client_ca, all three (or, for a trial "
+        "on loopback, --insecure_loopback_roles=front,...)");
+  }
+  for (const std::string& address : config.listen) {
+    if (absl::Status status = rpc::CheckListenAddress(address, !some); !status.ok()) {
+      return base::Annotate(status, "--listen");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Reads a flag that must be set.
+absl::Status Require(std::string_view flag, std::string_view what, const std::string& value) {
+  if (!value.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError("--" + std::string(flag) + " is missing: name " +
+                                    std::string(what));
+}
+
+absl::Status CheckFiles(const Config& config) {
+  struct Needed {
+    std::string_view flag;
+    std::string_view what;
+    const std::string& value;
+  };
+  for (const Needed& file : std::initializer_list<Needed>{
+           {"anchors", "the file of the trust anchors", config.anchors},
+           {"hierarchy", "the file of the policy OIDs", config.hierarchy},
+           {"name_issuers", "the file of the name issuers' keys", config.name_issuers},
+           {"relying_parties", "the relying-party file", config.relying_parties},
+           {"service_keyring", "a keyring file", config.service_keyring},
+           {"card_keyring", "a keyring file", config.card_keyring},
+           {"evidence_key", "an Ed25519 key file", config.evidence_key},
+           {"link_db", "a SQLite file", config.link_db},
+           {"audit_keyring", "a keyring file", config.audit_keyring},
+           {"person_db", "a SQLite file", config.person_db},
+           {"person_index_keyring", "a keyring file", config.person_index_keyring},
+           {"person_data_keyring", "a keyring file", config.person_data_keyring},
+       }) {
+    MUSUBI_RETURN_IF_ERROR(Require(file.flag, file.what, file.value));
+  }
+  const RevocationMode mode = config.revocation_mode;
+  if (mode != RevocationMode::kOcspOnly) {
+    MUSUBI_RETURN_IF_ERROR(
+        Require("crl_directory", "the folder of the CRLs", config.crl_directory));
+  }
+  if (mode != RevocationMode::kCrlOnly) {
+    MUSUBI_RETURN_IF_ERROR(
+        Require("responders", "the file of the OCSP responders", config.responders));
+  }
+  return absl::OkStatus();
+}
+
+session::Lifetimes ReadLifetimes() {
+  return session::Lifetimes{.session = absl::GetFlag(FLAGS_session_lifetime),
+                            .start_code = absl::GetFlag(FLAGS_start_code_lifetime),
+                            .qr_page = absl::GetFlag(FLAGS_qr_page_lifetime),
+                            .qr_frame_max_age = absl::GetFlag(FLAGS_qr_frame_max_age),
+                            .qr_frame_max_ahead = absl::GetFlag(FLAGS_qr_frame_max_ahead),
+                            .handoff = absl::GetFlag(FLAGS_handoff_lifetime),
+                            .pairing_code = absl::GetFlag(FLAGS_pairing_code_lifetime),
+                            .challenge = absl::GetFlag(FLAGS_challenge_lifetime),
+                            .kept_proof = absl::GetFlag(FLAGS_kept_proof_lifetime),
+                            .ready = absl::GetFlag(FLAGS_ready_lifetime),
+                            .return_code = absl::GetFlag(FLAGS_return_code_lifetime),
+                            .result_code = absl::GetFlag(FLAGS_result_code_lifetime),
+                            .pairing_code_tries = absl::GetFlag(FLAGS_pairing_code_tries),
+                            .proofs = absl::GetFlag(FLAGS_proof_tries),
+                            .qr_refreshes = absl::GetFlag(FLAGS_qr_refreshes)};
+}
+
+// Reads a count that must be at least 1.
+absl::StatusOr<size_t> ReadCount(std::string_view flag, int value) {
+  if (value < 1) return Bad(flag, std::to_string(value), "must be at least 1");
+  return static_cast<size_t>(value);
+}
+
+}  // namespace
+
+const char* Usage() {
+  return "serves Musubi's gRPC services: sessions, pairing, validation and links.\n"
+         "Every flag may stand in a file: --flagfile=FILE. It stops with exit code 1, before it "
+         "listens, if anything it was given is missing or wrong; on SIGTERM it drains and stops "
+         "with exit code 0.";
+}
+
+absl::StatusOr<Config> ReadFlags() {
+  Config config{.listen = absl::GetFlag(FLAGS_listen),
+                .port_file = absl::GetFlag(FLAGS_port_file),
+                .tls_certificate = absl::GetFlag(FLAGS_tls_certificate),
+                .tls_private_key = absl::GetFlag(FLAGS_tls_private_key),
+                .tls_client_ca = absl::GetFlag(FLAGS_tls_client_ca),
+                .reflection = absl::GetFlag(FLAGS_reflection),
+                .anchors = absl::GetFlag(FLAGS_anchors),
+                .hierarchy = absl::GetFlag(FLAGS_hierarchy),
+                .name_issuers = absl::GetFlag(FLAGS_name_issuers),
+                .crl_directory = absl::GetFlag(FLAGS_crl_directory),
+                .crl_reload_interval = absl::GetFlag(FLAGS_crl_reload_interval),
+                .responders = absl::GetFlag(FLAGS_responders),
+                .relying_parties = absl::GetFlag(FLAGS_relying_parties),
+                .service_keyring = absl::GetFlag(FLAGS_service_keyring),
+                .card_keyring = absl::GetFlag(FLAGS_card_keyring),
+                .evidence_key = absl::GetFlag(FLAGS_evidence_key),
+                .link_db = absl::GetFlag(FLAGS_link_db),
+                .audit_keyring = absl::GetFlag(FLAGS_audit_keyring),
+                .person_db = absl::GetFlag(FLAGS_person_db),
+                .person_index_keyring = absl::GetFlag(FLAGS_person_index_keyring),
+                .person_data_keyring = absl::GetFlag(FLAGS_person_data_keyring),
+                .lifetimes = ReadLifetimes(),
+                .drain_grace = absl::GetFlag(FLAGS_drain_grace)};
+  MUSUBI_ASSIGN_OR_RETURN(config.services, ReadServices());
+  const std::string roles = absl::GetFlag(FLAGS_insecure_loopback_roles);
+  if (!roles.empty()) {
+    auto parsed = rpc::ParseInsecureRoles(roles);
+    if (!parsed.ok()) return base::Annotate(parsed.status(), "--insecure_loopback_roles");
+    config.insecure_loopback_roles = *std::move(parsed);
+  }
+  MUSUBI_RETURN_IF_ERROR(CheckTransport(config));
+  const std::string environment = absl::GetFlag(FLAGS_environment);
+  const auto parsed_environment = pki::ParseEnvironment(environment);
+  if (!parsed_environment.has_value()) {
+    return Bad("environment", environment, "must be PRODUCTION, TEST or SIM");
+  }
+  config.environment = *parsed_environment;
+  MUSUBI_ASSIGN_OR_RETURN(config.revocation_mode, ReadRevocationMode());
+  MUSUBI_RETURN_IF_ERROR(CheckFiles(config));
+  MUSUBI_RETURN_IF_ERROR(config.lifetimes.Validate());
+  if (config.crl_reload_interval < absl::Seconds(1)) {
+    return Bad("crl_reload_interval", absl::FormatDuration(config.crl_reload_interval),
+               "must be at least 1s");
+  }
+  MUSUBI_ASSIGN_OR_RETURN(config.worker_threads,
+                          ReadCount("worker_threads", absl::GetFlag(FLAGS_worker_threads)));
+  MUSUBI_ASSIGN_OR_RETURN(
+      config.bulk_worker_threads,
+      ReadCount("bulk_worker_threads", absl::GetFlag(FLAGS_bulk_worker_threads)));
+  MUSUBI_ASSIGN_OR_RETURN(config.worker_queue,
+                          ReadCount("worker_queue", absl::GetFlag(FLAGS_worker_queue)));
+  return config;
+}
+
+}  // namespace musubi::services::musubid

@@ -1,0 +1,70 @@
+// What musubid is told by its flags, checked for everything that needs no file. Opens nothing: see
+// assembly.h.
+#ifndef MUSUBI_SERVICES_MUSUBID_CONFIG_H_
+#define MUSUBI_SERVICES_MUSUBID_CONFIG_H_
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/pki/trust_store.h"
+#include "lib/revocation/revocation_checker.h"
+#include "lib/rpc/security.h"
+#include "lib/session/lifetimes.h"
+
+namespace musubi::services::musubid {
+
+enum class ServiceName { kSession, kPairing, kValidation, kLink };
+
+struct Config {
+  std::vector<std::string> listen;
+  std::string port_file;
+  std::set<ServiceName> services;
+  // Transport: either the three files or the roles.
+  std::string tls_certificate;
+  std::string tls_private_key;
+  std::string tls_client_ca;
+  std::vector<rpc::Caller> insecure_loopback_roles;
+  bool reflection = false;
+  // Trust.
+  pki::Environment environment;
+  std::string anchors;
+  std::string hierarchy;
+  std::string name_issuers;
+  // Revocation.
+  revocation::RevocationMode revocation_mode;
+  std::string crl_directory;
+  absl::Duration crl_reload_interval;
+  std::string responders;
+  // Relying parties, keys and stores.
+  std::string relying_parties;
+  std::string service_keyring;
+  std::string card_keyring;
+  std::string evidence_key;
+  std::string link_db;
+  std::string audit_keyring;
+  std::string person_db;
+  std::string person_index_keyring;
+  std::string person_data_keyring;
+  // Behaviour.
+  session::Lifetimes lifetimes;
+  size_t worker_threads = 0;
+  size_t bulk_worker_threads = 0;
+  size_t worker_queue = 0;
+  absl::Duration drain_grace;
+
+  bool Serves(ServiceName service) const { return services.contains(service); }
+};
+
+// ReadFlags turns the parsed flags into a Config. INVALID_ARGUMENT names the flag, the rule and the
+// fix.
+absl::StatusOr<Config> ReadFlags();
+
+// The text of --help's first lines.
+const char* Usage();
+
+}  // namespace musubi::services::musubid
+
+#endif  // MUSUBI_SERVICES_MUSUBID_CONFIG_H_

@@ -1,0 +1,13 @@
+// musubid on the machine's own time.
+#include "lib/base/clock.h"
+#include "lib/base/timer.h"
+#include "services/musubid/musubid.h"
+
+int main(int argc, char** argv) {
+  namespace musubid = musubi::services::musubid;
+  musubid::BlockSignals();
+  musubid::ParseFlags(argc, argv);
+  const musubi::base::RealClock clock;
+  musubi::base::ThreadTimer timer;
+  return musubid::Run(clock, timer);
+}

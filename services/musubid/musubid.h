@@ -1,0 +1,22 @@
+// What musubid does between its flags and its end, with whatever time it is given.
+#ifndef MUSUBI_SERVICES_MUSUBID_MUSUBID_H_
+#define MUSUBI_SERVICES_MUSUBID_MUSUBID_H_
+
+#include "lib/base/clock.h"
+#include "lib/base/timer.h"
+
+namespace musubi::services::musubid {
+
+// BlockSignals keeps SIGTERM and SIGINT for Run: call it before any thread starts.
+void BlockSignals();
+
+// ParseFlags reads the command line; prints --help and exits if asked.
+void ParseFlags(int argc, char** argv);
+
+// Run serves until SIGTERM or SIGINT, then drains. Returns the process's exit code: 0, or 1 with
+// one line on standard error if it could not start.
+int Run(const base::Clock& clock, base::Timer& timer);
+
+}  // namespace musubi::services::musubid
+
+#endif  // MUSUBI_SERVICES_MUSUBID_MUSUBID_H_

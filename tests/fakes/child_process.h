@@ -1,0 +1,53 @@
+// A process that a test starts: its standard error is read as it comes, and it is stopped by pid at
+// the latest when the object goes.
+#ifndef MUSUBI_TESTS_FAKES_CHILD_PROCESS_H_
+#define MUSUBI_TESTS_FAKES_CHILD_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "lib/base/mutex.h"
+
+namespace musubi::fakes {
+
+// ChildProcess is for one test's thread.
+class ChildProcess {
+ public:
+  // `inherited` are descriptors that stay open in the child under the same number.
+  ChildProcess(const std::vector<std::string>& command,
+               const std::map<std::string, std::string>& environment,
+               const std::vector<int>& inherited);
+  // Kills it if it still runs.
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  // WaitForText blocks until standard error holds `text`: true, or false if it ended before.
+  bool WaitForText(const std::string& text);
+  void Signal(int number);
+  // Wait returns the exit code, or minus the number of the signal that ended it.
+  int Wait();
+  // Everything that came on standard error so far; all of it after Wait.
+  std::string errors();
+
+ private:
+  void Read(int descriptor);
+
+  pid_t pid_ = -1;
+  bool waited_ = false;
+  int code_ = 0;
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  std::string errors_ ABSL_GUARDED_BY(mutex_);
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread reader_;
+};
+
+}  // namespace musubi::fakes
+
+#endif  // MUSUBI_TESTS_FAKES_CHILD_PROCESS_H_

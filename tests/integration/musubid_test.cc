@@ -1,0 +1,195 @@
+// The whole server as a process: journeys over real gRPC, its time, its end, and how it refuses to
+// start.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "lib/base/error.h"
+#include "lib/base/file.h"
+#include "lib/crypto/keyring.h"
+#include "lib/link/sqlite_link_store.h"
+#include "musubi/v1/session.grpc.pb.h"
+#include "musubi/v1/validation.grpc.pb.h"
+#include "tests/integration/musubid_process.h"
+
+namespace musubi::integration {
+namespace {
+
+using base::ErrorReason;
+
+TEST(MusubidJourney, LinksVerifiesAndUnlinksInBothFlows) {
+  MusubidProcess musubid;
+  musubid.Start();
+  for (const v1::Flow flow : {v1::FLOW_CROSS_DEVICE, v1::FLOW_ONE_DEVICE}) {
+    const auto card = musubid.world().Load(musubid.world().NewCard());
+    const auto linked = musubid.Run(v1::ACT_LINK, flow, *card);
+    ASSERT_TRUE(linked.ok()) << linked.status() << musubid.log();
+    EXPECT_EQ(linked->verdict.status(), v1::VERDICT_STATUS_VALID);
+    const auto verified = musubid.Run(v1::ACT_VERIFY, v1::FLOW_ONE_DEVICE, *card);
+    ASSERT_TRUE(verified.ok()) << verified.status();
+    EXPECT_EQ(verified->link_id, linked->link_id);
+    EXPECT_EQ(verified->account_subject, "shiken-001");
+    const auto unlinked = musubid.Run(v1::ACT_UNLINK, flow, *card);
+    ASSERT_TRUE(unlinked.ok()) << unlinked.status();
+    EXPECT_EQ(base::ReasonOf(musubid.Run(v1::ACT_VERIFY, v1::FLOW_ONE_DEVICE, *card).status()),
+              ErrorReason::kLinkNotFound);
+  }
+  EXPECT_EQ(base::ReasonOf(musubid
+                               .Run(v1::ACT_REPLACE, v1::FLOW_CROSS_DEVICE,
+                                    *musubid.world().Load(musubid.world().NewCard()))
+                               .status()),
+            ErrorReason::kActNotAllowed);
+  EXPECT_EQ(musubid.Stop(), 0);
+  // What was done stands in the audit chain, and nobody is named in the log.
+  const fakes::SandboxWorld& world = fakes::SandboxWorld::Get();
+  base::SystemRandom random;
+  const auto links = link::CreateSqliteLinkStore(
+      {.clock = &world.clock,
+       .random = &random,
+       .audit_keyring = *crypto::Keyring::Load(musubid.File("keys/audit.keyring"))},
+      {.path = musubid.File("links.db")});
+  ASSERT_TRUE(links.ok()) << links.status();
+  const auto report = (*links)->VerifyChain(std::nullopt);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->ok);
+  EXPECT_EQ(musubid.log().find("shiken-001"), std::string::npos);
+}
+
+TEST(MusubidJourney, RevokedCardIsRefused) {
+  MusubidProcess musubid;
+  musubid.Start();
+  const std::string path = musubid.world().NewCard();
+  const auto card = musubid.world().Load(path);
+  ASSERT_TRUE(
+      musubid.world().world->RevokeCard(path, sandbox::RevocationReason::kKeyCompromise).ok());
+  const auto refused = musubid.Run(v1::ACT_LINK, v1::FLOW_CROSS_DEVICE, *card);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(refused.status().message().find("REVOKED"), std::string::npos) << refused.status();
+}
+
+TEST(MusubidTime, WatchersHearThatTheSessionIsOver) {
+  MusubidProcess musubid;
+  musubid.Start();
+  const auto front = musubid.Connect("front");
+  sandbox::Browser browser(*front, musubid.random());
+  v1::CreateSessionRequest request;
+  request.set_relying_party_id("demo-university");
+  request.set_act(v1::ACT_LINK);
+  request.set_flow_policy(v1::FLOW_POLICY_ANY);
+  request.set_locale("ja");
+  request.mutable_account()->set_issuer("https://idp.university.example");
+  request.mutable_account()->set_subject("shiken-001");
+  ASSERT_TRUE(browser.CreateSession(request).ok());
+  const auto first = browser.GetQrFrame();
+  ASSERT_TRUE(first.ok()) << first.status();
+
+  const auto stub = v1::SessionService::NewStub(front->channel());
+  grpc::ClientContext context;
+  front->Prepare(context, browser.credential(), absl::Minutes(30));
+  v1::WatchSessionRequest watch;
+  watch.set_session_id(browser.session_id());
+  const auto stream = stub->WatchSession(&context, watch);
+  v1::WatchSessionResponse seen;
+  ASSERT_TRUE(stream->Read(&seen));
+  EXPECT_EQ(seen.session().state(), v1::SESSION_STATE_CREATED);
+  musubid.Advance(absl::Seconds(1));
+  EXPECT_NE(browser.GetQrFrame()->payload(), first->payload());
+  musubid.Advance(absl::Minutes(30));
+  ASSERT_TRUE(stream->Read(&seen));
+  EXPECT_EQ(seen.session().state(), v1::SESSION_STATE_EXPIRED);
+  EXPECT_FALSE(stream->Read(&seen));
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(browser.GetSession()->state(), v1::SESSION_STATE_EXPIRED);
+  musubid.Advance(absl::Minutes(10));
+  EXPECT_EQ(base::ReasonOf(browser.GetSession().status()), ErrorReason::kSessionNotFound);
+}
+
+TEST(MusubidBulk, AnswersEachQuestionByItsIndex) {
+  MusubidProcess musubid;
+  musubid.Start();
+  const auto card = musubid.world().Load(musubid.world().NewCard());
+  const auto platform = musubid.Connect("platform");
+  const auto stub = v1::ValidationService::NewStub(platform->channel());
+  grpc::ClientContext context;
+  platform->Prepare(context, "", absl::Minutes(1));
+  const auto stream = stub->ValidateCertificates(&context);
+  constexpr uint64_t kQuestions = 300;
+  for (uint64_t index = 0; index < kQuestions; ++index) {
+    v1::ValidateCertificatesRequest request;
+    v1::IndexedQuery& query = *request.add_queries();
+    query.set_index(index);
+    query.mutable_query()->set_certificate(
+        index % 3 == 0 ? std::string("nonsense") : base::ToString(card->ReadCertificate()));
+    query.mutable_query()->set_revocation_mode(index % 3 == 1 ? v1::REVOCATION_MODE_CRL_ONLY
+                                                              : v1::REVOCATION_MODE_UNSPECIFIED);
+    if (index % 3 == 0) query.mutable_query()->set_revocation_mode(v1::REVOCATION_MODE_NONE);
+    ASSERT_TRUE(stream->Write(request));
+  }
+  stream->WritesDone();
+  std::map<uint64_t, v1::IndexedAnswer> answers;
+  for (v1::ValidateCertificatesResponse response; stream->Read(&response);) {
+    for (const v1::IndexedAnswer& answer : response.answers()) answers[answer.index()] = answer;
+  }
+  const grpc::Status end = stream->Finish();
+  ASSERT_TRUE(end.ok()) << end.error_message() << musubid.log();
+  ASSERT_EQ(answers.size(), kQuestions);
+  for (const auto& [index, answer] : answers) {
+    if (index % 3 == 0) {
+      EXPECT_EQ(answer.verdict().reason(), v1::VERDICT_REASON_MALFORMED) << index;
+    } else if (index % 3 == 1) {
+      EXPECT_EQ(answer.verdict().status(), v1::VERDICT_STATUS_VALID) << index;
+      EXPECT_EQ(answer.verdict().possession(), v1::POSSESSION_OUTCOME_NOT_ASKED);
+    } else {
+      EXPECT_EQ(answer.error().reason(), v1::ERROR_REASON_FIELD_INVALID) << index;
+    }
+  }
+}
+
+TEST(MusubidStart, RefusesBeforeItListensNamingThingAndFix) {
+  struct Case {
+    const char* flag;
+    std::string value;
+    std::vector<std::string> said;
+  };
+  MusubidProcess musubid;
+  ASSERT_TRUE(base::WriteFileAtomically(musubid.File("open.keyring"),
+                                        *base::ReadFile(musubid.File("keys/service.keyring")), 0644)
+                  .ok());
+  for (const Case& c : {
+           Case{"anchors", "/nowhere/anchors.json", {"--anchors", "/nowhere/anchors.json"}},
+           Case{
+               "service_keyring", musubid.File("open.keyring"), {"--service_keyring", "chmod 600"}},
+           Case{"card_keyring", "", {"--card_keyring is missing"}},
+           Case{"services", "session,link", {"--services", "serve all of"}},
+           Case{"services", "session,nonsense", {"--services=nonsense"}},
+           Case{"session_lifetime", "30s", {"--session_lifetime=30s", "lower bound 1m"}},
+           Case{"environment", "PRODUCTION", {"--anchors", "SIM", "PRODUCTION"}},
+           Case{"environment", "sim", {"--environment=sim"}},
+           Case{"revocation_mode", "NONE", {"--revocation_mode=NONE"}},
+           Case{"listen", "0.0.0.0:0", {"--listen", "0.0.0.0"}},
+           Case{"insecure_loopback_roles", "", {"--tls_certificate"}},
+           Case{"insecure_loopback_roles", "king", {"--insecure_loopback_roles", "king"}},
+           Case{"relying_parties", musubid.File("keys/service.keyring"), {"--relying_parties"}},
+           Case{"crl_directory", "/nowhere", {"--crl_directory", "/nowhere"}},
+           Case{"no_such_flag", "1", {"no_such_flag"}},
+       }) {
+    const Flags good = musubid.flags();
+    musubid.flags()[c.flag] = c.value;
+    const std::string said = musubid.StartAndFail();
+    for (const std::string& text : c.said) {
+      EXPECT_NE(said.find(text), std::string::npos) << c.flag << ": " << said;
+    }
+    musubid.flags() = good;
+  }
+}
+
+TEST(MusubidStart, SecondServerOnThePortIsRefused) {
+  MusubidProcess first, second;
+  first.Start();
+  const std::string address = "127.0.0.1:" + std::to_string(first.port());
+  second.flags()["listen"] = address;
+  EXPECT_NE(second.StartAndFail().find(address), std::string::npos);
+}
+
+}  // namespace
+}  // namespace musubi::integration
