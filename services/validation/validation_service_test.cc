@@ -99,7 +99,7 @@ class ValidationServiceTest : public prelink::CardFixture {
     return response.verdict();
   }
 
-  const base::RealClock real_clock_;
+  base::RealClock real_clock_;
   IgnoringObserver observer_;
   const std::unique_ptr<rpc::WorkerPool> workers_ = OrDie(rpc::WorkerPool::Create({.threads = 2}));
   // A queue that a stream fills at once.
