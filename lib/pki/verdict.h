@@ -20,8 +20,8 @@ enum class VerdictStatus {
   kIndeterminate = 3,  // A check could not be made; the same question may be answered later.
 };
 
-// VerdictReason says which check failed first, in the order of validation.md section 3: size,
-// parse, profile, issuer unknown, issuer signature, validity, constraints, possession, revocation.
+// VerdictReason says which check failed first, in the published order: size, parse, profile, issuer
+// unknown, issuer signature, validity, constraints, possession, revocation.
 enum class VerdictReason {
   kUnspecified = 0,  // Status is VALID, or nothing was decided.
   // Size and parse.
@@ -42,16 +42,16 @@ enum class VerdictReason {
   kCaCertificate = 20,                // A CA certificate where an end entity is due.
   kProfileMismatch = 21,              // Another part of the layout differs from the profile.
   // Path.
-  kIssuerUnknown = 30,       // No configured issuer of this name, or none that identifies it.
-  kBadIssuerSignature = 31,  // No candidate issuer's key verifies the signature.
-  kNotYetValid = 40,         // validation_time before notBefore.
-  kExpired = 41,             // validation_time after notAfter.
-  kIssuerNotInUse = 42,      // The anchor is outside its not_before_use and distrust_after.
-  kBasicConstraintsViolated = 50,
-  kPathTooLong = 51,
-  kIssuerKeyUsage = 52,  // An issuer without keyCertSign.
-  kNameConstraintsViolated = 53,
-  kPolicyConstraintsViolated = 54,
+  kIssuerUnknown = 30,             // No configured issuer of this name, or none that identifies it.
+  kBadIssuerSignature = 31,        // No candidate issuer's key verifies the signature.
+  kNotYetValid = 40,               // validation_time before notBefore.
+  kExpired = 41,                   // validation_time after notAfter.
+  kIssuerNotInUse = 42,            // The anchor is outside its not_before_use and distrust_after.
+  kBasicConstraintsViolated = 50,  // An issuer whose basicConstraints do not make it a CA.
+  kPathTooLong = 51,               // More CA certificates below an issuer than it allows.
+  kIssuerKeyUsage = 52,            // An issuer without keyCertSign.
+  kNameConstraintsViolated = 53,   // A name outside an issuer's nameConstraints, or unreadable.
+  kPolicyConstraintsViolated = 54,  // A policy is demanded (RFC 5280 section 6.1) and none holds.
   // Possession: what the card signed.
   kPossessionFailed = 60,          // The proof does not verify with the certificate's key.
   kProofAlgorithmNotAllowed = 61,  // The proof's algorithm does not fit the key or the profile.
