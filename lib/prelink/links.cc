@@ -139,6 +139,19 @@ absl::StatusOr<link::Link> LinkUseCases::LinkOfRepeatedRequest(const session::Se
   return link;
 }
 
+absl::StatusOr<std::optional<base::Hash256>> LinkUseCases::CommitTo(
+    const std::optional<person::PersonId>& person_id, const SessionRecord& record) const {
+  if (!person_id.has_value()) return std::optional<base::Hash256>();
+  const session::AccountBinding account = record.account.value_or(session::AccountBinding{});
+  MUSUBI_ASSIGN_OR_RETURN(
+      const base::Hash256 commitment,
+      dependencies_.persons.Commit(
+          *person_id,
+          {base::AsBytes(session::Name(record.act)), base::AsBytes(record.relying_party_id),
+           base::AsBytes(account.issuer), base::AsBytes(account.subject)}));
+  return std::optional<base::Hash256>(commitment);
+}
+
 absl::StatusOr<link::Link> LinkUseCases::MakeLink(const SessionRecord& record,
                                                   const RelyingParty& relying_party,
                                                   const link::RequestKey& request) const {
@@ -214,6 +227,8 @@ absl::StatusOr<link::Link> LinkUseCases::DeleteLinkWithCard(const session::Sessi
                           OpenCard(journey().card_keyring(), record.id, record.sealed_card));
   MUSUBI_ASSIGN_OR_RETURN(const std::optional<person::PersonId> person_id,
                           dependencies_.persons.Find(card.card));
+  MUSUBI_ASSIGN_OR_RETURN(const std::optional<base::Hash256> commitment,
+                          CommitTo(person_id, record));
   MUSUBI_ASSIGN_OR_RETURN(
       link::Link link,
       journey().links().EndLink(
@@ -221,7 +236,8 @@ absl::StatusOr<link::Link> LinkUseCases::DeleteLinkWithCard(const session::Sessi
                        .relying_party_id = relying_party->id,
                        .account = AccountOf(sign_in),
                        .card = link::ProvenCard{.session_id = session_id, .person_id = person_id},
-                       .journey = JourneyOf(record)}));
+                       .journey = JourneyOf(record),
+                       .commitment = commitment}));
   MarkUsed(journey(), session_id, request);
   return link;
 }
@@ -269,11 +285,14 @@ absl::StatusOr<ResolvedLink> LinkUseCases::ResolveLink(const Caller& caller,
                             OpenCard(journey().card_keyring(), record.id, record.sealed_card));
     MUSUBI_ASSIGN_OR_RETURN(const std::optional<person::PersonId> person_id,
                             dependencies_.persons.Find(card.card));
+    MUSUBI_ASSIGN_OR_RETURN(const std::optional<base::Hash256> commitment,
+                            CommitTo(person_id, record));
     auto resolution =
         journey().links().Resolve(link::ResolveArgs{.relying_party_id = record.relying_party_id,
                                                     .session_id = session_id,
                                                     .person_id = person_id,
-                                                    .journey = JourneyOf(record)});
+                                                    .journey = JourneyOf(record),
+                                                    .commitment = commitment});
     if (resolution.ok() || base::ReasonOf(resolution.status()) == ErrorReason::kLinkNotFound) {
       MarkUsed(journey(), session_id, request);
     }

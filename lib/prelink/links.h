@@ -110,6 +110,9 @@ class LinkUseCases {
   const Journey& journey() const { return dependencies_.journey; }
 
   absl::Status CheckSignIn(const SignIn& sign_in, const RelyingParty& relying_party) const;
+  // What the audit entry holds of the person: a commitment that erasure makes meaningless.
+  absl::StatusOr<std::optional<base::Hash256>> CommitTo(
+      const std::optional<person::PersonId>& person_id, const session::SessionRecord& record) const;
   absl::StatusOr<link::Link> MakeLink(const session::SessionRecord& record,
                                       const RelyingParty& relying_party,
                                       const link::RequestKey& request) const;

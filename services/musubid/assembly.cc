@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "lib/base/file.h"
 #include "lib/base/secure_random.h"
 #include "lib/base/status.h"
@@ -41,11 +42,18 @@ namespace {
 // How often persons without a link and answers of long ago are swept.
 constexpr absl::Duration kSweepInterval = absl::Minutes(10);
 
-// Puts the flag's name in front of what went wrong with its file.
+// Puts the flag's name in front of what went wrong with its file, and the fix behind it where the
+// system's own words have none.
 template <typename T>
 absl::StatusOr<T> ForFlag(std::string_view flag, absl::StatusOr<T> value) {
-  if (!value.ok()) return base::Annotate(value.status(), "--" + std::string(flag));
-  return value;
+  if (value.ok()) return value;
+  const absl::Status status = base::Annotate(value.status(), "--" + std::string(flag));
+  const bool from_system = absl::IsNotFound(status) || absl::IsPermissionDenied(status);
+  if (!from_system) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(),
+                                   " (give the flag a path that exists and that the user who runs "
+                                   "musubid may read)"));
 }
 
 // Everything that is read before anything is opened.

@@ -45,28 +45,29 @@ ABSL_FLAG(std::string, person_db, "", "The SQLite file of the persons; made if a
 ABSL_FLAG(std::string, person_index_keyring, "", "Keys under which cards are found again");
 ABSL_FLAG(std::string, person_data_keyring, "", "Keys that encrypt certificates and names");
 ABSL_FLAG(absl::Duration, session_lifetime, musubi::session::Lifetimes().session,
-          "A session, absolute");
+          "How long a session lives, from its opening, whatever happens");
 ABSL_FLAG(absl::Duration, start_code_lifetime, musubi::session::Lifetimes().start_code,
-          "A start code");
+          "How long a start code lives");
 ABSL_FLAG(absl::Duration, qr_page_lifetime, musubi::session::Lifetimes().qr_page,
-          "The QR of one pairing");
+          "How long the QR of one pairing is shown");
 ABSL_FLAG(absl::Duration, qr_frame_max_age, musubi::session::Lifetimes().qr_frame_max_age,
           "The oldest QR frame that is accepted");
 ABSL_FLAG(absl::Duration, qr_frame_max_ahead, musubi::session::Lifetimes().qr_frame_max_ahead,
           "How far a QR frame may be ahead");
-ABSL_FLAG(absl::Duration, handoff_lifetime, musubi::session::Lifetimes().handoff, "A hand-off");
+ABSL_FLAG(absl::Duration, handoff_lifetime, musubi::session::Lifetimes().handoff,
+          "How long a hand-off lives");
 ABSL_FLAG(absl::Duration, pairing_code_lifetime, musubi::session::Lifetimes().pairing_code,
-          "A 6-digit code");
+          "How long a 6-digit code lives");
 ABSL_FLAG(absl::Duration, challenge_lifetime, musubi::session::Lifetimes().challenge,
-          "A challenge");
+          "How long a challenge lives");
 ABSL_FLAG(absl::Duration, kept_proof_lifetime, musubi::session::Lifetimes().kept_proof,
-          "A proof that waits for an answer about revocation");
+          "How long a proof waits for an answer about revocation");
 ABSL_FLAG(absl::Duration, ready_lifetime, musubi::session::Lifetimes().ready,
-          "READY, until the outcome is used");
+          "How long an outcome may be used");
 ABSL_FLAG(absl::Duration, return_code_lifetime, musubi::session::Lifetimes().return_code,
-          "A return code");
+          "How long a return code lives");
 ABSL_FLAG(absl::Duration, result_code_lifetime, musubi::session::Lifetimes().result_code,
-          "A result code");
+          "How long a result code lives");
 ABSL_FLAG(int, pairing_code_tries, musubi::session::Lifetimes().pairing_code_tries,
           "Wrong codes that end a session");
 ABSL_FLAG(int, proof_tries, musubi::session::Lifetimes().proofs, "Bad proofs that end a session");

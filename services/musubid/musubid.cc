@@ -51,6 +51,11 @@ void ParseFlags(int argc, char** argv) {
   usage.contains_help_flags = [](absl::string_view file) {
     return base::ToStd(file).find("musubid") != std::string_view::npos;
   };
+  // The path below the repository, wherever that was built.
+  usage.normalize_filename = [](absl::string_view file) {
+    const size_t folder = base::ToStd(file).rfind("services/");
+    return std::string(folder == std::string_view::npos ? file : file.substr(folder));
+  };
   usage.version_string = [] { return std::string("musubid 0.1.0\n"); };
   absl::SetFlagsUsageConfig(usage);
   absl::ParseCommandLine(argc, argv);
