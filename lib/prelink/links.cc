@@ -163,12 +163,8 @@ absl::StatusOr<link::Link> LinkUseCases::MakeLink(const SessionRecord& record,
   }
   MUSUBI_ASSIGN_OR_RETURN(pki::Verdict verdict, DecodeVerdict(record.last_verdict));
   MUSUBI_ASSIGN_OR_RETURN(const person::PersonId person_id, dependencies_.persons.Record(card));
-  MUSUBI_ASSIGN_OR_RETURN(
-      const base::Hash256 commitment,
-      dependencies_.persons.Commit(
-          person_id,
-          {base::AsBytes(session::Name(record.act)), base::AsBytes(relying_party.id),
-           base::AsBytes(record.account->issuer), base::AsBytes(record.account->subject)}));
+  MUSUBI_ASSIGN_OR_RETURN(const std::optional<base::Hash256> commitment,
+                          CommitTo(person_id, record));
   const link::NewLink link{.relying_party_id = relying_party.id,
                            .account = {record.account->issuer, record.account->subject},
                            .subject = relying_party.PairwiseSubject(person_id),
