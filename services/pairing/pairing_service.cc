@@ -61,10 +61,14 @@ grpc::ServerWriteReactor<v1::WatchQrFramesResponse>* PairingService::WatchQrFram
         MUSUBI_ASSIGN_OR_RETURN(const auto session, wire::ParseSessionCall(call, in.session_id()));
         auto look = [this,
                      session]() -> absl::StatusOr<wire::StateStep<v1::WatchQrFramesResponse>> {
-          MUSUBI_ASSIGN_OR_RETURN(const prelink::QrFrameView frame,
-                                  dependencies_.pairings.GetQrFrame(session));
-          wire::StateStep<v1::WatchQrFramesResponse> step{.again_in = frame.until_next};
-          FillFrame(frame, step.message);
+          const auto frame = dependencies_.pairings.GetQrFrame(session);
+          // A phone has claimed the session, or it has ended: there is no QR any more.
+          if (base::ReasonOf(frame.status()) == base::ErrorReason::kWrongState) {
+            return wire::StateStep<v1::WatchQrFramesResponse>{.last = true};
+          }
+          MUSUBI_RETURN_IF_ERROR(frame.status());
+          wire::StateStep<v1::WatchQrFramesResponse> step{.again_in = frame->until_next};
+          FillFrame(*frame, step.message.emplace());
           return step;
         };
         return Stream::Start(

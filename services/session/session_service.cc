@@ -154,7 +154,7 @@ grpc::ServerWriteReactor<v1::WatchSessionResponse>* SessionService::WatchSession
           wire::StateStep<v1::WatchSessionResponse> step{
               .last = musubi::session::IsTerminal(view.record.state),
               .again_in = view.until_deadline};
-          *step.message.mutable_session() = ToProto(view);
+          *step.message.emplace().mutable_session() = ToProto(view);
           return step;
         };
         return Stream::Start(

@@ -21,8 +21,8 @@ namespace musubi::services::wire {
 // What the state is now.
 template <typename Response>
 struct StateStep {
-  Response message;
-  bool last = false;                       // The stream ends with OK after this message.
+  std::optional<Response> message;         // Nothing: there is no state to show any more.
+  bool last = false;                       // The stream ends with OK, after the message if any.
   std::optional<absl::Duration> again_in;  // Look again then, even if nothing changes.
 };
 
@@ -83,13 +83,14 @@ class StateStream final : public std::enable_shared_from_this<StateStream<Respon
         EndLooking();
         return step.status();
       }
-      writer_->Send(std::move(step->message));
+      // Before anybody can see the message, and act on it.
+      if (step->again_in.has_value()) ScheduleAgain(*step->again_in);
+      if (step->message.has_value()) writer_->Send(*std::move(step->message));
       if (step->last) {
         writer_->Close(absl::OkStatus());
         EndLooking();
         return absl::OkStatus();
       }
-      if (step->again_in.has_value()) ScheduleAgain(*step->again_in);
     }
     return absl::OkStatus();
   }

@@ -8,6 +8,7 @@
 #include "lib/base/file.h"
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
+#include "musubi/v1/pairing.grpc.pb.h"
 #include "musubi/v1/session.grpc.pb.h"
 #include "musubi/v1/validation.grpc.pb.h"
 #include "tests/integration/musubid_process.h"
@@ -16,6 +17,17 @@ namespace musubi::integration {
 namespace {
 
 using base::ErrorReason;
+
+v1::CreateSessionRequest LinkRequest() {
+  v1::CreateSessionRequest request;
+  request.set_relying_party_id("demo-university");
+  request.set_act(v1::ACT_LINK);
+  request.set_flow_policy(v1::FLOW_POLICY_ANY);
+  request.set_locale("ja");
+  request.mutable_account()->set_issuer("https://idp.university.example");
+  request.mutable_account()->set_subject("shiken-001");
+  return request;
+}
 
 TEST(MusubidJourney, LinksVerifiesAndUnlinksInBothFlows) {
   MusubidProcess musubid;
@@ -72,14 +84,7 @@ TEST(MusubidTime, WatchersHearThatTheSessionIsOver) {
   musubid.Start();
   const auto front = musubid.Connect("front");
   sandbox::Browser browser(*front, musubid.random());
-  v1::CreateSessionRequest request;
-  request.set_relying_party_id("demo-university");
-  request.set_act(v1::ACT_LINK);
-  request.set_flow_policy(v1::FLOW_POLICY_ANY);
-  request.set_locale("ja");
-  request.mutable_account()->set_issuer("https://idp.university.example");
-  request.mutable_account()->set_subject("shiken-001");
-  ASSERT_TRUE(browser.CreateSession(request).ok());
+  ASSERT_TRUE(browser.CreateSession(LinkRequest()).ok());
   const auto first = browser.GetQrFrame();
   ASSERT_TRUE(first.ok()) << first.status();
 
@@ -102,6 +107,31 @@ TEST(MusubidTime, WatchersHearThatTheSessionIsOver) {
   EXPECT_EQ(browser.GetSession()->state(), v1::SESSION_STATE_EXPIRED);
   musubid.Advance(absl::Minutes(10));
   EXPECT_EQ(base::ReasonOf(browser.GetSession().status()), ErrorReason::kSessionNotFound);
+}
+
+TEST(MusubidTime, QrFramesFollowTheClockUntilAPhoneClaims) {
+  MusubidProcess musubid;
+  musubid.Start();
+  const auto front = musubid.Connect("front");
+  sandbox::Browser browser(*front, musubid.random());
+  ASSERT_TRUE(browser.CreateSession(LinkRequest()).ok());
+  const auto stub = v1::PairingService::NewStub(front->channel());
+  grpc::ClientContext context;
+  front->Prepare(context, browser.credential(), absl::Minutes(30));
+  v1::WatchQrFramesRequest watch;
+  watch.set_session_id(browser.session_id());
+  const auto stream = stub->WatchQrFrames(&context, watch);
+  v1::WatchQrFramesResponse seen;
+  for (uint64_t second = 0; second < 3; ++second) {
+    ASSERT_TRUE(stream->Read(&seen));
+    EXPECT_EQ(seen.frame().frame_number(), second);
+    if (second < 2) musubid.Advance(absl::Seconds(1));
+  }
+  const auto card = musubid.world().Load(musubid.world().NewCard());
+  sandbox::Phone phone(*front, musubid.random(), *card, MusubidProcess::kOrigin);
+  ASSERT_TRUE(phone.ClaimQr(seen.frame().payload()).ok());
+  EXPECT_FALSE(stream->Read(&seen));
+  EXPECT_TRUE(stream->Finish().ok());
 }
 
 TEST(MusubidBulk, AnswersEachQuestionByItsIndex) {
