@@ -1,0 +1,60 @@
+#include "lib/link/sqlite_audit.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "lib/base/status.h"
+#include "lib/link/sqlite_link_rows.h"
+
+namespace musubi::link {
+namespace {
+
+using sqlite::Statement;
+
+}  // namespace
+
+AuditEntry ReadEntry(const Statement& row) {
+  return {.sequence = row.Int(0),
+          .fact = {.at = absl::FromUnixMicros(row.Int(1)),
+                   .event = static_cast<AuditEvent>(row.Int(2)),
+                   .relying_party_id = row.Text(3),
+                   .link_id = OptionalArray<16>(row, 4),
+                   .session_id = OptionalArray<16>(row, 5),
+                   .journey = {static_cast<int>(row.Int(6)), static_cast<int>(row.Int(7))},
+                   .commitment = OptionalArray<32>(row, 8)},
+          .key_id = row.Text(9),
+          .previous_mac = row.Array<32>(10),
+          .mac = row.Array<32>(11)};
+}
+
+absl::StatusOr<AuditHead> LastAuditHead(sqlite::Database& db) {
+  Statement query = db.Query("SELECT sequence, mac FROM audit ORDER BY sequence DESC LIMIT 1");
+  MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found) return AuditHead{};
+  return AuditHead{query.Int(0), query.Array<32>(1)};
+}
+
+absl::Status AppendFact(sqlite::Database& db, AuditFact fact, const crypto::Keyring& keyring) {
+  MUSUBI_ASSIGN_OR_RETURN(const AuditHead head, LastAuditHead(db));
+  const AuditEntry entry = AppendTo(head, std::move(fact), keyring);
+  return db.Execute(
+      "INSERT INTO audit (sequence, at, event, relying_party_id, link_id, session_id, act, flow,"
+      " commitment, key_id, previous_mac, mac)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+      {entry.sequence, absl::ToUnixMicros(entry.fact.at), static_cast<int>(entry.fact.event),
+       entry.fact.relying_party_id, entry.fact.link_id, entry.fact.session_id,
+       entry.fact.journey.act, entry.fact.journey.flow, entry.fact.commitment, entry.key_id,
+       entry.previous_mac, entry.mac});
+}
+
+absl::StatusOr<AuditReport> VerifyStoredChain(sqlite::Database& db, AuditVerifier verifier) {
+  Statement query =
+      db.Query("SELECT " + std::string(kAuditColumns) + " FROM audit ORDER BY sequence");
+  while (true) {
+    MUSUBI_ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (!row || !verifier.Feed(ReadEntry(query))) return verifier.Finish();
+  }
+}
+
+}  // namespace musubi::link

@@ -1,0 +1,72 @@
+// Reading and writing the rows of the link database's tables `links`, `session_end` and `requests`.
+// Knows neither locks nor transactions: the caller guards the connection, and begins a transaction
+// where several statements belong together. Internal to lib/link: for sqlite_link_store.cc and what
+// it is made of.
+#ifndef MUSUBI_LIB_LINK_SQLITE_LINK_ROWS_H_
+#define MUSUBI_LIB_LINK_SQLITE_LINK_ROWS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/link/link_store.h"
+#include "lib/sqlite/database.h"
+
+namespace musubi::link {
+
+// The columns that ReadLink reads, `row` first.
+inline constexpr std::string_view kLinkColumns =
+    "row, link_id, relying_party_id, account_issuer, account_subject, subject, person_id,"
+    " session_id, verdict_summary, created_at, ended_at, end_reason";
+
+Link ReadLink(const sqlite::Statement& row);
+
+// A BLOB of N octets, nothing for NULL.
+template <size_t N>
+std::optional<std::array<uint8_t, N>> OptionalArray(const sqlite::Statement& row, int column) {
+  if (row.IsNull(column)) return std::nullopt;
+  return row.Array<N>(column);
+}
+
+// The first link for which the SQL condition holds.
+absl::StatusOr<std::optional<Link>> FirstLink(sqlite::Database& db, std::string_view condition,
+                                              std::initializer_list<sqlite::Value> values);
+// Oldest first.
+absl::StatusOr<std::vector<Link>> ActiveLinksOfAccount(sqlite::Database& db,
+                                                       std::string_view relying_party_id,
+                                                       const Account& account);
+// InsertLinkRow writes an active link.
+absl::Status InsertLinkRow(sqlite::Database& db, const Link& link);
+// MarkEnded writes the end that `link` has.
+absl::Status MarkEnded(sqlite::Database& db, const Link& link);
+
+absl::Status SessionAlreadyUsed(SessionOutcome outcome);
+// Nothing if the session has not ended. `relying_party_id` may be null.
+absl::StatusOr<std::optional<SessionEnd>> FindSessionEnd(sqlite::Database& db,
+                                                         const SessionId& session_id,
+                                                         std::string* relying_party_id);
+// SESSION_ALREADY_USED if the session has ended or made a link.
+absl::Status RequireUnused(sqlite::Database& db, const SessionId& session_id);
+absl::Status InsertSessionEnd(sqlite::Database& db, const SessionId& session_id,
+                              std::string_view relying_party_id, const SessionEnd& end);
+
+// What a stored answer answers. Numbers are stored: never renumber.
+enum class Operation { kCreateLink = 1, kReplaceLink = 2, kEndLink = 3 };
+
+// The stored answer's link, nothing for a new request, or REQUEST_ID_REUSED.
+absl::StatusOr<std::optional<Link>> StoredAnswer(sqlite::Database& db, const RequestKey& request,
+                                                 Operation operation);
+absl::Status StoreAnswer(sqlite::Database& db, const RequestKey& request, Operation operation,
+                         const LinkId& link_id, absl::Time now);
+
+}  // namespace musubi::link
+
+#endif  // MUSUBI_LIB_LINK_SQLITE_LINK_ROWS_H_
