@@ -23,20 +23,24 @@ std::string Rfc3339(absl::Time time) {
 
 std::string JourneySummary::Serialize() const {
   return base::Base64UrlEncode(
-      EncodeFields({base::AsBytes(session::Name(flow)), EncodeVerdict(verdict)}));
+      EncodeFields({base::AsBytes(session::Name(act)), base::AsBytes(session::Name(flow)),
+                    EncodeVerdict(verdict)}));
 }
 
 absl::StatusOr<JourneySummary> JourneySummary::Parse(std::string_view text) {
   MUSUBI_ASSIGN_OR_RETURN(const base::Bytes octets, base::Base64UrlDecode(text));
-  MUSUBI_ASSIGN_OR_RETURN(const std::vector<base::Bytes> fields, DecodeFields(octets, 2));
-  const auto flow = session::ParseFlow(base::AsText(fields[0]));
-  if (!flow.has_value()) return absl::DataLossError("journey summary: no such flow");
-  JourneySummary summary{.flow = *flow};
-  MUSUBI_ASSIGN_OR_RETURN(summary.verdict, DecodeVerdict(fields[1]));
+  MUSUBI_ASSIGN_OR_RETURN(const std::vector<base::Bytes> fields, DecodeFields(octets, 3));
+  const auto act = session::ParseAct(base::AsText(fields[0]));
+  const auto flow = session::ParseFlow(base::AsText(fields[1]));
+  if (!act.has_value() || !flow.has_value()) {
+    return absl::DataLossError("journey summary: no such act or flow");
+  }
+  JourneySummary summary{.act = *act, .flow = *flow};
+  MUSUBI_ASSIGN_OR_RETURN(summary.verdict, DecodeVerdict(fields[2]));
   return summary;
 }
 
-EvidenceRecord SignEvidence(const crypto::Ed25519PrivateKey& key, session::Act act,
+EvidenceRecord SignEvidence(const crypto::Ed25519PrivateKey& key,
                             const session::SessionId& session_id, const link::Link& link,
                             const JourneySummary& summary, absl::Time at) {
   const pki::Verdict& verdict = summary.verdict;
@@ -45,7 +49,7 @@ EvidenceRecord SignEvidence(const crypto::Ed25519PrivateKey& key, session::Act a
       {"version", kStatementVersion},
       {"relying_party", link.relying_party_id},
       {"session", base::HexEncode(session_id)},
-      {"act", session::Name(act)},
+      {"act", session::Name(summary.act)},
       {"flow", session::Name(summary.flow)},
       {"link", base::HexEncode(link.id)},
       {"subject", base::HexEncode(link.subject)},

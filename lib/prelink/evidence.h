@@ -16,6 +16,7 @@ namespace musubi::prelink {
 
 // How a journey ended well: what a link keeps of it and evidence repeats.
 struct JourneySummary {
+  session::Act act = session::Act::kUnspecified;
   session::Flow flow = session::Flow::kUnspecified;
   pki::Verdict verdict;
 
@@ -30,9 +31,9 @@ struct EvidenceRecord {
   base::Bytes signature;  // Ed25519 (RFC 8032), 64 octets.
 };
 
-// SignEvidence states that the journey `session_id` for `act` led to `link`. The same input gives
+// SignEvidence states that the journey `session_id` led to `link`. The same input gives
 // the same octets. docs/evidence.md describes the members.
-EvidenceRecord SignEvidence(const crypto::Ed25519PrivateKey& key, session::Act act,
+EvidenceRecord SignEvidence(const crypto::Ed25519PrivateKey& key,
                             const session::SessionId& session_id, const link::Link& link,
                             const JourneySummary& summary, absl::Time at);
 

@@ -94,7 +94,7 @@ void MarkUsed(const Journey& journey, const session::SessionId& id,
 }
 
 JourneySummary SummaryOf(const SessionRecord& record, pki::Verdict verdict) {
-  return JourneySummary{.flow = record.flow, .verdict = std::move(verdict)};
+  return JourneySummary{.act = record.act, .flow = record.flow, .verdict = std::move(verdict)};
 }
 
 }  // namespace
@@ -111,11 +111,11 @@ absl::Status LinkUseCases::CheckSignIn(const SignIn& sign_in,
   return absl::OkStatus();
 }
 
-absl::StatusOr<MadeLink> LinkUseCases::WithEvidence(Act act, link::Link link) const {
+absl::StatusOr<MadeLink> LinkUseCases::WithEvidence(link::Link link) const {
   MUSUBI_ASSIGN_OR_RETURN(const JourneySummary summary,
                           JourneySummary::Parse(link.verdict_summary));
-  EvidenceRecord evidence = SignEvidence(dependencies_.evidence_key, act, link.session_id, link,
-                                         summary, link.created_at);
+  EvidenceRecord evidence =
+      SignEvidence(dependencies_.evidence_key, link.session_id, link, summary, link.created_at);
   return MadeLink{.link = std::move(link), .evidence = std::move(evidence)};
 }
 
@@ -187,7 +187,7 @@ absl::StatusOr<MadeLink> LinkUseCases::CreateLink(const session::SessionId& sess
   if (base::ReasonOf(stored.status()) == ErrorReason::kSessionNotFound ||
       (stored.ok() && IsRepeated(stored->record, request))) {
     MUSUBI_ASSIGN_OR_RETURN(link::Link link, LinkOfRepeatedRequest(session_id, sign_in));
-    return WithEvidence(stored.ok() ? stored->record.act : Act::kLink, std::move(link));
+    return WithEvidence(std::move(link));
   }
   MUSUBI_RETURN_IF_ERROR(stored.status());
   const SessionRecord& record = stored->record;
@@ -199,7 +199,7 @@ absl::StatusOr<MadeLink> LinkUseCases::CreateLink(const session::SessionId& sess
   MUSUBI_RETURN_IF_ERROR(CheckSignIn(sign_in, *relying_party));
   MUSUBI_ASSIGN_OR_RETURN(link::Link link, MakeLink(record, *relying_party, request));
   MarkUsed(journey(), session_id, request);
-  return WithEvidence(record.act, std::move(link));
+  return WithEvidence(std::move(link));
 }
 
 absl::StatusOr<link::Link> LinkUseCases::DeleteLinkWithCard(const session::SessionId& session_id,
@@ -301,8 +301,8 @@ absl::StatusOr<ResolvedLink> LinkUseCases::ResolveLink(const Caller& caller,
   MUSUBI_RETURN_IF_ERROR(link.status());
   MUSUBI_ASSIGN_OR_RETURN(const pki::Verdict verdict, DecodeVerdict(record.last_verdict));
   const JourneySummary summary = SummaryOf(record, verdict);
-  EvidenceRecord evidence = SignEvidence(dependencies_.evidence_key, Act::kVerify, session_id,
-                                         *link, summary, verdict.checked_at);
+  EvidenceRecord evidence =
+      SignEvidence(dependencies_.evidence_key, session_id, *link, summary, verdict.checked_at);
   return ResolvedLink{.link = *std::move(link),
                       .flow = record.flow,
                       .verdict = verdict,

@@ -116,7 +116,7 @@ class LinkUseCases {
   absl::StatusOr<link::Link> MakeLink(const session::SessionRecord& record,
                                       const RelyingParty& relying_party,
                                       const link::RequestKey& request) const;
-  absl::StatusOr<MadeLink> WithEvidence(session::Act act, link::Link link) const;
+  absl::StatusOr<MadeLink> WithEvidence(link::Link link) const;
   // The link that the session ended with. LINK_NOT_FOUND if there is none.
   absl::StatusOr<link::Link> LinkOfEndedSession(const session::SessionId& session_id) const;
   // The same, for a repeated request of the link's own account. SESSION_NOT_FOUND otherwise.

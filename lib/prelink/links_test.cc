@@ -146,6 +146,7 @@ TEST_F(LinkUseCasesTest, CardAndAccountHaveOneActiveLink) {
   const SessionCall replace = OpenReady(Act::kReplace);
   const auto made = links->CreateLink(replace.session_id, NewRequest(), FreshSignIn());
   ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_NE(made->evidence.statement.find("\"act\":\"REPLACE\""), std::string::npos);
   ListArgs args{.account = link::Account{"https://id.example", "u-0001"}, .include_ended = true};
   EXPECT_EQ(links->ListLinks(Front(), args)->items.size(), 2u);
 }

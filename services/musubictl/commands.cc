@@ -9,8 +9,10 @@
 #include <ostream>
 #include <utility>
 
+#include "lib/base/encoding.h"
 #include "lib/base/file.h"
 #include "lib/base/status.h"
+#include "lib/crypto/ed25519.h"
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
 
@@ -78,6 +80,13 @@ absl::StatusOr<int> NewKeyring(const Flags& flags, const Context& context) {
   return kExitOk;
 }
 
+absl::StatusOr<int> PrintEvidenceKey(const Flags& flags, const Context& context) {
+  MUSUBI_RETURN_IF_ERROR(Require(flags.key, "key", "the file of the evidence key"));
+  MUSUBI_ASSIGN_OR_RETURN(const auto key, crypto::Ed25519PrivateKey::Load(flags.key));
+  context.out << key.id() << " " << base::Base64UrlEncode(key.public_key()) << "\n";
+  return kExitOk;
+}
+
 struct Command {
   std::string_view words;
   std::string_view flags;
@@ -97,6 +106,10 @@ constexpr Command kCommands[] = {
     {"keyring new", "--id=ID --out=FILE",
      "makes a keyring with one fresh key, for its owner's eyes only (mode 0600). Never overwrites",
      &NewKeyring},
+    {"evidence public-key", "--key=FILE",
+     "prints id and public key (32 octets in base64url) of the key that signs evidence, for those\n"
+     "      who verify it",
+     &PrintEvidenceKey},
 };
 
 }  // namespace

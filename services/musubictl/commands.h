@@ -23,6 +23,7 @@ struct Flags {
   std::string expected_head;
   std::string id;
   std::string out;
+  std::string key;
 };
 
 struct Context {

@@ -13,6 +13,7 @@ ABSL_FLAG(std::string, expected_head, "",
           "What `audit head` printed earlier: 80 hexadecimal digits (audit verify)");
 ABSL_FLAG(std::string, id, "", "The new key's id: 1 to 16 of a-z, 0-9 and - (keyring new)");
 ABSL_FLAG(std::string, out, "", "The file to make (keyring new)");
+ABSL_FLAG(std::string, key, "", "The file of the evidence key (evidence public-key)");
 
 int main(int argc, char** argv) {
   namespace ctl = musubi::services::musubictl;
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
                    .audit_keyring = absl::GetFlag(FLAGS_audit_keyring),
                    .expected_head = absl::GetFlag(FLAGS_expected_head),
                    .id = absl::GetFlag(FLAGS_id),
-                   .out = absl::GetFlag(FLAGS_out)},
+                   .out = absl::GetFlag(FLAGS_out),
+                   .key = absl::GetFlag(FLAGS_key)},
                   {.clock = clock, .random = random, .out = std::cout, .err = std::cerr});
 }
