@@ -6,7 +6,9 @@
 #include <array>
 #include <sstream>
 
+#include "lib/base/encoding.h"
 #include "lib/base/file.h"
+#include "lib/crypto/ed25519.h"
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
 #include "lib/sqlite/database.h"
@@ -185,6 +187,17 @@ TEST_F(Musubictl, MakesAPrivateKeyringAndNeverOverwritesOne) {
   EXPECT_EQ(Run({"keyring", "new"}, {.id = "k1"}), kExitError);
   EXPECT_EQ(Run({"keyring", "new"}, {.out = path}), kExitError);
   EXPECT_EQ(Run({"keyring", "new"}, {.id = "k1", .out = dir_.File("no/such/folder")}), kExitError);
+}
+
+TEST_F(Musubictl, PrintsThePublicHalfOfTheEvidenceKeyAndNothingElseOfIt) {
+  const std::string path = dir_.File("evidence.keyring");
+  ASSERT_EQ(Run({"keyring", "new"}, {.id = "e1", .out = path}), kExitOk) << err_;
+  ASSERT_EQ(Run({"evidence", "public-key"}, {.key = path}), kExitOk) << err_;
+  const auto key = crypto::Ed25519PrivateKey::Load(path);
+  ASSERT_TRUE(key.ok()) << key.status();
+  EXPECT_EQ(out_, "e1 " + base::Base64UrlEncode(key->public_key()) + "\n");
+  EXPECT_EQ(Run({"evidence", "public-key"}, {}), kExitError);
+  EXPECT_EQ(Run({"evidence", "public-key"}, {.key = dir_.File("absent")}), kExitError);
 }
 
 }  // namespace
