@@ -34,6 +34,11 @@ inline void Append(Bytes& out, ByteView bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
+// AppendUint32 writes `value` as 4 octets, big-endian.
+void AppendUint32(Bytes& out, uint32_t value);
+// AppendField writes the length of `value` (4 octets, big-endian) and then `value`.
+void AppendField(Bytes& out, ByteView value);
+
 // ConstantTimeEqual takes time that depends on the lengths only.
 bool ConstantTimeEqual(ByteView a, ByteView b);
 

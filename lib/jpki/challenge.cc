@@ -37,13 +37,6 @@ absl::StatusOr<std::string> JoinAttributes(std::vector<std::string> names) {
   return joined;
 }
 
-void AppendField(base::Bytes& out, base::ByteView value) {
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    out.push_back(static_cast<uint8_t>(value.size() >> shift));
-  }
-  base::Append(out, value);
-}
-
 }  // namespace
 
 absl::StatusOr<base::Bytes> EncodeChallenge(const Challenge& challenge) {
@@ -59,16 +52,16 @@ absl::StatusOr<base::Bytes> EncodeChallenge(const Challenge& challenge) {
                           JoinAttributes(challenge.requested_attributes));
   base::Bytes encoded = base::ToBytes(kTag);
   encoded.push_back(kChallengeVersion);
-  AppendField(encoded, base::AsBytes(challenge.relying_party_id));
-  AppendField(encoded, base::AsBytes(challenge.origin));
-  AppendField(encoded, base::AsBytes(challenge.act));
-  AppendField(encoded, challenge.session_id);
-  AppendField(encoded, challenge.account_binding_hash);
-  AppendField(encoded, base::AsBytes(challenge.flow));
-  AppendField(encoded, challenge.transcript);
-  AppendField(encoded, base::AsBytes(attributes));
-  AppendField(encoded, base::AsBytes(challenge.consent_text_version));
-  AppendField(encoded, challenge.nonce);
+  base::AppendField(encoded, base::AsBytes(challenge.relying_party_id));
+  base::AppendField(encoded, base::AsBytes(challenge.origin));
+  base::AppendField(encoded, base::AsBytes(challenge.act));
+  base::AppendField(encoded, challenge.session_id);
+  base::AppendField(encoded, challenge.account_binding_hash);
+  base::AppendField(encoded, base::AsBytes(challenge.flow));
+  base::AppendField(encoded, challenge.transcript);
+  base::AppendField(encoded, base::AsBytes(attributes));
+  base::AppendField(encoded, base::AsBytes(challenge.consent_text_version));
+  base::AppendField(encoded, challenge.nonce);
   return encoded;
 }
 

@@ -14,13 +14,6 @@ namespace {
 constexpr std::string_view kTag = "MUSUBI-NAME-STATEMENT";
 constexpr uint8_t kVersion = 1;
 
-void AppendField(base::Bytes& out, base::ByteView value) {
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    out.push_back(static_cast<uint8_t>(value.size() >> shift));
-  }
-  base::Append(out, value);
-}
-
 }  // namespace
 
 absl::StatusOr<NameIssuers> NameIssuers::Load(const std::string& path) {
@@ -62,9 +55,9 @@ base::Secret<base::Bytes> EncodeNameStatement(std::string_view name,
                                               const base::Hash256& certificate_hash) {
   base::Bytes encoded = base::ToBytes(kTag);
   encoded.push_back(kVersion);
-  AppendField(encoded, base::AsBytes(name));
-  AppendField(encoded, challenge_hash);
-  AppendField(encoded, certificate_hash);
+  base::AppendField(encoded, base::AsBytes(name));
+  base::AppendField(encoded, challenge_hash);
+  base::AppendField(encoded, certificate_hash);
   return base::Secret<base::Bytes>(std::move(encoded));
 }
 

@@ -15,10 +15,6 @@ constexpr size_t kFieldsSize = 16 + 4 + 4;
 
 static_assert((2 + crypto::Keyring::kMaxIdLength + kFieldsSize + kMacSize) == 74);
 
-void AppendUint32(base::Bytes& out, uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<uint8_t>(value >> shift));
-}
-
 uint32_t ReadUint32(base::ByteView bytes) {
   return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
 }
@@ -39,8 +35,8 @@ std::string MakeQrFrame(const crypto::Keyring& keyring, const QrFrame& frame) {
   base::Bytes octets = {kVersion, static_cast<uint8_t>(key.id.size())};
   base::Append(octets, base::AsBytes(key.id));
   base::Append(octets, frame.session_id);
-  AppendUint32(octets, frame.generation);
-  AppendUint32(octets, frame.frame_number);
+  base::AppendUint32(octets, frame.generation);
+  base::AppendUint32(octets, frame.frame_number);
   base::Append(octets, Mac(key, octets));
   return base::Base64UrlEncode(octets);
 }

@@ -6,12 +6,7 @@ namespace musubi::prelink {
 
 base::Bytes EncodeFields(std::initializer_list<base::ByteView> fields) {
   base::Bytes encoded;
-  for (const base::ByteView field : fields) {
-    for (int shift = 24; shift >= 0; shift -= 8) {
-      encoded.push_back(static_cast<uint8_t>(field.size() >> shift));
-    }
-    base::Append(encoded, field);
-  }
+  for (const base::ByteView field : fields) base::AppendField(encoded, field);
   return encoded;
 }
 
