@@ -253,8 +253,9 @@ absl::StatusOr<CompletedReturn> PairingUseCases::CompleteReturn(
     if (record.act == session::Act::kVerify) payload.result_code = HashOf(result_code);
     return Event{.payload = payload, .credential = HashOf(call.credential), .once = once};
   });
-  const auto reason = base::ReasonOf(applied.status());
-  if (reason == ErrorReason::kCredentialInvalid || reason == ErrorReason::kCredentialMissing) {
+  // A good code in the wrong browser is not consumed, and its owner is told where to go.
+  if (return_code.has_value() &&
+      base::ReasonOf(applied.status()) == ErrorReason::kCredentialInvalid) {
     return base::Error(ErrorReason::kReturnInOtherBrowser,
                        "open the return page in the browser where the session began");
   }

@@ -112,8 +112,8 @@ class PairingUseCases {
   absl::StatusOr<ReturnTicket> RefreshReturnCode(const SessionCall& call,
                                                  const RequestId& request_id) const;
 
-  // CompleteReturn takes the browser back. RETURN_IN_OTHER_BROWSER if the credential is not this
-  // session's: nothing is consumed. RETURN_CODE_INVALID.
+  // CompleteReturn takes the browser back. RETURN_IN_OTHER_BROWSER if a return code comes with a
+  // credential that is not this session's: nothing is consumed. RETURN_CODE_INVALID.
   absl::StatusOr<CompletedReturn> CompleteReturn(
       const SessionCall& call, const RequestId& request_id,
       const std::optional<base::Secret256>& return_code) const;

@@ -82,6 +82,18 @@ TEST_F(ProofUseCasesTest, OneDeviceReturnsToTheBrowserThatBegan) {
   EXPECT_EQ(base::ReasonOf(sessions->GetView(browser).status()), ErrorReason::kCredentialInvalid);
 }
 
+TEST_F(ProofUseCasesTest, PcFlowReturnsWithoutACodeAndInItsOwnBrowserOnly) {
+  const SessionCall browser = OpenReady(session::Act::kLink);
+  EXPECT_EQ(
+      base::ReasonOf(
+          pairings->CompleteReturn({browser.session_id, NewSecret()}, NewRequest(), std::nullopt)
+              .status()),
+      ErrorReason::kCredentialInvalid);
+  const auto done = pairings->CompleteReturn(browser, NewRequest(), std::nullopt);
+  ASSERT_TRUE(done.ok()) << done.status();
+  EXPECT_EQ(done->state, State::kReady);
+}
+
 TEST_F(ProofUseCasesTest, ProofOfAnythingElseIsRefusedAndCostsATry) {
   struct Case {
     const char* what;
