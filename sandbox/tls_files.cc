@@ -45,22 +45,26 @@ struct Leaf {
   base::Bytes alternative_names;  // The GeneralNames' members.
 };
 
-std::vector<Leaf> Leaves() {
+std::vector<Leaf> Leaves(const std::vector<std::string>& relying_parties) {
   auto client = [](std::string name, std::string_view uri) {
     return Leaf{std::move(name), kClientAuth, DerImplicit(6, base::AsBytes(uri))};
   };
   base::Bytes server_names = DerImplicit(2, base::AsBytes("localhost"));
   base::Append(server_names, DerImplicit(7, base::Bytes{127, 0, 0, 1}));
-  return {{"server", kServerAuth, server_names},
-          client("front", "musubi://role/front"),
-          client("platform", "musubi://role/platform"),
-          client("operator", "musubi://role/operator"),
-          client("rp-demo-university", "musubi://role/relying-party/demo-university")};
+  std::vector<Leaf> leaves = {{"server", kServerAuth, server_names},
+                              client("front", "musubi://role/front"),
+                              client("platform", "musubi://role/platform"),
+                              client("operator", "musubi://role/operator")};
+  for (const std::string& id : relying_parties) {
+    leaves.push_back(client("rp-" + id, "musubi://role/relying-party/" + id));
+  }
+  return leaves;
 }
 
 }  // namespace
 
-absl::Status WriteTlsFiles(const std::string& directory, absl::Time now) {
+absl::Status WriteTlsFiles(const std::string& directory, absl::Time now,
+                           const std::vector<std::string>& relying_parties) {
   const std::string folder = directory + "/tls";
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -91,7 +95,7 @@ absl::Status WriteTlsFiles(const std::string& directory, absl::Time now) {
                                                    ca_key),
                                    ca_key));
   uint64_t serial = 2;
-  for (const Leaf& leaf : Leaves()) {
+  for (const Leaf& leaf : Leaves(relying_parties)) {
     const PrivateKey key = PrivateKey::Generate(KeyType::kEcP256);
     base::Bytes extensions = DerExtension("2.5.29.15", true, DerBitString(base::Bytes{0x80}, 7));
     base::Append(extensions, DerExtension("2.5.29.37", false, DerSequence({DerOid(leaf.usage)})));

@@ -2,8 +2,6 @@
 // start.
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "lib/base/error.h"
 #include "lib/base/file.h"
 #include "lib/crypto/keyring.h"
@@ -11,7 +9,7 @@
 #include "musubi/v1/pairing.grpc.pb.h"
 #include "musubi/v1/session.grpc.pb.h"
 #include "musubi/v1/validation.grpc.pb.h"
-#include "tests/integration/musubid_process.h"
+#include "tests/integration/test_stage.h"
 
 namespace musubi::integration {
 namespace {
@@ -30,60 +28,58 @@ v1::CreateSessionRequest LinkRequest() {
 }
 
 TEST(MusubidJourney, LinksVerifiesAndUnlinksInBothFlows) {
-  MusubidProcess musubid;
-  musubid.Start();
+  TestStage stage;
+  ASSERT_TRUE(stage->Start().ok()) << stage->output();
   for (const v1::Flow flow : {v1::FLOW_CROSS_DEVICE, v1::FLOW_ONE_DEVICE}) {
-    const auto card = musubid.world().Load(musubid.world().NewCard());
-    const auto linked = musubid.Run(v1::ACT_LINK, flow, *card);
-    ASSERT_TRUE(linked.ok()) << linked.status() << musubid.log();
+    const auto card = stage.NewCard();
+    const auto linked = stage->Run(v1::ACT_LINK, flow, *card);
+    ASSERT_TRUE(linked.ok()) << linked.status() << stage->output();
     EXPECT_EQ(linked->verdict.status(), v1::VERDICT_STATUS_VALID);
-    const auto verified = musubid.Run(v1::ACT_VERIFY, v1::FLOW_ONE_DEVICE, *card);
+    const auto verified = stage->Run(v1::ACT_VERIFY, v1::FLOW_ONE_DEVICE, *card);
     ASSERT_TRUE(verified.ok()) << verified.status();
     EXPECT_EQ(verified->link_id, linked->link_id);
     EXPECT_EQ(verified->account_subject, "shiken-001");
-    const auto unlinked = musubid.Run(v1::ACT_UNLINK, flow, *card);
+    const auto unlinked = stage->Run(v1::ACT_UNLINK, flow, *card);
     ASSERT_TRUE(unlinked.ok()) << unlinked.status();
-    EXPECT_EQ(base::ReasonOf(musubid.Run(v1::ACT_VERIFY, v1::FLOW_ONE_DEVICE, *card).status()),
+    EXPECT_EQ(base::ReasonOf(stage->Run(v1::ACT_VERIFY, v1::FLOW_ONE_DEVICE, *card).status()),
               ErrorReason::kLinkNotFound);
   }
-  EXPECT_EQ(base::ReasonOf(musubid
-                               .Run(v1::ACT_REPLACE, v1::FLOW_CROSS_DEVICE,
-                                    *musubid.world().Load(musubid.world().NewCard()))
-                               .status()),
-            ErrorReason::kActNotAllowed);
-  EXPECT_EQ(musubid.Stop(), 0);
+  EXPECT_EQ(
+      base::ReasonOf(stage->Run(v1::ACT_REPLACE, v1::FLOW_CROSS_DEVICE, *stage.NewCard()).status()),
+      ErrorReason::kActNotAllowed);
+  EXPECT_EQ(stage->Stop(), 0);
   // What was done stands in the audit chain, and nobody is named in the log.
   const fakes::SandboxWorld& world = fakes::SandboxWorld::Get();
   base::SystemRandom random;
   const auto links = link::CreateSqliteLinkStore(
       {.clock = &world.clock,
        .random = &random,
-       .audit_keyring = *crypto::Keyring::Load(musubid.File("keys/audit.keyring"))},
-      {.path = musubid.File("links.db")});
+       .audit_keyring = *crypto::Keyring::Load(stage->File("keys/audit.keyring"))},
+      {.path = stage->File("links.db")});
   ASSERT_TRUE(links.ok()) << links.status();
   const auto report = (*links)->VerifyChain(std::nullopt);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_TRUE(report->ok);
-  EXPECT_EQ(musubid.log().find("shiken-001"), std::string::npos);
+  EXPECT_EQ(stage->output().find("shiken-001"), std::string::npos);
 }
 
 TEST(MusubidJourney, RevokedCardIsRefused) {
-  MusubidProcess musubid;
-  musubid.Start();
-  const std::string path = musubid.world().NewCard();
-  const auto card = musubid.world().Load(path);
+  TestStage stage;
+  ASSERT_TRUE(stage->Start().ok()) << stage->output();
+  const std::string path = stage.world().NewCard();
+  const auto card = stage.world().Load(path);
   ASSERT_TRUE(
-      musubid.world().world->RevokeCard(path, sandbox::RevocationReason::kKeyCompromise).ok());
-  const auto refused = musubid.Run(v1::ACT_LINK, v1::FLOW_CROSS_DEVICE, *card);
+      stage.world().world->RevokeCard(path, sandbox::RevocationReason::kKeyCompromise).ok());
+  const auto refused = stage->Run(v1::ACT_LINK, v1::FLOW_CROSS_DEVICE, *card);
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(refused.status().message().find("REVOKED"), std::string::npos) << refused.status();
 }
 
 TEST(MusubidTime, WatchersHearThatTheSessionIsOver) {
-  MusubidProcess musubid;
-  musubid.Start();
-  const auto front = musubid.Connect("front");
-  sandbox::Browser browser(*front, musubid.random());
+  TestStage stage;
+  ASSERT_TRUE(stage->Start().ok()) << stage->output();
+  const auto front = stage->Connect("front");
+  sandbox::Browser browser(*front, stage->random());
   ASSERT_TRUE(browser.CreateSession(LinkRequest()).ok());
   const auto first = browser.GetQrFrame();
   ASSERT_TRUE(first.ok()) << first.status();
@@ -97,23 +93,23 @@ TEST(MusubidTime, WatchersHearThatTheSessionIsOver) {
   v1::WatchSessionResponse seen;
   ASSERT_TRUE(stream->Read(&seen));
   EXPECT_EQ(seen.session().state(), v1::SESSION_STATE_CREATED);
-  musubid.Advance(absl::Seconds(1));
+  ASSERT_TRUE(stage->Advance(absl::Seconds(1)).ok());
   EXPECT_NE(browser.GetQrFrame()->payload(), first->payload());
-  musubid.Advance(absl::Minutes(30));
+  ASSERT_TRUE(stage->Advance(absl::Minutes(30)).ok());
   ASSERT_TRUE(stream->Read(&seen));
   EXPECT_EQ(seen.session().state(), v1::SESSION_STATE_EXPIRED);
   EXPECT_FALSE(stream->Read(&seen));
   EXPECT_TRUE(stream->Finish().ok());
   EXPECT_EQ(browser.GetSession()->state(), v1::SESSION_STATE_EXPIRED);
-  musubid.Advance(absl::Minutes(10));
+  ASSERT_TRUE(stage->Advance(absl::Minutes(10)).ok());
   EXPECT_EQ(base::ReasonOf(browser.GetSession().status()), ErrorReason::kSessionNotFound);
 }
 
 TEST(MusubidTime, QrFramesFollowTheClockUntilAPhoneClaims) {
-  MusubidProcess musubid;
-  musubid.Start();
-  const auto front = musubid.Connect("front");
-  sandbox::Browser browser(*front, musubid.random());
+  TestStage stage;
+  ASSERT_TRUE(stage->Start().ok()) << stage->output();
+  const auto front = stage->Connect("front");
+  sandbox::Browser browser(*front, stage->random());
   ASSERT_TRUE(browser.CreateSession(LinkRequest()).ok());
   const auto stub = v1::PairingService::NewStub(front->channel());
   grpc::ClientContext context;
@@ -125,20 +121,22 @@ TEST(MusubidTime, QrFramesFollowTheClockUntilAPhoneClaims) {
   for (uint64_t second = 0; second < 3; ++second) {
     ASSERT_TRUE(stream->Read(&seen));
     EXPECT_EQ(seen.frame().frame_number(), second);
-    if (second < 2) musubid.Advance(absl::Seconds(1));
+    if (second < 2) {
+      ASSERT_TRUE(stage->Advance(absl::Seconds(1)).ok());
+    }
   }
-  const auto card = musubid.world().Load(musubid.world().NewCard());
-  sandbox::Phone phone(*front, musubid.random(), *card, MusubidProcess::kOrigin);
+  const auto card = stage.NewCard();
+  sandbox::Phone phone(*front, stage->random(), *card, sandbox::Stage::kOrigin);
   ASSERT_TRUE(phone.ClaimQr(seen.frame().payload()).ok());
   EXPECT_FALSE(stream->Read(&seen));
   EXPECT_TRUE(stream->Finish().ok());
 }
 
 TEST(MusubidBulk, AnswersEachQuestionByItsIndex) {
-  MusubidProcess musubid;
-  musubid.Start();
-  const auto card = musubid.world().Load(musubid.world().NewCard());
-  const auto platform = musubid.Connect("platform");
+  TestStage stage;
+  ASSERT_TRUE(stage->Start().ok()) << stage->output();
+  const auto card = stage.NewCard();
+  const auto platform = stage->Connect("platform");
   const auto stub = v1::ValidationService::NewStub(platform->channel());
   grpc::ClientContext context;
   platform->Prepare(context, "", absl::Minutes(1));
@@ -161,7 +159,7 @@ TEST(MusubidBulk, AnswersEachQuestionByItsIndex) {
     for (const v1::IndexedAnswer& answer : response.answers()) answers[answer.index()] = answer;
   }
   const grpc::Status end = stream->Finish();
-  ASSERT_TRUE(end.ok()) << end.error_message() << musubid.log();
+  ASSERT_TRUE(end.ok()) << end.error_message() << stage->output();
   ASSERT_EQ(answers.size(), kQuestions);
   for (const auto& [index, answer] : answers) {
     if (index % 3 == 0) {
@@ -181,14 +179,13 @@ TEST(MusubidStart, RefusesBeforeItListensNamingThingAndFix) {
     std::string value;
     std::vector<std::string> said;
   };
-  MusubidProcess musubid;
-  ASSERT_TRUE(base::WriteFileAtomically(musubid.File("open.keyring"),
-                                        *base::ReadFile(musubid.File("keys/service.keyring")), 0644)
+  TestStage stage;
+  ASSERT_TRUE(base::WriteFileAtomically(stage->File("open.keyring"),
+                                        *base::ReadFile(stage->File("keys/service.keyring")), 0644)
                   .ok());
   for (const Case& c : {
            Case{"anchors", "/nowhere/anchors.json", {"--anchors", "/nowhere/anchors.json"}},
-           Case{
-               "service_keyring", musubid.File("open.keyring"), {"--service_keyring", "chmod 600"}},
+           Case{"service_keyring", stage->File("open.keyring"), {"--service_keyring", "chmod 600"}},
            Case{"card_keyring", "", {"--card_keyring is missing"}},
            Case{"services", "session,link", {"--services", "serve all of"}},
            Case{"services", "session,nonsense", {"--services=nonsense"}},
@@ -196,29 +193,32 @@ TEST(MusubidStart, RefusesBeforeItListensNamingThingAndFix) {
            Case{"environment", "PRODUCTION", {"--anchors", "SIM", "PRODUCTION"}},
            Case{"environment", "sim", {"--environment=sim"}},
            Case{"revocation_mode", "NONE", {"--revocation_mode=NONE"}},
-           Case{"listen", "0.0.0.0:0", {"--listen", "0.0.0.0"}},
-           Case{"insecure_loopback_roles", "", {"--tls_certificate"}},
+           Case{"tls_client_ca", "", {"--tls_client_ca, all three"}},
+           Case{"tls_private_key", stage->File("tls/front.key"), {"is not the key of"}},
+           Case{"insecure_loopback_roles", "front", {"exclude each other"}},
            Case{"insecure_loopback_roles", "king", {"--insecure_loopback_roles", "king"}},
-           Case{"relying_parties", musubid.File("keys/service.keyring"), {"--relying_parties"}},
+           Case{"relying_parties", stage->File("keys/service.keyring"), {"--relying_parties"}},
            Case{"crl_directory", "/nowhere", {"--crl_directory", "/nowhere"}},
            Case{"no_such_flag", "1", {"no_such_flag"}},
        }) {
-    const Flags good = musubid.flags();
-    musubid.flags()[c.flag] = c.value;
-    const std::string said = musubid.StartAndFail();
+    const sandbox::Stage::Flags good = stage->flags();
+    stage->flags()[c.flag] = c.value;
+    const auto said = stage->StartAndFail();
+    ASSERT_TRUE(said.ok()) << c.flag << ": " << said.status();
     for (const std::string& text : c.said) {
-      EXPECT_NE(said.find(text), std::string::npos) << c.flag << ": " << said;
+      EXPECT_NE(said->find(text), std::string::npos) << c.flag << ": " << *said;
     }
-    musubid.flags() = good;
+    stage->flags() = good;
   }
 }
 
 TEST(MusubidStart, SecondServerOnThePortIsRefused) {
-  MusubidProcess first, second;
-  first.Start();
-  const std::string address = "127.0.0.1:" + std::to_string(first.port());
-  second.flags()["listen"] = address;
-  EXPECT_NE(second.StartAndFail().find(address), std::string::npos);
+  TestStage first, second;
+  ASSERT_TRUE(first->Start().ok()) << first->output();
+  second->flags()["listen"] = first->address();
+  const auto said = second->StartAndFail();
+  ASSERT_TRUE(said.ok()) << said.status();
+  EXPECT_NE(said->find(first->address()), std::string::npos) << *said;
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
-// A process that a test starts: its standard error is read as it comes, and it is stopped by pid at
-// the latest when the object goes.
-#ifndef MUSUBI_TESTS_FAKES_CHILD_PROCESS_H_
-#define MUSUBI_TESTS_FAKES_CHILD_PROCESS_H_
+// A process that a test or a stage starts: what it writes is read as it comes, and it is stopped by
+// pid at the latest when the object goes.
+#ifndef MUSUBI_SANDBOX_STAGE_CHILD_PROCESS_H_
+#define MUSUBI_SANDBOX_STAGE_CHILD_PROCESS_H_
 
 #include <sys/types.h>
 
@@ -13,9 +13,9 @@
 #include "absl/base/thread_annotations.h"
 #include "lib/base/mutex.h"
 
-namespace musubi::fakes {
+namespace musubi::sandbox {
 
-// ChildProcess is for one test's thread.
+// ChildProcess is for one thread. Dies if the process cannot be started.
 class ChildProcess {
  public:
   // `inherited` are descriptors that stay open in the child under the same number.
@@ -27,13 +27,13 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
-  // WaitForText blocks until standard error holds `text`: true, or false if it ended before.
+  // WaitForText blocks until the output holds `text`: true, or false if the process ended before.
   bool WaitForText(const std::string& text);
   void Signal(int number);
   // Wait returns the exit code, or minus the number of the signal that ended it.
   int Wait();
-  // Everything that came on standard error so far; all of it after Wait.
-  std::string errors();
+  // Everything that came on standard output and error so far; all of it after Wait.
+  std::string output();
 
  private:
   void Read(int descriptor);
@@ -43,11 +43,11 @@ class ChildProcess {
   int code_ = 0;
   base::Mutex mutex_;
   base::CondVar changed_;
-  std::string errors_ ABSL_GUARDED_BY(mutex_);
+  std::string output_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread reader_;
 };
 
-}  // namespace musubi::fakes
+}  // namespace musubi::sandbox
 
-#endif  // MUSUBI_TESTS_FAKES_CHILD_PROCESS_H_
+#endif  // MUSUBI_SANDBOX_STAGE_CHILD_PROCESS_H_

@@ -1,4 +1,4 @@
-#include "tests/fakes/child_process.h"
+#include "sandbox/stage/child_process.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 
 extern char** environ;
 
-namespace musubi::fakes {
+namespace musubi::sandbox {
 
 ChildProcess::ChildProcess(const std::vector<std::string>& command,
                            const std::map<std::string, std::string>& environment,
@@ -19,6 +19,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command,
   MUSUBI_CHECK(pipe2(pipes, O_CLOEXEC) == 0, "cannot make a pipe");
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, pipes[1], STDERR_FILENO);
   // A descriptor that is duplicated onto itself loses its close-on-exec flag.
   for (const int descriptor : inherited) {
@@ -54,7 +55,7 @@ void ChildProcess::Read(int descriptor) {
     const ssize_t n = read(descriptor, buffer, sizeof(buffer));
     base::MutexLock lock(mutex_);
     if (n > 0) {
-      errors_.append(buffer, static_cast<size_t>(n));
+      output_.append(buffer, static_cast<size_t>(n));
     } else {
       ended_ = true;
     }
@@ -66,7 +67,7 @@ void ChildProcess::Read(int descriptor) {
 
 bool ChildProcess::WaitForText(const std::string& text) {
   base::MutexLock lock(mutex_);
-  while (errors_.find(text) == std::string::npos) {
+  while (output_.find(text) == std::string::npos) {
     if (ended_) return false;
     changed_.Wait(mutex_);
   }
@@ -85,9 +86,9 @@ int ChildProcess::Wait() {
   return code_;
 }
 
-std::string ChildProcess::errors() {
+std::string ChildProcess::output() {
   base::MutexLock lock(mutex_);
-  return errors_;
+  return output_;
 }
 
-}  // namespace musubi::fakes
+}  // namespace musubi::sandbox
