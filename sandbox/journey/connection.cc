@@ -1,6 +1,7 @@
 #include "sandbox/journey/connection.h"
 
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 
 #include <string_view>
@@ -50,6 +51,40 @@ void Connection::Prepare(grpc::ClientContext& context, const std::string& creden
     context.AddMetadata("authorization",
                         "Bearer " + base::Base64UrlEncode(base::AsBytes(credential)));
   }
+}
+
+absl::Status Connection::CallRaw(const std::string& method, const std::string& request,
+                                 grpc::ClientContext& context) const {
+  grpc::GenericStub stub(channel_);
+  grpc::CompletionQueue queue;
+  const auto call = stub.PrepareCall(&context, method, &queue);
+  // Each operation is waited for before the next: there is one tag under way at a time.
+  const auto done = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  call->StartCall(nullptr);
+  bool went = done();
+  if (went) {
+    const grpc::Slice slice(request);
+    call->WriteLast(grpc::ByteBuffer(&slice, 1), grpc::WriteOptions(), nullptr);
+    went = done();
+  }
+  bool answered = false;
+  if (went) {
+    grpc::ByteBuffer answer;
+    call->Read(&answer, nullptr);
+    answered = done();
+  }
+  if (answered) context.TryCancel();
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  done();
+  if (answered) return absl::OkStatus();
+  const absl::Status outcome = rpc::FromGrpc(status);
+  if (!outcome.ok() && listener_.on_error) listener_.on_error(outcome);
+  return outcome;
 }
 
 }  // namespace musubi::sandbox

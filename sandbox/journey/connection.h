@@ -6,6 +6,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,10 @@
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
 #include "lib/rpc/error_mapping.h"
+
+namespace google::protobuf {
+class Message;
+}
 
 namespace musubi::sandbox {
 
@@ -42,6 +47,15 @@ class Connection {
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
+  // Hears of every message that Call sends or receives, and of every error; from any thread. For
+  // whoever looks afterwards where their contents have come to.
+  struct Listener {
+    std::function<void(const google::protobuf::Message&)> on_message;
+    std::function<void(const absl::Status&)> on_error;
+  };
+  // Set before the first call. Calls of streams are not heard.
+  void Listen(Listener listener) { listener_ = std::move(listener); }
+
   // Prepare sets what every call carries. `credential` is the octets of a browser or device
   // credential, or empty.
   void Prepare(grpc::ClientContext& context, const std::string& credential,
@@ -57,10 +71,21 @@ class Connection {
     grpc::ClientContext context;
     Prepare(context, credential);
     Response response;
-    const grpc::Status status = (stub.get()->*method)(&context, request, &response);
-    if (!status.ok()) return rpc::FromGrpc(status);
+    if (listener_.on_message) listener_.on_message(request);
+    const absl::Status status = rpc::FromGrpc((stub.get()->*method)(&context, request, &response));
+    if (!status.ok()) {
+      if (listener_.on_error) listener_.on_error(status);
+      return status;
+    }
+    if (listener_.on_message) listener_.on_message(response);
     return response;
   }
+
+  // CallRaw runs any method ("/musubi.v1.LinkService/GetLink"), unary or streaming, with one
+  // request message, and returns how it ended. What `context` carries is the caller's: see Prepare.
+  // A stream is given up after its first answer, as OK.
+  absl::Status CallRaw(const std::string& method, const std::string& request,
+                       grpc::ClientContext& context) const;
 
  private:
   Connection(const base::Clock& clock, std::shared_ptr<grpc::Channel> channel,
@@ -70,6 +95,7 @@ class Connection {
   const base::Clock& clock_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::optional<std::string> stated_role_;
+  Listener listener_;
 };
 
 }  // namespace musubi::sandbox

@@ -237,12 +237,13 @@ class JourneyTest : public testing::Test {
   absl::StatusOr<JourneyResult> Run(JourneyOptions options) {
     if (options.pins.authentication.empty()) options.pins = {"1234", "5678"};
     actions_.clear();
-    return RunJourney({.clock = musubid_.clock_,
-                       .random = shared_.random,
-                       .front = *front_,
-                       .relying_party = relying_party_.get(),
-                       .card = *card_},
-                      options, [this](const Step& step) { actions_.emplace_back(step.action); });
+    return Journey({.clock = musubid_.clock_,
+                    .random = shared_.random,
+                    .front = *front_,
+                    .relying_party = relying_party_.get(),
+                    .card = *card_},
+                   options, [this](const Step& step) { actions_.emplace_back(step.action); })
+        .Run();
   }
 
   fakes::SandboxWorld& shared_ = fakes::SandboxWorld::Get();

@@ -81,18 +81,17 @@ absl::Status Run() {
     MUSUBI_ASSIGN_OR_RETURN(relying_party, Connection::Create(clock, connection));
   }
 
-  MUSUBI_ASSIGN_OR_RETURN(const JourneyResult result,
-                          RunJourney({.clock = clock,
-                                      .random = random,
-                                      .front = *front,
-                                      .relying_party = relying_party.get(),
-                                      .card = *card},
-                                     options, [](const Step& step) {
-                                       std::cout << absl::StreamFormat(
-                                           "%9.1f ms  %-13s  %s\n",
-                                           absl::ToDoubleMilliseconds(step.took),
-                                           base::ToAbsl(step.party), base::ToAbsl(step.action));
-                                     }));
+  Journey journey({.clock = clock,
+                   .random = random,
+                   .front = *front,
+                   .relying_party = relying_party.get(),
+                   .card = *card},
+                  options, [](const Step& step) {
+                    std::cout << absl::StreamFormat(
+                        "%9.1f ms  %-13s  %s\n", absl::ToDoubleMilliseconds(step.took),
+                        base::ToAbsl(step.party), base::ToAbsl(step.action));
+                  });
+  MUSUBI_ASSIGN_OR_RETURN(const JourneyResult result, journey.Run());
   std::cout << "session " << base::HexEncode(base::AsBytes(result.session_id)) << "\nlink    "
             << base::HexEncode(base::AsBytes(result.link_id)) << '\n';
   if (!result.account_subject.empty()) std::cout << "account " << result.account_subject << '\n';

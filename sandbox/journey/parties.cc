@@ -266,9 +266,13 @@ absl::StatusOr<v1::SubmitProofRequest> Phone::ReadCard(const v1::Challenge& chal
   if (challenge.session_id() != session_id_) return refuse("session");
   if (challenge.act() != act_) return refuse("act");
   if (challenge.flow() != flow_) return refuse("flow");
+  return SignAnything(challenge, pins);
+}
 
+absl::StatusOr<v1::SubmitProofRequest> Phone::SignAnything(const v1::Challenge& challenge,
+                                                           const Pins& pins) {
   ChallengeFields fields = {.relying_party_id = challenge.relying_party_id(),
-                            .origin = origin_,
+                            .origin = challenge.origin(),
                             .act = WithoutPrefix(v1::Act_Name(challenge.act()), "ACT_"),
                             .session_id = Octets(challenge.session_id()),
                             .account_binding_hash = Octets(challenge.account_binding_hash()),

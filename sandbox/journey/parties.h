@@ -89,6 +89,10 @@ class Phone {
   // name if it is requested. FAILED_PRECONDITION if the challenge is for another origin, session,
   // act or flow than the app's; the card's errors (virtual_card.h).
   absl::StatusOr<v1::SubmitProofRequest> ReadCard(const v1::Challenge& challenge, const Pins& pins);
+  // SignAnything is ReadCard by an app that looks at nothing: the card signs what it is given, for
+  // the session that the phone is in.
+  absl::StatusOr<v1::SubmitProofRequest> SignAnything(const v1::Challenge& challenge,
+                                                      const Pins& pins);
   absl::StatusOr<v1::SubmitProofResponse> SubmitProof(const v1::SubmitProofRequest& proof);
   absl::StatusOr<v1::GrantConsentResponse> GrantConsent(const v1::ConsentRequest& shown);
   absl::StatusOr<v1::ReturnTicket> RefreshReturnCode();

@@ -216,12 +216,13 @@ absl::StatusOr<JourneyResult> Stage::Run(v1::Act act, v1::Flow flow, VirtualCard
                                          const std::string& account) {
   const auto front = Connect("front");
   const auto relying_party = Connect(absl::StrCat("relying-party/", kRelyingParty));
-  return RunJourney({.clock = clock(),
-                     .random = random(),
-                     .front = *front,
-                     .relying_party = relying_party.get(),
-                     .card = card},
-                    JourneyOf(act, flow, account), [](const Step&) {});
+  return Journey({.clock = clock(),
+                  .random = random(),
+                  .front = *front,
+                  .relying_party = relying_party.get(),
+                  .card = card},
+                 JourneyOf(act, flow, account))
+      .Run();
 }
 
 std::string Stage::output() {
