@@ -36,6 +36,33 @@ struct RevokedCertificate {
   RevocationReason reason = RevocationReason::kUnspecified;
 };
 
+// CrlMisbehaviour is what can be wrong with the CRLs that World::PublishCrls writes.
+enum class CrlMisbehaviour {
+  kNone,
+  kOld,                 // nextUpdate was a day ago.
+  kOlderNumber,         // That of an hour ago again: lower number, fewer revocations.
+  kBadSignature,        // One bit of the signature is flipped.
+  kWrongGenerationKey,  // Signed by another generation of the same CA.
+  kForeignScope,        // The IDP names another municipality; in the full list, any.
+  kMissingPartition,    // scopes.json names partitions that are not there, and no full list.
+  kUnknownCriticalEntryExtension,  // In one entry, made up if nothing is revoked.
+  kCut,                            // The last third is missing.
+};
+inline constexpr CrlMisbehaviour kCrlMisbehaviours[] = {
+    CrlMisbehaviour::kNone,
+    CrlMisbehaviour::kOld,
+    CrlMisbehaviour::kOlderNumber,
+    CrlMisbehaviour::kBadSignature,
+    CrlMisbehaviour::kWrongGenerationKey,
+    CrlMisbehaviour::kForeignScope,
+    CrlMisbehaviour::kMissingPartition,
+    CrlMisbehaviour::kUnknownCriticalEntryExtension,
+    CrlMisbehaviour::kCut};
+
+// "none", "old", "older-number" and so on, as on the command line.
+std::string_view Name(CrlMisbehaviour misbehaviour);
+absl::StatusOr<CrlMisbehaviour> ParseCrlMisbehaviour(std::string_view name);
+
 // JPKI renews its CRLs daily; a second day leaves room for a failed run.
 inline constexpr absl::Duration kCrlLifetime = absl::Hours(48);
 

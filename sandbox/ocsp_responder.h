@@ -27,6 +27,38 @@ inline constexpr absl::Duration kOcspLifetime = absl::Hours(1);
 inline constexpr size_t kMaxOcspNonce = 32;
 inline constexpr int kMaxOcspCertificates = 16;
 
+// OcspMisbehaviour is what can be wrong with an answer; the first two with the server.
+enum class OcspMisbehaviour {
+  kNone,
+  kSlow,                  // The answer is held back until the behaviour changes.
+  kDead,                  // Nothing listens on the port.
+  kGarbage,               // Random octets.
+  kUnknown,               // certStatus unknown, whatever the register says.
+  kWrongCertId,           // About another serial.
+  kStale,                 // nextUpdate was a day ago.
+  kFuture,                // thisUpdate and producedAt are in an hour.
+  kUnauthorisedDelegate,  // Signed by a card of the same CA.
+  kWrongNonce,            // Where the request has one.
+  kMissingNonce,
+  kTwoAnswers,  // Both about this certificate: good, and revoked.
+};
+inline constexpr OcspMisbehaviour kOcspMisbehaviours[] = {OcspMisbehaviour::kNone,
+                                                          OcspMisbehaviour::kSlow,
+                                                          OcspMisbehaviour::kDead,
+                                                          OcspMisbehaviour::kGarbage,
+                                                          OcspMisbehaviour::kUnknown,
+                                                          OcspMisbehaviour::kWrongCertId,
+                                                          OcspMisbehaviour::kStale,
+                                                          OcspMisbehaviour::kFuture,
+                                                          OcspMisbehaviour::kUnauthorisedDelegate,
+                                                          OcspMisbehaviour::kWrongNonce,
+                                                          OcspMisbehaviour::kMissingNonce,
+                                                          OcspMisbehaviour::kTwoAnswers};
+
+// "none", "slow", "wrong-cert-id" and so on, as on the command line.
+std::string_view Name(OcspMisbehaviour misbehaviour);
+absl::StatusOr<OcspMisbehaviour> ParseOcspMisbehaviour(std::string_view name);
+
 // OcspResponder is thread-safe.
 class OcspResponder {
  public:
@@ -43,8 +75,10 @@ class OcspResponder {
   // Answer takes the DER of an OCSPRequest and returns that of an OCSPResponse, for the CA key
   // named `anchor` ("auth-03"). NOT_FOUND if there is no such key. A request that cannot be read
   // gets malformedRequest, one about another CA key unauthorized, a register that cannot be read
-  // internalError; numbers that were never given out are "unknown".
-  absl::StatusOr<base::Bytes> Answer(std::string_view anchor, base::ByteView request);
+  // internalError; numbers that were never given out are "unknown". kSlow and kDead are not the
+  // responder's: it answers as with kNone.
+  absl::StatusOr<base::Bytes> Answer(std::string_view anchor, base::ByteView request,
+                                     OcspMisbehaviour misbehaviour = OcspMisbehaviour::kNone);
 
   std::vector<std::string> anchors() const;
 

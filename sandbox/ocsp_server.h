@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "sandbox/ocsp_responder.h"
 
 namespace musubi::sandbox {
@@ -15,13 +16,19 @@ namespace musubi::sandbox {
 // Largest request body: a request about one certificate is below 200 octets.
 inline constexpr size_t kMaxOcspRequestSize = 16 * 1024;
 
+// What responders.json tells a verifier to do, with all responders alike.
+struct RespondersFileOptions {
+  std::string nonce = "OPTIONAL";  // Or "NONE", "REQUIRED".
+  absl::Duration timeout = absl::Seconds(2);
+};
+
 // OcspServer serves from Start until it goes; its threads are its own. Thread-safe.
 class OcspServer {
  public:
   // Start listens on `port`, or on a free one if it is 0. UNAVAILABLE if the port is taken.
   static absl::StatusOr<std::unique_ptr<OcspServer>> Start(std::unique_ptr<OcspResponder> responder,
                                                            int port);
-  // Stops listening and waits for requests under way.
+  // Stops listening, lets go of answers held back, and waits for requests under way.
   ~OcspServer();
   OcspServer(const OcspServer&) = delete;
   OcspServer& operator=(const OcspServer&) = delete;
@@ -30,8 +37,14 @@ class OcspServer {
   // "http://127.0.0.1:PORT/auth-03"
   std::string Url(const std::string& anchor) const;
 
+  // Misbehave holds from the next request on, until the next call; kNone is honest again. Answers
+  // that kSlow held back are then given by the new behaviour. While kDead nothing listens, but the
+  // port is kept: nobody else gets it.
+  void Misbehave(OcspMisbehaviour misbehaviour);
+
   // WriteRespondersFile writes D/responders.json: where a verifier asks about which CA key.
-  absl::Status WriteRespondersFile(const std::string& directory) const;
+  absl::Status WriteRespondersFile(const std::string& directory,
+                                   const RespondersFileOptions& options = {}) const;
 
  private:
   struct Impl;

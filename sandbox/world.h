@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,7 @@
 #include "lib/base/secure_random.h"
 #include "sandbox/certificate_profile.h"
 #include "sandbox/crl_publisher.h"
+#include "sandbox/forged_card.h"
 #include "sandbox/name_statement.h"
 
 namespace musubi::sandbox {
@@ -60,18 +62,26 @@ class World {
     int key_pool = 0;
     std::string authentication_pin = "1234";
     std::string card_info_pin = "5678";
+    // Makes the certificate wrong. The card's key is right all the same, so that it can prove
+    // possession, and its number is in the register, so that OCSP calls it good (but for
+    // kUnknownToRegister).
+    std::optional<Forgery> forgery;
   };
   // IssueCards returns the paths of the new card files, which are numbered on from the last ones.
   absl::StatusOr<std::vector<std::string>> IssueCards(const CardOptions& options);
+  // IssueForgedCard returns the path of one forged card, in all else as by default.
+  absl::StatusOr<std::string> IssueForgedCard(Forgery forgery);
 
   // Revoke takes effect at once for OCSP, and with the next PublishCrls for CRLs.
   absl::Status Revoke(Role role, uint64_t serial, RevocationReason reason);
-  // RevokeCard revokes the certificate in a card file.
+  // RevokeCard revokes the certificate in a card file. INVALID_ARGUMENT if it is forged such that
+  // no number can be read from it.
   absl::Status RevokeCard(const std::string& path, RevocationReason reason);
 
   // PublishCrls writes a CRL for each municipality and a full one, for each CA key in use now, and
-  // then scopes.json. An expired generation signs nothing more. Returns the number of CRLs.
-  absl::StatusOr<int> PublishCrls();
+  // then scopes.json. An expired generation signs nothing more. Returns the number of CRLs that
+  // scopes.json names. A misbehaviour is that of every CRL written, and over with the next call.
+  absl::StatusOr<int> PublishCrls(CrlMisbehaviour misbehaviour = CrlMisbehaviour::kNone);
 
   const std::vector<Issuer>& issuers() const { return issuers_; }
 
