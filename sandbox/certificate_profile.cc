@@ -78,10 +78,10 @@ base::Bytes OneDistributionPoint(base::ByteView name) {
                       DerSequence({DerSequence({DirectoryNameDistributionPoint(name)})}));
 }
 
-base::Bytes PolicyExtension(CardKind kind) {
+base::Bytes PolicyExtension(std::string_view policy_oid) {
   const base::Bytes cps = DerSequence({DerOid("1.3.6.1.5.5.7.2.1"), DerIa5String(kCpsUrl)});
   return DerExtension(kCertificatePolicies, true,
-                      DerSequence({DerSequence({DerOid(PolicyOid(kind)), DerSequence({cps})})}));
+                      DerSequence({DerSequence({DerOid(policy_oid), DerSequence({cps})})}));
 }
 
 base::Bytes SubjectKeyIdentifierExtension(base::ByteView key_identifier) {
@@ -92,7 +92,7 @@ base::Bytes UserAuthenticationExtensions(const Issuer& issuer, const CardFields&
   base::Bytes out = KeyUsageExtension(0x80, 7);  // digitalSignature
   base::Append(out, DerExtension(kExtendedKeyUsage, false,
                                  DerSequence({DerOid("1.3.6.1.5.5.7.3.2")})));  // clientAuth
-  base::Append(out, PolicyExtension(fields.kind));
+  base::Append(out, PolicyExtension(fields.policy_oid));
   base::Append(out, DerExtension(kIssuerAltName, false,
                                  DerSequence({DirectoryName(JapaneseCaName(issuer.role))})));
   base::Append(out, OneDistributionPoint(DistributionPointName(issuer.role, fields.municipality)));
@@ -134,7 +134,7 @@ base::Bytes HolderExtension(const CardFields& fields) {
 
 base::Bytes SignatureExtensions(const Issuer& issuer, const CardFields& fields) {
   base::Bytes out = KeyUsageExtension(0xc0, 6);  // digitalSignature, nonRepudiation
-  base::Append(out, PolicyExtension(fields.kind));
+  base::Append(out, PolicyExtension(fields.policy_oid));
   base::Append(out, HolderExtension(fields));
   base::Append(out, DerExtension(kIssuerAltName, false,
                                  DerSequence({DirectoryName(JapaneseCaName(issuer.role))})));
@@ -276,13 +276,14 @@ base::Bytes DerExtension(std::string_view oid, bool critical, base::ByteView val
   return DerSequence({DerOid(oid), flag, DerOctetString(value)});
 }
 
-base::Bytes SignCertificate(const CertificateFields& fields, const PrivateKey& key) {
-  const base::Bytes algorithm = key.SignatureAlgorithm();
+base::Bytes SignCertificate(const CertificateFields& fields, const PrivateKey& key,
+                            SignatureHash hash) {
+  const base::Bytes algorithm = key.SignatureAlgorithm(hash);
   const base::Bytes tbs = DerSequence(
       {DerExplicit(0, {DerInteger(2)}), DerInteger(fields.serial), algorithm, fields.issuer_name,
        DerSequence({DerTime(fields.not_before), DerTime(fields.not_after)}), fields.subject_name,
        fields.public_key_info, DerExplicit(3, {DerTlv(0x30, fields.extensions)})});
-  return DerSequence({tbs, algorithm, DerBitString(key.Sign(tbs))});
+  return DerSequence({tbs, algorithm, DerBitString(key.Sign(tbs, hash))});
 }
 
 base::Bytes MakeCaCertificate(const Issuer& issuer) {
@@ -302,7 +303,8 @@ base::Bytes MakeCaCertificate(const Issuer& issuer) {
                          issuer.key);
 }
 
-absl::StatusOr<base::Bytes> MakeCardCertificate(const Issuer& issuer, const CardFields& fields) {
+absl::StatusOr<CertificateFields> FillCardCertificate(const Issuer& issuer,
+                                                      const CardFields& fields) {
   if (RoleOf(fields.kind) != issuer.role) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a certificate of kind ", base::ToAbsl(Name(fields.kind)), " is not issued by this CA"));
@@ -317,21 +319,24 @@ absl::StatusOr<base::Bytes> MakeCardCertificate(const Issuer& issuer, const Card
         "; choose another --generation or --now"));
   }
   const bool signature = fields.kind == CardKind::kSignature;
-  return SignCertificate(
-      {.serial = fields.serial,
-       .issuer_name = CaName(issuer.role),
-       .not_before = fields.issued_at,
-       .not_after = not_after,
-       .subject_name = signature
-                           ? EncodeName({{kCountry, "JP"},
-                                         {kLocality, fields.municipality.prefecture},
-                                         {kLocality, fields.municipality.name},
-                                         {kCommonName, fields.common_name}})
-                           : EncodeName({{kCountry, "JP"}, {kCommonName, fields.common_name}}),
-       .public_key_info = fields.public_key.info,
-       .extensions = signature ? SignatureExtensions(issuer, fields)
-                               : UserAuthenticationExtensions(issuer, fields)},
-      issuer.key);
+  return CertificateFields{
+      .serial = fields.serial,
+      .issuer_name = CaName(issuer.role),
+      .not_before = fields.issued_at,
+      .not_after = not_after,
+      .subject_name = signature ? EncodeName({{kCountry, "JP"},
+                                              {kLocality, fields.municipality.prefecture},
+                                              {kLocality, fields.municipality.name},
+                                              {kCommonName, fields.common_name}})
+                                : EncodeName({{kCountry, "JP"}, {kCommonName, fields.common_name}}),
+      .public_key_info = fields.public_key.info,
+      .extensions = signature ? SignatureExtensions(issuer, fields)
+                              : UserAuthenticationExtensions(issuer, fields)};
+}
+
+absl::StatusOr<base::Bytes> MakeCardCertificate(const Issuer& issuer, const CardFields& fields) {
+  MUSUBI_ASSIGN_OR_RETURN(const CertificateFields filled, FillCardCertificate(issuer, fields));
+  return SignCertificate(filled, issuer.key);
 }
 
 absl::StatusOr<uint64_t> SerialOf(base::ByteView certificate) {

@@ -96,7 +96,8 @@ struct CertificateFields {
 };
 
 // SignCertificate returns the whole certificate.
-base::Bytes SignCertificate(const CertificateFields& fields, const PrivateKey& key);
+base::Bytes SignCertificate(const CertificateFields& fields, const PrivateKey& key,
+                            SignatureHash hash = SignatureHash::kOfKeyType);
 
 // The CA's self-signed certificate.
 base::Bytes MakeCaCertificate(const Issuer& issuer);
@@ -112,11 +113,16 @@ struct CardFields {
   std::string common_name;
   std::string holder_name;  // Family name, U+3000, given name. In signature certificates only.
   PublicKey public_key;     // Of the card.
+  std::string_view policy_oid = PolicyOid(kind);
 };
 
-// MakeCardCertificate issues one. FAILED_PRECONDITION if the generation is not in use at
+// FillCardCertificate lays one out. FAILED_PRECONDITION if the generation is not in use at
 // issued_at, or ends before the certificate would; INVALID_ARGUMENT if the kind is of the other
 // role.
+absl::StatusOr<CertificateFields> FillCardCertificate(const Issuer& issuer,
+                                                      const CardFields& fields);
+
+// MakeCardCertificate issues one. Errors as there.
 absl::StatusOr<base::Bytes> MakeCardCertificate(const Issuer& issuer, const CardFields& fields);
 
 // SerialOf reads the serial number back out of a certificate that MakeCardCertificate made.

@@ -72,11 +72,19 @@ struct CrlFields {
   // The name in the critical IDP; nothing makes the full CRL, which has no IDP.
   std::optional<base::Bytes> distribution_point_name;
   std::span<const RevokedCertificate> revoked;
+  // Gives the first entry a critical extension under 2.999.
+  bool unknown_critical_entry_extension = false;
 };
 
 // MakeCrl returns a whole CRL. The reason of an entry is left out if unspecified (RFC 5280 section
 // 5.3.1), as is revokedCertificates if there is none (section 5.1.2.6).
 base::Bytes MakeCrl(const Issuer& issuer, const CrlFields& fields);
+
+// MakeMisbehavingCrl returns MakeCrl's CRL with what is wrong with it; the honest one for kNone,
+// and for kMissingPartition, which is a matter of files. `other_generation` is of the same CA;
+// `number` is at least 2.
+base::Bytes MakeMisbehavingCrl(const Issuer& issuer, const Issuer& other_generation,
+                               const CrlFields& fields, CrlMisbehaviour misbehaviour);
 
 }  // namespace musubi::sandbox
 

@@ -27,6 +27,11 @@ ABSL_FLAG(int, count, 1, "issue-cards: how many");
 ABSL_FLAG(std::string, municipality, "99001", "issue-cards: code of the municipality, 99001-99005");
 ABSL_FLAG(std::string, generation, "03", "issue-cards: CA generation, 01-04 (04 is P-384)");
 ABSL_FLAG(std::string, kind, "user-auth", "issue-cards: user-auth, signature, phone or test");
+ABSL_FLAG(std::string, forgery, "",
+          "issue-cards: makes certificates that must be refused: expired, not-yet-valid, "
+          "unknown-policy, self-made-ca, evil-twin, bad-signature, wrong-algorithm, "
+          "unknown-critical-extension, oversized, truncated, trailing-bytes, non-der or "
+          "unknown-to-register; empty: good ones");
 ABSL_FLAG(int, key_pool, 0, "issue-cards: key pairs shared among the cards; 0: one each");
 ABSL_FLAG(std::string, authentication_pin, "1234", "issue-cards: 4 digits");
 ABSL_FLAG(std::string, card_info_pin, "5678", "issue-cards: 4 digits");
@@ -35,6 +40,12 @@ ABSL_FLAG(uint64_t, serial, 0, "revoke: serial number, if no --card is given");
 ABSL_FLAG(std::string, role, "user_authentication",
           "revoke: CA of --serial, user_authentication or digital_signature");
 ABSL_FLAG(std::string, reason, "unspecified", "revoke: CRLReason of RFC 5280, as in keyCompromise");
+ABSL_FLAG(std::string, misbehave, "none",
+          "publish-crls: what is wrong with the lists: old, older-number, bad-signature, "
+          "wrong-generation-key, foreign-scope, missing-partition, "
+          "unknown-critical-entry-extension or cut. serve: what is wrong with the responder: slow, "
+          "dead, garbage, unknown, wrong-cert-id, stale, future, unauthorised-delegate, "
+          "wrong-nonce, missing-nonce or two-answers. Both: none");
 ABSL_FLAG(int, port, 0, "serve: port on 127.0.0.1; 0: a free one");
 ABSL_FLAG(std::string, ready_file, "", "serve: file to write the port to, once it listens");
 ABSL_FLAG(std::string, nonce, "echo", "serve: what to do with a nonce, echo or ignore");
@@ -49,7 +60,12 @@ constexpr char kUsage[] = R"(makes and runs the simulated outside world of Musub
   musubi-sandbox issue-cards  --dir D --count N ...   prints the path of each card
   musubi-sandbox revoke       --dir D --card FILE --reason keyCompromise
   musubi-sandbox publish-crls --dir D
-  musubi-sandbox serve        --dir D --port 0        OCSP responder; prints its port)";
+  musubi-sandbox serve        --dir D --port 0        OCSP responder; prints its port
+
+What must be refused:
+  musubi-sandbox issue-cards  --dir D --forgery expired
+  musubi-sandbox publish-crls --dir D --misbehave cut
+  musubi-sandbox serve        --dir D --misbehave garbage)";
 
 // The time of --now, standing still.
 class FixedClock final : public base::Clock {
@@ -83,6 +99,10 @@ absl::Status Revoke(World& world) {
 
 absl::Status IssueCards(World& world) {
   MUSUBI_ASSIGN_OR_RETURN(const CardKind kind, ParseCardKind(absl::GetFlag(FLAGS_kind)));
+  std::optional<Forgery> forgery;
+  if (const std::string name = absl::GetFlag(FLAGS_forgery); !name.empty()) {
+    MUSUBI_ASSIGN_OR_RETURN(forgery, ParseForgery(name));
+  }
   MUSUBI_ASSIGN_OR_RETURN(
       const std::vector<std::string> paths,
       world.IssueCards({.count = absl::GetFlag(FLAGS_count),
@@ -91,7 +111,8 @@ absl::Status IssueCards(World& world) {
                         .kind = kind,
                         .key_pool = absl::GetFlag(FLAGS_key_pool),
                         .authentication_pin = absl::GetFlag(FLAGS_authentication_pin),
-                        .card_info_pin = absl::GetFlag(FLAGS_card_info_pin)}));
+                        .card_info_pin = absl::GetFlag(FLAGS_card_info_pin),
+                        .forgery = forgery}));
   for (const std::string& path : paths) std::cout << path << '\n';
   return absl::OkStatus();
 }
@@ -103,6 +124,8 @@ absl::Status Serve(const base::Clock& clock, const std::string& directory,
   if (nonce != "echo" && nonce != "ignore") {
     return absl::InvalidArgumentError("--nonce is " + nonce + ": use echo or ignore");
   }
+  MUSUBI_ASSIGN_OR_RETURN(const OcspMisbehaviour misbehaviour,
+                          ParseOcspMisbehaviour(absl::GetFlag(FLAGS_misbehave)));
   MUSUBI_ASSIGN_OR_RETURN(
       auto responder, OcspResponder::Create(
                           clock, {.directory = directory,
@@ -110,6 +133,7 @@ absl::Status Serve(const base::Clock& clock, const std::string& directory,
                                                            : OcspResponder::NoncePolicy::kIgnore}));
   MUSUBI_ASSIGN_OR_RETURN(const auto server,
                           OcspServer::Start(std::move(responder), absl::GetFlag(FLAGS_port)));
+  server->Misbehave(misbehaviour);
   MUSUBI_RETURN_IF_ERROR(server->WriteRespondersFile(directory));
   const std::string ready_file = absl::GetFlag(FLAGS_ready_file);
   if (!ready_file.empty()) {
@@ -144,7 +168,9 @@ absl::Status Run(const std::string& command) {
   MUSUBI_ASSIGN_OR_RETURN(const auto world, World::Open(dependencies, {.directory = directory}));
   if (command == "issue-cards") return IssueCards(*world);
   if (command == "revoke") return Revoke(*world);
-  return world->PublishCrls().status();
+  MUSUBI_ASSIGN_OR_RETURN(const CrlMisbehaviour misbehaviour,
+                          ParseCrlMisbehaviour(absl::GetFlag(FLAGS_misbehave)));
+  return world->PublishCrls(misbehaviour).status();
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <openssl/ocsp.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -12,12 +14,21 @@
 #include "lib/base/status.h"
 #include "sandbox/certificate_profile.h"
 #include "sandbox/der_writer.h"
+#include "sandbox/names.h"
 
 namespace musubi::sandbox {
 namespace {
 
 constexpr std::string_view kBasicResponse = "1.3.6.1.5.5.7.48.1.1";
 constexpr std::string_view kNonce = "1.3.6.1.5.5.7.48.1.2";
+
+constexpr std::array<std::string_view, std::size(kOcspMisbehaviours)> kMisbehaviourNames = {
+    "none",        "slow",          "dead",
+    "garbage",     "unknown",       "wrong-cert-id",
+    "stale",       "future",        "unauthorised-delegate",
+    "wrong-nonce", "missing-nonce", "two-answers"};
+
+constexpr size_t kGarbageSize = 64;
 
 using X509Pointer = std::unique_ptr<X509, decltype(&X509_free)>;
 using RequestPointer = std::unique_ptr<OCSP_REQUEST, decltype(&OCSP_REQUEST_free)>;
@@ -85,12 +96,77 @@ std::optional<base::Bytes> NonceIn(OCSP_REQUEST* request) {
   return base::Bytes(data, data + ASN1_STRING_length(value));
 }
 
+// CertStatus of RFC 6960 section 4.2.1.
+base::Bytes UnknownStatus() { return DerImplicit(2, {}); }
+base::Bytes GoodStatus() { return DerImplicit(0, {}); }
+base::Bytes RevokedStatus(const Revocation& revocation) {
+  base::Bytes reason;
+  if (revocation.reason != RevocationReason::kUnspecified) {
+    reason = DerExplicit(0, {DerEnumerated(static_cast<uint8_t>(revocation.reason))});
+  }
+  return DerExplicit(1, {DerGeneralizedTime(revocation.at), reason});
+}
+
+base::Bytes SingleResponse(base::ByteView certificate_id, base::ByteView status,
+                           absl::Time this_update) {
+  return DerSequence({certificate_id, status, DerGeneralizedTime(this_update),
+                      DerExplicit(0, {DerGeneralizedTime(this_update + kOcspLifetime)})});
+}
+
+// SingleResponses returns what is said of one certificate, as the register has it.
+base::Bytes SingleResponses(OCSP_CERTID* id, const IssuedCertificate* issued, absl::Time time,
+                            OcspMisbehaviour misbehaviour) {
+  if (misbehaviour == OcspMisbehaviour::kTwoAnswers) {
+    base::Bytes both = SingleResponse(Encode(id), GoodStatus(), time);
+    base::Append(both, SingleResponse(Encode(id), RevokedStatus({.at = time}), time));
+    return both;
+  }
+  if (misbehaviour == OcspMisbehaviour::kWrongCertId) {
+    ASN1_INTEGER* serial = nullptr;
+    OCSP_id_get0_info(nullptr, nullptr, nullptr, &serial, id);
+    ASN1_INTEGER_set_uint64(serial, SerialIn(id).value_or(0) ^ 1);
+  }
+  base::Bytes status = GoodStatus();
+  if (issued == nullptr || misbehaviour == OcspMisbehaviour::kUnknown) {
+    status = UnknownStatus();
+  } else if (issued->revocation) {
+    status = RevokedStatus(*issued->revocation);
+  }
+  return SingleResponse(Encode(id), status, time);
+}
+
+// The time that an answer given at `now` says it is of.
+absl::Time AnswerTime(absl::Time now, OcspMisbehaviour misbehaviour) {
+  if (misbehaviour == OcspMisbehaviour::kStale) return now - kOcspLifetime - absl::Hours(24);
+  if (misbehaviour == OcspMisbehaviour::kFuture) return now + absl::Hours(1);
+  return now;
+}
+
 bool IsValidNonce(base::ByteView value) {
   return value.size() >= 3 && value.size() <= 2 + kMaxOcspNonce && value[0] == 0x04 &&
          value[1] == value.size() - 2;
 }
 
+// ResponseExtensions returns the field with `asked`, the nonce of the request, or nothing.
+base::Bytes ResponseExtensions(std::optional<base::Bytes> asked, OcspResponder::NoncePolicy policy,
+                               OcspMisbehaviour misbehaviour) {
+  const bool wrong = misbehaviour == OcspMisbehaviour::kWrongNonce;
+  const bool missing = misbehaviour == OcspMisbehaviour::kMissingNonce ||
+                       (policy == OcspResponder::NoncePolicy::kIgnore && !wrong);
+  if (!asked || missing) return {};
+  if (wrong) asked->back() ^= 1;
+  return DerExplicit(1, {DerSequence({DerExtension(kNonce, false, *asked)})});
+}
+
 }  // namespace
+
+std::string_view Name(OcspMisbehaviour misbehaviour) {
+  return kMisbehaviourNames[static_cast<size_t>(misbehaviour)];
+}
+
+absl::StatusOr<OcspMisbehaviour> ParseOcspMisbehaviour(std::string_view name) {
+  return ParseName<OcspMisbehaviour>("misbehaviour of OCSP", name, kOcspMisbehaviours);
+}
 
 absl::StatusOr<std::unique_ptr<OcspResponder>> OcspResponder::Create(const base::Clock& clock,
                                                                      Options options) {
@@ -128,12 +204,18 @@ std::vector<std::string> OcspResponder::anchors() const {
 }
 
 absl::StatusOr<base::Bytes> OcspResponder::Answer(std::string_view anchor,
-                                                  base::ByteView request_der) {
+                                                  base::ByteView request_der,
+                                                  OcspMisbehaviour misbehaviour) {
   const auto it = delegates_.find(anchor);
   if (it == delegates_.end()) {
     return absl::NotFoundError(absl::StrCat("no CA key is named ", base::ToAbsl(anchor)));
   }
   const Delegate& delegate = it->second;
+  if (misbehaviour == OcspMisbehaviour::kGarbage) {
+    base::Bytes garbage(kGarbageSize);
+    random_.Fill(garbage);
+    return garbage;
+  }
   const RequestPointer request = ParseRequest(request_der);
   if (request == nullptr) return ErrorResponse(ErrorStatus::kMalformedRequest);
   const int count = OCSP_request_onereq_count(request.get());
@@ -145,7 +227,7 @@ absl::StatusOr<base::Bytes> OcspResponder::Answer(std::string_view anchor,
   const auto issued = register_.Current();
   if (!issued.ok()) return ErrorResponse(ErrorStatus::kInternalError);
 
-  const absl::Time now = clock_.Now();
+  const absl::Time time = AnswerTime(clock_.Now(), misbehaviour);
   const X509Pointer ca = ParseCertificate(delegate.ca_certificate);
   base::Bytes responses;
   for (int i = 0; i < count; ++i) {
@@ -157,45 +239,66 @@ absl::StatusOr<base::Bytes> OcspResponder::Answer(std::string_view anchor,
     if (certificate != nullptr && certificate->generation != delegate.generation) {
       certificate = nullptr;
     }
-    base::Append(responses, SingleResponse(certificate, Encode(id), now));
+    base::Append(responses, SingleResponses(id, certificate, time, misbehaviour));
   }
-  base::Bytes extensions;
-  if (nonce && nonce_ == NoncePolicy::kEcho) {
-    extensions = DerExplicit(1, {DerSequence({DerExtension(kNonce, false, *nonce)})});
+  const base::Bytes extensions = ResponseExtensions(nonce, nonce_, misbehaviour);
+  if (misbehaviour == OcspMisbehaviour::kUnauthorisedDelegate) {
+    return SignAsCard(delegate, responses, extensions, time);
   }
-  return Sign(delegate, responses, extensions, now);
-}
-
-base::Bytes OcspResponder::SingleResponse(const IssuedCertificate* issued,
-                                          base::ByteView certificate_id, absl::Time now) const {
-  base::Bytes status;
-  if (issued == nullptr) {
-    status = DerImplicit(2, {});  // unknown
-  } else if (!issued->revocation) {
-    status = DerImplicit(0, {});  // good
-  } else {
-    base::Bytes reason;
-    if (issued->revocation->reason != RevocationReason::kUnspecified) {
-      reason = DerExplicit(0, {DerEnumerated(static_cast<uint8_t>(issued->revocation->reason))});
-    }
-    status = DerExplicit(1, {DerGeneralizedTime(issued->revocation->at), reason});
-  }
-  return DerSequence({certificate_id, status, DerGeneralizedTime(now),
-                      DerExplicit(0, {DerGeneralizedTime(now + kOcspLifetime)})});
+  return Sign(delegate, responses, extensions, time);
 }
 
 base::Bytes OcspResponder::Sign(const Delegate& delegate, base::ByteView responses,
-                                base::ByteView extensions, absl::Time now) const {
+                                base::ByteView extensions, absl::Time produced_at) {
   const base::Bytes responder_id =
       DerExplicit(2, {DerOctetString(delegate.key.Public().identifier)});  // byKey
-  const base::Bytes data =
-      DerSequence({responder_id, DerGeneralizedTime(now), DerTlv(0x30, responses), extensions});
+  const base::Bytes data = DerSequence(
+      {responder_id, DerGeneralizedTime(produced_at), DerTlv(0x30, responses), extensions});
   const base::Bytes basic =
       DerSequence({data, delegate.key.SignatureAlgorithm(), DerBitString(delegate.key.Sign(data)),
                    DerExplicit(0, {DerSequence({delegate.certificate})})});
   return DerSequence(
       {DerEnumerated(0),
        DerExplicit(0, {DerSequence({DerOid(kBasicResponse), DerOctetString(basic)})})});
+}
+
+absl::StatusOr<base::Bytes> OcspResponder::SignAsCard(const Delegate& delegate,
+                                                      base::ByteView responses,
+                                                      base::ByteView extensions,
+                                                      absl::Time produced_at) {
+  MUSUBI_ASSIGN_OR_RETURN(const Generation generation, FindGeneration(delegate.generation));
+  const std::string anchor = AnchorId(delegate.role, generation);
+  base::MutexLock lock(mutex_);
+  auto card = cards_.find(anchor);
+  if (card == cards_.end()) {
+    MUSUBI_ASSIGN_OR_RETURN(const std::string pem,
+                            base::ReadSecretFile(World::CaKeyPath(directory_, anchor)));
+    MUSUBI_ASSIGN_OR_RETURN(PrivateKey ca_key, PrivateKey::FromPem(pem));
+    const PrivateKey key = PrivateKey::Generate(generation.key_type);
+    const CardKind kind = delegate.role == Role::kUserAuthentication ? CardKind::kUserAuthentication
+                                                                     : CardKind::kSignature;
+    // An old generation issues no cards any more: then it is one from when it did.
+    const absl::Time issued_at = std::clamp(clock_.Now(), generation.not_before,
+                                            generation.not_after - absl::Hours(24) * 366 * 5);
+    const Municipality& municipality = Municipalities().front();
+    MUSUBI_ASSIGN_OR_RETURN(
+        base::Bytes certificate,
+        MakeCardCertificate(
+            {.role = delegate.role, .generation = generation, .key = std::move(ca_key)},
+            {.kind = kind,
+             // The CA's own: no other card has it.
+             .serial = generation.serial(delegate.role),
+             .issued_at = issued_at,
+             .municipality = municipality,
+             .common_name = MakeCommonName(kind, municipality, issued_at, random_),
+             .holder_name = HolderName(0),
+             .public_key = key.Public()}));
+    Delegate made = delegate;
+    made.certificate = std::move(certificate);
+    made.key = key;
+    card = cards_.emplace(anchor, std::move(made)).first;
+  }
+  return Sign(card->second, responses, extensions, produced_at);
 }
 
 }  // namespace musubi::sandbox

@@ -10,10 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/base/bytes.h"
 #include "lib/base/clock.h"
+#include "lib/base/mutex.h"
+#include "lib/base/secure_random.h"
 #include "sandbox/private_key.h"
 #include "sandbox/register.h"
 #include "sandbox/world.h"
@@ -83,7 +86,7 @@ class OcspResponder {
   std::vector<std::string> anchors() const;
 
  private:
-  // The delegate of one CA key.
+  // Who signs for one CA key.
   struct Delegate {
     Role role;
     std::string generation;
@@ -95,19 +98,26 @@ class OcspResponder {
   OcspResponder(const base::Clock& clock, Options options,
                 std::map<std::string, Delegate, std::less<>> delegates)
       : clock_(clock),
+        directory_(std::move(options.directory)),
         nonce_(options.nonce),
-        register_(World::RegisterPath(options.directory)),
+        register_(World::RegisterPath(directory_)),
         delegates_(std::move(delegates)) {}
 
-  base::Bytes SingleResponse(const IssuedCertificate* issued, base::ByteView certificate_id,
-                             absl::Time now) const;
-  base::Bytes Sign(const Delegate& delegate, base::ByteView responses, base::ByteView extensions,
-                   absl::Time now) const;
+  static base::Bytes Sign(const Delegate& delegate, base::ByteView responses,
+                          base::ByteView extensions, absl::Time produced_at);
+  // SignAsCard signs with an ordinary card of the same CA key, made when first asked for.
+  absl::StatusOr<base::Bytes> SignAsCard(const Delegate& delegate, base::ByteView responses,
+                                         base::ByteView extensions, absl::Time produced_at);
 
   const base::Clock& clock_;
+  const std::string directory_;
   const NoncePolicy nonce_;
   RegisterReader register_;
   const std::map<std::string, Delegate, std::less<>> delegates_;
+  base::SystemRandom random_;
+  base::Mutex mutex_;
+  // The cards of SignAsCard by anchor.
+  std::map<std::string, Delegate> cards_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace musubi::sandbox

@@ -48,10 +48,11 @@ class OcspResponderTest : public testing::Test {
     return request;
   }
 
-  Response Send(OcspResponder& responder, const std::string& anchor, OCSP_REQUEST* request) {
+  Response Send(OcspResponder& responder, const std::string& anchor, OCSP_REQUEST* request,
+                OcspMisbehaviour misbehaviour = OcspMisbehaviour::kNone) {
     unsigned char* buffer = nullptr;
     const int size = i2d_OCSP_REQUEST(request, &buffer);
-    const auto answer = responder.Answer(anchor, {buffer, static_cast<size_t>(size)});
+    const auto answer = responder.Answer(anchor, {buffer, static_cast<size_t>(size)}, misbehaviour);
     OPENSSL_free(buffer);
     EXPECT_TRUE(answer.ok()) << answer.status();
     const unsigned char* at = answer->data();
@@ -164,6 +165,61 @@ TEST_F(OcspResponderTest, RefusesWhatIsNoRequest) {
        {base::Bytes{}, base::Bytes{0x30, 0x00}, base::Bytes(40, 0xff)}) {
     EXPECT_EQ(*responder->Answer("auth-03", octets), (base::Bytes{0x30, 0x03, 0x0a, 0x01, 0x01}));
   }
+}
+
+// What is wrong is checked from Musubi's side in tests/integration; here, that the answer is to be
+// had and right in all else.
+TEST_F(OcspResponderTest, MisbehavesInOneThing) {
+  const auto card = shared_.Load(shared_.NewCard({.generation = "04"}));
+  const Certificate ca = CaOf(shared_, "auth-04");
+  const Request request = Ask(card->ReadCertificate(), ca.get());
+  OCSP_request_add1_nonce(request.get(), nullptr, kMaxOcspNonce);
+  const auto responder = Make();
+  for (const OcspMisbehaviour misbehaviour : kOcspMisbehaviours) {
+    const Response response = Send(*responder, "auth-04", request.get(), misbehaviour);
+    if (misbehaviour == OcspMisbehaviour::kGarbage) {
+      EXPECT_EQ(response, nullptr);
+      continue;
+    }
+    const Basic basic(OCSP_response_get1_basic(response.get()));
+    ASSERT_NE(basic, nullptr) << Name(misbehaviour);
+    const bool two = misbehaviour == OcspMisbehaviour::kTwoAnswers;
+    EXPECT_EQ(OCSP_resp_count(basic.get()), two ? 2 : 1) << Name(misbehaviour);
+    const bool unknown = misbehaviour == OcspMisbehaviour::kUnknown;
+    EXPECT_EQ(StatusIn(response), unknown ? V_OCSP_CERTSTATUS_UNKNOWN : V_OCSP_CERTSTATUS_GOOD)
+        << Name(misbehaviour);
+    const int nonce = misbehaviour == OcspMisbehaviour::kMissingNonce ? -1
+                      : misbehaviour == OcspMisbehaviour::kWrongNonce ? 0
+                                                                      : 1;
+    EXPECT_EQ(OCSP_check_nonce(request.get(), basic.get()), nonce) << Name(misbehaviour);
+    X509* signer = nullptr;
+    ASSERT_EQ(OCSP_resp_get0_signer(basic.get(), &signer, nullptr), 1) << Name(misbehaviour);
+    EXPECT_EQ(X509_verify(signer, X509_get0_pubkey(ca.get())), 1) << Name(misbehaviour);
+    const bool card_signed = misbehaviour == OcspMisbehaviour::kUnauthorisedDelegate;
+    EXPECT_EQ(X509_get_extended_key_usage(signer),
+              static_cast<uint32_t>(card_signed ? XKU_SSL_CLIENT : XKU_OCSP_SIGN))
+        << Name(misbehaviour);
+  }
+}
+
+TEST_F(OcspResponderTest, AnswersWithACardForEveryGeneration) {
+  const auto responder = Make();
+  for (const std::string& anchor : responder->anchors()) {
+    const Certificate ca = CaOf(shared_, anchor);
+    // The CA's own number, which no register has.
+    Request request(OCSP_REQUEST_new());
+    OCSP_request_add0_id(request.get(), OCSP_cert_to_id(EVP_sha1(), ca.get(), ca.get()));
+    const Basic basic(OCSP_response_get1_basic(
+        Send(*responder, anchor, request.get(), OcspMisbehaviour::kUnauthorisedDelegate).get()));
+    EXPECT_NE(basic, nullptr) << anchor;
+  }
+}
+
+TEST(OcspMisbehaviour, IsReadBackByItsName) {
+  for (const OcspMisbehaviour misbehaviour : kOcspMisbehaviours) {
+    EXPECT_EQ(*ParseOcspMisbehaviour(Name(misbehaviour)), misbehaviour);
+  }
+  EXPECT_EQ(ParseOcspMisbehaviour("cut").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

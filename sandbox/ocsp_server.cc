@@ -1,76 +1,182 @@
 #include "sandbox/ocsp_server.h"
 
+#include <arpa/inet.h>
 #include <httplib.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lib/base/check.h"
 #include "lib/base/file.h"
+#include "lib/base/mutex.h"
 #include "sandbox/json.h"
 
 namespace musubi::sandbox {
+namespace {
+
+// Lets a port be bound by several sockets of ours, of which one listens. httplib's own choice,
+// SO_REUSEPORT, would let several listen.
+void AllowReuse(int socket) {
+  const int yes = 1;
+  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+}
+
+// PortHolder keeps a port of 127.0.0.1 bound without listening: connections are refused, and
+// nobody else is given the port.
+class PortHolder {
+ public:
+  // port() is 0 if it could not be had.
+  explicit PortHolder(int port) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    AllowReuse(socket_);
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (bind(socket_, generic, size) == 0 && getsockname(socket_, generic, &size) == 0) {
+      port_ = ntohs(address.sin_port);
+    }
+  }
+  ~PortHolder() { close(socket_); }
+  PortHolder(const PortHolder&) = delete;
+  PortHolder& operator=(const PortHolder&) = delete;
+
+  int port() const { return port_; }
+
+ private:
+  const int socket_;
+  int port_ = 0;
+};
+
+// Listener serves while it lives.
+class Listener {
+ public:
+  // Nothing if somebody else listens.
+  static std::unique_ptr<Listener> Start(int port, httplib::Server::Handler handler) {
+    std::unique_ptr<Listener> listener(new Listener());
+    httplib::Server& http = listener->http_;
+    http.set_socket_options(AllowReuse);
+    http.set_payload_max_length(kMaxOcspRequestSize);
+    // A connection that idles would keep the server from stopping.
+    http.set_keep_alive_max_count(1);
+    http.Post(R"(/((?:auth|sign)-\d\d))", std::move(handler));
+    if (!http.bind_to_port("127.0.0.1", port)) return nullptr;
+    // The socket listens already: a client that comes before the thread is served waits in its
+    // queue.
+    listener->thread_ = std::thread([&http] { http.listen_after_bind(); });
+    return listener;
+  }
+  ~Listener() {
+    if (!thread_.joinable()) return;
+    // Stopping before the loop began would be lost.
+    while (!http_.is_running()) std::this_thread::yield();
+    http_.stop();
+    thread_.join();
+  }
+
+ private:
+  Listener() = default;
+
+  httplib::Server http_;
+  std::thread thread_;
+};
+
+}  // namespace
 
 struct OcspServer::Impl {
-  std::unique_ptr<OcspResponder> responder;
-  httplib::Server http;
-  int port = 0;
-  std::thread thread;
+  Impl(std::unique_ptr<OcspResponder> given, int port)
+      : responder(std::move(given)), port_holder(port) {}
+
+  std::unique_ptr<Listener> Listen() {
+    return Listener::Start(port_holder.port(),
+                           [this](const httplib::Request& request, httplib::Response& response) {
+                             Handle(request, response);
+                           });
+  }
+
+  void Handle(const httplib::Request& request, httplib::Response& response) {
+    const OcspMisbehaviour now = WhenNotSlow();
+    if (now == OcspMisbehaviour::kDead) {
+      response.status = 503;
+      return;
+    }
+    const auto answer =
+        responder->Answer(request.matches[1].str(), base::AsBytes(request.body), now);
+    if (!answer.ok()) {
+      response.status = absl::IsNotFound(answer.status()) ? 404 : 500;
+      return;
+    }
+    response.set_content(base::ToString(*answer), "application/ocsp-response");
+  }
+
+  OcspMisbehaviour WhenNotSlow() {
+    base::MutexLock lock(mutex);
+    while (misbehaviour == OcspMisbehaviour::kSlow) changed.Wait(mutex);
+    return misbehaviour;
+  }
+
+  const std::unique_ptr<OcspResponder> responder;
+  const PortHolder port_holder;
+  base::Mutex listener_mutex;  // Held for a whole Misbehave: requests take the other one only.
+  base::Mutex mutex;
+  base::CondVar changed;
+  OcspMisbehaviour misbehaviour ABSL_GUARDED_BY(mutex) = OcspMisbehaviour::kNone;
+  // Last, since its threads use all above. Nothing while kDead.
+  std::unique_ptr<Listener> listener ABSL_GUARDED_BY(listener_mutex);
 };
 
 absl::StatusOr<std::unique_ptr<OcspServer>> OcspServer::Start(
     std::unique_ptr<OcspResponder> responder, int port) {
-  auto impl = std::make_unique<Impl>();
-  impl->responder = std::move(responder);
-  impl->http.set_payload_max_length(kMaxOcspRequestSize);
-  impl->http.Post(R"(/((?:auth|sign)-\d\d))", [responder = impl->responder.get()](
-                                                  const httplib::Request& request,
-                                                  httplib::Response& response) {
-    const auto answer = responder->Answer(request.matches[1].str(), base::AsBytes(request.body));
-    if (!answer.ok()) {
-      response.status = 404;
-      return;
-    }
-    response.set_content(base::ToString(*answer), "application/ocsp-response");
-  });
-  if (port == 0) {
-    impl->port = impl->http.bind_to_any_port("127.0.0.1");
-  } else if (impl->http.bind_to_port("127.0.0.1", port)) {
-    impl->port = port;
-  }
-  if (impl->port <= 0) {
+  auto impl = std::make_unique<Impl>(std::move(responder), port);
+  base::MutexLock lock(impl->listener_mutex);
+  if (impl->port_holder.port() != 0) impl->listener = impl->Listen();
+  if (impl->listener == nullptr) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on 127.0.0.1:", port, ": use --port=0 for a free one"));
   }
-  // The socket listens already: a client that comes before the thread is served waits in its queue.
-  impl->thread = std::thread([http = &impl->http] { http->listen_after_bind(); });
   return std::unique_ptr<OcspServer>(new OcspServer(std::move(impl)));
 }
 
 OcspServer::OcspServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-OcspServer::~OcspServer() {
-  // Stopping before the loop began would be lost.
-  while (!impl_->http.is_running()) std::this_thread::yield();
-  impl_->http.stop();
-  impl_->thread.join();
-}
+OcspServer::~OcspServer() { Misbehave(OcspMisbehaviour::kDead); }
 
-int OcspServer::port() const { return impl_->port; }
+int OcspServer::port() const { return impl_->port_holder.port(); }
 
 std::string OcspServer::Url(const std::string& anchor) const {
-  return absl::StrCat("http://127.0.0.1:", impl_->port, "/", anchor);
+  return absl::StrCat("http://127.0.0.1:", port(), "/", anchor);
 }
 
-absl::Status OcspServer::WriteRespondersFile(const std::string& directory) const {
+void OcspServer::Misbehave(OcspMisbehaviour misbehaviour) {
+  base::MutexLock listener_lock(impl_->listener_mutex);
+  {
+    base::MutexLock lock(impl_->mutex);
+    impl_->misbehaviour = misbehaviour;
+    impl_->changed.NotifyAll();
+  }
+  if (misbehaviour == OcspMisbehaviour::kDead) {
+    impl_->listener.reset();
+  } else if (impl_->listener == nullptr) {
+    impl_->listener = impl_->Listen();
+    MUSUBI_CHECK(impl_->listener != nullptr, "the port was kept, yet somebody else listens on it");
+  }
+}
+
+absl::Status OcspServer::WriteRespondersFile(const std::string& directory,
+                                             const RespondersFileOptions& options) const {
   Json responders = Json::array();
   for (const std::string& anchor : impl_->responder->anchors()) {
     responders.push_back({{"anchor", anchor},
                           {"urls", Json::array({Url(anchor)})},
-                          {"nonce", "OPTIONAL"},
+                          {"nonce", options.nonce},
                           {"hash", "SHA1"},
                           {"max_age_seconds", absl::ToInt64Seconds(kOcspLifetime)},
-                          {"timeout_ms", 2000}});
+                          {"timeout_ms", absl::ToInt64Milliseconds(options.timeout)}});
   }
   return base::WriteFileAtomically(
       directory + "/responders.json",

@@ -129,10 +129,11 @@ base::Bytes PrivateKey::PublicKeyBits() const {
   return out;
 }
 
-base::Bytes PrivateKey::Sign(base::ByteView message) const {
-  const EVP_MD* digest = type_ == KeyType::kEd25519  ? nullptr
-                         : type_ == KeyType::kEcP384 ? EVP_sha384()
-                                                     : EVP_sha256();
+base::Bytes PrivateKey::Sign(base::ByteView message, SignatureHash hash) const {
+  const EVP_MD* digest = type_ == KeyType::kEd25519     ? nullptr
+                         : hash == SignatureHash::kSha1 ? EVP_sha1()
+                         : type_ == KeyType::kEcP384    ? EVP_sha384()
+                                                        : EVP_sha256();
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
                                                                   EVP_MD_CTX_free);
   size_t size = 0;
@@ -148,14 +149,16 @@ base::Bytes PrivateKey::Sign(base::ByteView message) const {
   return signature;
 }
 
-base::Bytes PrivateKey::SignatureAlgorithm() const {
+base::Bytes PrivateKey::SignatureAlgorithm(SignatureHash hash) const {
+  const bool sha1 = hash == SignatureHash::kSha1;
   switch (type_) {
     case KeyType::kRsa2048:
-      return DerSequence({DerOid("1.2.840.113549.1.1.11"), DerNull()});
+      return DerSequence(
+          {DerOid(sha1 ? "1.2.840.113549.1.1.5" : "1.2.840.113549.1.1.11"), DerNull()});
     case KeyType::kEcP256:
-      return DerSequence({DerOid("1.2.840.10045.4.3.2")});
+      return DerSequence({DerOid(sha1 ? "1.2.840.10045.4.1" : "1.2.840.10045.4.3.2")});
     case KeyType::kEcP384:
-      return DerSequence({DerOid("1.2.840.10045.4.3.3")});
+      return DerSequence({DerOid(sha1 ? "1.2.840.10045.4.1" : "1.2.840.10045.4.3.3")});
     case KeyType::kEd25519:
       break;
   }

@@ -22,6 +22,9 @@ enum class KeyType {
   kEd25519,  // Signs the message itself (RFC 8032).
 };
 
+// SignatureHash: SHA-1 is for forgeries only, with RSA or EC keys.
+enum class SignatureHash { kOfKeyType, kSha1 };
+
 // PublicKey is what a certificate says of a key.
 struct PublicKey {
   base::Bytes info;        // The whole SubjectPublicKeyInfo.
@@ -46,10 +49,10 @@ class PrivateKey {
   // What the BIT STRING of the SubjectPublicKeyInfo holds: for Ed25519 the key's 32 octets.
   base::Bytes PublicKeyBits() const;
 
-  // Sign hashes and signs as the type says.
-  base::Bytes Sign(base::ByteView message) const;
+  // Sign hashes and signs as the type says, unless another hash is asked for.
+  base::Bytes Sign(base::ByteView message, SignatureHash hash = SignatureHash::kOfKeyType) const;
   // The whole AlgorithmIdentifier of what Sign makes.
-  base::Bytes SignatureAlgorithm() const;
+  base::Bytes SignatureAlgorithm(SignatureHash hash = SignatureHash::kOfKeyType) const;
 
   // For OpenSSL's own calls (sandbox only).
   evp_pkey_st* handle() const { return key_.get(); }

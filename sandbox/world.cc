@@ -22,9 +22,6 @@ namespace {
 
 constexpr std::string_view kNameIssuerId = "sim-1";
 
-std::string CaKeyPath(const std::string& directory, const std::string& anchor) {
-  return directory + "/keys/" + anchor + ".pem";
-}
 std::string NameIssuerKeyPath(const std::string& directory) {
   return absl::StrCat(directory, "/keys/name-issuer-", base::ToAbsl(kNameIssuerId), ".pem");
 }
@@ -42,6 +39,14 @@ absl::StatusOr<PrivateKey> ReadKey(const std::string& path) {
 
 absl::Status WriteJson(const std::string& path, const Json& json) {
   return base::WriteFileAtomically(path, json.dump(2) + "\n", 0644);
+}
+
+// Absent is as good as removed.
+absl::Status RemoveFile(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove(path, error);
+  if (error) return absl::ErrnoToStatus(error.value(), "cannot remove " + path);
+  return absl::OkStatus();
 }
 
 absl::Status MakeDirectories(const std::string& directory) {
@@ -66,6 +71,9 @@ absl::Status MakeDirectories(const std::string& directory) {
 
 std::string World::RegisterPath(const std::string& directory) {
   return directory + "/register.jsonl";
+}
+std::string World::CaKeyPath(const std::string& directory, const std::string& anchor) {
+  return directory + "/keys/" + anchor + ".pem";
 }
 std::string World::CaCertificatePath(const std::string& directory, const std::string& anchor) {
   return directory + "/certificates/" + anchor + ".der";
@@ -203,23 +211,26 @@ absl::StatusOr<std::vector<std::string>> World::IssueCards(const CardOptions& op
     const PrivateKey& key = keys[static_cast<size_t>(i % key_count)];
     const uint64_t serial = state.next_serial[role]++;
     const uint64_t number = state.next_card++;
-    MUSUBI_ASSIGN_OR_RETURN(
-        base::Bytes certificate,
-        MakeCardCertificate(
-            issuer, {.kind = options.kind,
-                     .serial = serial,
-                     .issued_at = now,
-                     .birth_month = static_cast<int>(1 + random_.Uniform(12)),
-                     .birth_day = static_cast<int>(1 + random_.Uniform(28)),
-                     .municipality = municipality,
-                     .common_name = MakeCommonName(options.kind, municipality, now, random_),
-                     .holder_name = HolderName(number),
-                     .public_key = key.Public()}));
-    issued.Add({.role = role,
-                .serial = serial,
-                .generation = options.generation,
-                .municipality = options.municipality,
-                .revocation = std::nullopt});
+    const CardFields fields = {
+        .kind = options.kind,
+        .serial = serial,
+        .issued_at = now,
+        .birth_month = static_cast<int>(1 + random_.Uniform(12)),
+        .birth_day = static_cast<int>(1 + random_.Uniform(28)),
+        .municipality = municipality,
+        .common_name = MakeCommonName(options.kind, municipality, now, random_),
+        .holder_name = HolderName(number),
+        .public_key = key.Public()};
+    MUSUBI_ASSIGN_OR_RETURN(base::Bytes certificate,
+                            options.forgery ? ForgeCardCertificate(issuer, fields, *options.forgery)
+                                            : MakeCardCertificate(issuer, fields));
+    if (options.forgery != Forgery::kUnknownToRegister) {
+      issued.Add({.role = role,
+                  .serial = serial,
+                  .generation = options.generation,
+                  .municipality = options.municipality,
+                  .revocation = std::nullopt});
+    }
     cards.emplace_back(
         Path(absl::StrCat("cards/", number, ".card.json")),
         VirtualCard::Contents{
@@ -243,6 +254,11 @@ absl::StatusOr<std::vector<std::string>> World::IssueCards(const CardOptions& op
   return paths;
 }
 
+absl::StatusOr<std::string> World::IssueForgedCard(Forgery forgery) {
+  MUSUBI_ASSIGN_OR_RETURN(const std::vector<std::string> paths, IssueCards({.forgery = forgery}));
+  return paths.front();
+}
+
 absl::Status World::Revoke(Role role, uint64_t serial, RevocationReason reason) {
   MUSUBI_ASSIGN_OR_RETURN(const auto lock, FileLock::Acquire(Path("world.lock")));
   MUSUBI_ASSIGN_OR_RETURN(Register issued, Register::Load(RegisterPath(directory_)));
@@ -252,11 +268,12 @@ absl::Status World::Revoke(Role role, uint64_t serial, RevocationReason reason) 
 
 absl::Status World::RevokeCard(const std::string& path, RevocationReason reason) {
   MUSUBI_ASSIGN_OR_RETURN(const auto card, VirtualCard::Load(path));
-  MUSUBI_ASSIGN_OR_RETURN(const uint64_t serial, SerialOf(card->ReadCertificate()));
-  return Revoke(RoleOf(card->kind()), serial, reason);
+  const absl::StatusOr<uint64_t> serial = SerialOf(card->ReadCertificate());
+  if (!serial.ok()) return base::Annotate(serial.status(), path);
+  return Revoke(RoleOf(card->kind()), *serial, reason);
 }
 
-absl::StatusOr<int> World::PublishCrls() {
+absl::StatusOr<int> World::PublishCrls(CrlMisbehaviour misbehaviour) {
   MUSUBI_ASSIGN_OR_RETURN(const auto lock, FileLock::Acquire(Path("world.lock")));
   MUSUBI_ASSIGN_OR_RETURN(State state, LoadState());
   MUSUBI_ASSIGN_OR_RETURN(const Register issued, Register::Load(RegisterPath(directory_)));
@@ -265,6 +282,7 @@ absl::StatusOr<int> World::PublishCrls() {
   // Spent before it is seen: no two CRLs of a scope ever share a number.
   MUSUBI_RETURN_IF_ERROR(SaveState(state));
 
+  const bool missing = misbehaviour == CrlMisbehaviour::kMissingPartition;
   Json scopes = Json::array();
   auto publish = [&](const Issuer& issuer, const Municipality* municipality) -> absl::Status {
     const std::string anchor = AnchorId(issuer.role, issuer.generation);
@@ -272,17 +290,22 @@ absl::StatusOr<int> World::PublishCrls() {
     const std::string file = absl::StrCat(anchor, "-", base::ToAbsl(scope), ".crl");
     std::optional<base::Bytes> name;
     if (municipality != nullptr) name = DistributionPointName(issuer.role, *municipality);
+    if (name || !missing) {
+      scopes.push_back({{"anchor", anchor},
+                        {"distribution_point", name ? base::Base64Encode(*name) : "full"},
+                        {"file", file}});
+    }
+    const std::string path = Path("crl/" + file);
+    if (missing) return RemoveFile(path);
     const std::vector<RevokedCertificate> revoked =
         issued.Revoked(issuer.role, issuer.generation.id,
                        municipality == nullptr ? std::string_view() : municipality->code);
-    const base::Bytes crl = MakeCrl(issuer, {.number = number,
-                                             .this_update = now,
-                                             .distribution_point_name = name,
-                                             .revoked = revoked});
-    scopes.push_back({{"anchor", anchor},
-                      {"distribution_point", name ? base::Base64Encode(*name) : "full"},
-                      {"file", file}});
-    return base::WriteFileAtomically(Path("crl/" + file), base::AsText(crl), 0644);
+    const Issuer& other = IssuerOf(issuer.role, issuer.generation.id == "03" ? "02" : "03");
+    const base::Bytes crl = MakeMisbehavingCrl(
+        issuer, other,
+        {.number = number, .this_update = now, .distribution_point_name = name, .revoked = revoked},
+        misbehaviour);
+    return base::WriteFileAtomically(path, base::AsText(crl), 0644);
   };
   for (const Issuer& issuer : issuers_) {
     if (now < issuer.generation.not_before || now > issuer.generation.not_after) continue;

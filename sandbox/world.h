@@ -87,6 +87,7 @@ class World {
 
   // RegisterPath and so on: where things lie in a directory, for the parts that read them.
   static std::string RegisterPath(const std::string& directory);
+  static std::string CaKeyPath(const std::string& directory, const std::string& anchor);
   static std::string CaCertificatePath(const std::string& directory, const std::string& anchor);
   static std::string ResponderCertificatePath(const std::string& directory,
                                               const std::string& anchor);
