@@ -1,5 +1,6 @@
 // musubi-journey: plays browser, phone and relying party against a running musubid, and prints one
-// line a step with its time. Flags to library calls; see journey.h.
+// line a step with its time; or misbehaves against one of its own, and prints what the person would
+// see. Flags to library calls; see journey.h and sandbox/misbehave/misbehaviour.h.
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -9,13 +10,19 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "lib/base/clock.h"
 #include "lib/base/encoding.h"
 #include "lib/base/error.h"
+#include "lib/base/mutex.h"
 #include "lib/base/secure_random.h"
 #include "lib/base/status.h"
 #include "sandbox/journey/journey.h"
+#include "sandbox/misbehave/cast.h"
+#include "sandbox/misbehave/misbehaviour.h"
+#include "sandbox/stage/stage.h"
+#include "sandbox/world.h"
 
 ABSL_FLAG(std::string, server, "", "musubid's address, HOST:PORT");
 ABSL_FLAG(std::string, tls_dir, "",
@@ -34,6 +41,11 @@ ABSL_FLAG(std::string, acr, "urn:example:mfa", "how the account signed in");
 ABSL_FLAG(bool, card_first, false, "name the account only after the card was read");
 ABSL_FLAG(std::string, return_uri, "https://reset.university.example/return",
           "VERIFY: a registered return URI of the relying party");
+ABSL_FLAG(std::string, misbehave, "",
+          "in place of a journey: one row of docs/errors.md, as in start-code-twice, against a "
+          "musubid of its own; \"list\" prints their names");
+ABSL_FLAG(std::string, musubid, "", "--misbehave: path of musubid_testclock");
+ABSL_FLAG(std::string, stage_dir, "", "--misbehave: an empty directory for keys, cards and stores");
 
 namespace musubi::sandbox {
 namespace {
@@ -98,6 +110,68 @@ absl::Status Run() {
   return absl::OkStatus();
 }
 
+// The time of a stage: stands still until it is moved.
+class StageClock final : public base::Clock {
+ public:
+  explicit StageClock(absl::Time now) : now_(now) {}
+  absl::Time Now() const override {
+    base::MutexLock lock(mutex_);
+    return now_;
+  }
+  void Advance(absl::Duration step) {
+    base::MutexLock lock(mutex_);
+    now_ += step;
+  }
+
+ private:
+  mutable base::Mutex mutex_;
+  absl::Time now_ ABSL_GUARDED_BY(mutex_);
+};
+
+absl::Status ListMisbehaviours() {
+  for (const Misbehaviour& row : Misbehaviours()) std::cout << row.name << '\n';
+  return absl::OkStatus();
+}
+
+absl::Status Misbehave(const std::string& name) {
+  if (name == "list") return ListMisbehaviours();
+  const Misbehaviour* row = FindMisbehaviour(name);
+  if (row == nullptr) {
+    return absl::InvalidArgumentError("--misbehave is " + name +
+                                      ": no such row; --misbehave=list prints the names");
+  }
+  const std::string directory = absl::GetFlag(FLAGS_stage_dir);
+  if (directory.empty() || absl::GetFlag(FLAGS_musubid).empty()) {
+    return absl::InvalidArgumentError(
+        "--misbehave needs --stage_dir, an empty directory, and --musubid, the path of "
+        "musubid_testclock");
+  }
+  StageClock clock(base::RealClock().Now());
+  base::SystemRandom random;
+  const std::string world_directory = directory + "/world";
+  MUSUBI_ASSIGN_OR_RETURN(const auto world, World::Create({.clock = clock, .random = random},
+                                                          {.directory = world_directory}));
+  MUSUBI_ASSIGN_OR_RETURN(
+      const auto stage,
+      Stage::Create({.world = *world,
+                     .clock = clock,
+                     .advance_clock = [&clock](absl::Duration step) { clock.Advance(step); },
+                     .random = random},
+                    {.world_directory = world_directory,
+                     .directory = directory,
+                     .musubid = absl::GetFlag(FLAGS_musubid)}));
+  MUSUBI_RETURN_IF_ERROR(stage->Start());
+  Cast cast(*stage);
+  MUSUBI_ASSIGN_OR_RETURN(const Observed observed, row->play(cast));
+  std::cout << "deed     " << row->deed << "\noutcome  " << ToString(observed.outcome) << '\n';
+  if (!observed.said.empty()) std::cout << "said     " << observed.said << '\n';
+  std::cout << "state    " << v1::SessionState_Name(observed.state) << "\n\nThe person sees:\n  "
+            << row->told << '\n';
+  if (observed.outcome == row->outcome && observed.state == row->state) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("expected ", ToString(row->outcome), " and ",
+                                          v1::SessionState_Name(row->state)));
+}
+
 }  // namespace
 }  // namespace musubi::sandbox
 
@@ -107,7 +181,9 @@ int main(int argc, char** argv) {
       "  musubi-journey --server 127.0.0.1:PORT --card D/cards/1.card.json --act=LINK "
       "--flow=cross-device");
   absl::ParseCommandLine(argc, argv);
-  const absl::Status status = musubi::sandbox::Run();
+  const std::string misbehave = absl::GetFlag(FLAGS_misbehave);
+  const absl::Status status =
+      misbehave.empty() ? musubi::sandbox::Run() : musubi::sandbox::Misbehave(misbehave);
   if (status.ok()) return 0;
   const auto reason = musubi::base::ReasonOf(status);
   std::cerr << "musubi-journey: "

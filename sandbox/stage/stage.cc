@@ -82,7 +82,7 @@ absl::StatusOr<std::unique_ptr<Stage>> Stage::Create(Dependencies dependencies, 
       auto responder,
       OcspResponder::Create(stage->clock(), {.directory = stage->options_.world_directory}));
   MUSUBI_ASSIGN_OR_RETURN(stage->ocsp_, OcspServer::Start(std::move(responder), 0));
-  MUSUBI_RETURN_IF_ERROR(stage->ocsp_->WriteRespondersFile(stage->options_.directory));
+  MUSUBI_RETURN_IF_ERROR(stage->ocsp_->WriteRespondersFile(stage->options_.directory, {.nonce = "REQUIRED"}));
   MUSUBI_RETURN_IF_ERROR(stage->WriteFiles());
   return stage;
 }
@@ -149,7 +149,7 @@ void Stage::Spawn() {
 
 absl::Status Stage::Start() {
   Spawn();
-  if (!process_->WaitForText(kListening)) {
+  if (!WaitForOutput(kListening).ok()) {
     return absl::InternalError("the server did not start: " + process_->output());
   }
   MUSUBI_ASSIGN_OR_RETURN(const std::string port, base::ReadFile(flags_.at("port_file")));
@@ -227,6 +227,11 @@ absl::StatusOr<JourneyResult> Stage::Run(v1::Act act, v1::Flow flow, VirtualCard
 
 std::string Stage::output() {
   return earlier_output_ + (process_ != nullptr ? process_->output() : std::string());
+}
+
+absl::Status Stage::WaitForOutput(const std::string& text) {
+  if (process_->WaitForText(text)) return absl::OkStatus();
+  return absl::InternalError("the server ended without having written " + text);
 }
 
 }  // namespace musubi::sandbox

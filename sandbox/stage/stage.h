@@ -90,6 +90,9 @@ class Stage {
   std::string File(const std::string& name) const { return options_.directory + "/" + name; }
   // What the server has written so far; survives Restart.
   std::string output();
+  // WaitForOutput blocks until the server has written `text` since its start. INTERNAL if it ends
+  // before.
+  absl::Status WaitForOutput(const std::string& text);
   int port() const { return port_; }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   World& world() { return dependencies_.world; }
