@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "lib/base/bytes.h"
+#include "lib/base/status.h"
 
 namespace musubi::sandbox {
 

@@ -1,11 +1,14 @@
 // The sandbox and the libraries were written apart, each from the documents: here they meet.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "lib/base/encoding.h"
 #include "lib/crypto/hash.h"
+#include "lib/jpki/card_validator.h"
 #include "lib/jpki/challenge.h"
+#include "lib/jpki/hierarchy.h"
 #include "lib/jpki/name_statement.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/trust_store.h"
@@ -89,6 +92,66 @@ TEST(SandboxAndLib, BothEncodeTheSameChallenge) {
     ASSERT_TRUE(server.ok() && app.ok()) << server.status() << app.status();
     EXPECT_EQ(*server, *app);
   }
+}
+
+// The verdict on a card of the world, with a proof of possession.
+std::string VerdictOn(const std::string& path) {
+  const fakes::SandboxWorld& shared = fakes::SandboxWorld::Get();
+  const auto validator =
+      jpki::CardValidator::Create(*pki::TrustStore::Load(shared.directory + "/anchors.json"),
+                                  *jpki::Hierarchy::Load(shared.directory + "/hierarchy.json"));
+  EXPECT_TRUE(validator.ok()) << validator.status();
+  const auto card = shared.Load(path);
+  const base::Bytes signature = *card->Sign("1234", AsBytes("challenge"));
+  const pki::Verdict verdict =
+      validator
+          ->Check(card->ReadCertificate(),
+                  jpki::Proof{.message = AsBytes("challenge"),
+                              .signature = signature,
+                              .algorithm = card->key_type() == sandbox::KeyType::kEcP384
+                                               ? crypto::SignatureAlgorithm::kEcdsaP384Sha384
+                                               : crypto::SignatureAlgorithm::kRsaPkcs1Sha256},
+                  shared.clock.Now())
+          .verdict;
+  return std::string(pki::Name(verdict.status)) + " " + std::string(pki::Name(verdict.reason));
+}
+
+TEST(SandboxAndLib, EachForgeryGetsTheVerdictThatItIsMadeFor) {
+  using sandbox::Forgery;
+  const std::map<Forgery, std::string> expected = {
+      {Forgery::kExpired, "INVALID EXPIRED"},
+      {Forgery::kNotYetValid, "INVALID NOT_YET_VALID"},
+      {Forgery::kUnknownPolicy, "INVALID UNKNOWN_POLICY"},
+      {Forgery::kSelfMadeCa, "INVALID ISSUER_UNKNOWN"},
+      {Forgery::kEvilTwin, "INVALID BAD_ISSUER_SIGNATURE"},
+      {Forgery::kBadSignature, "INVALID BAD_ISSUER_SIGNATURE"},
+      {Forgery::kWrongAlgorithm, "INVALID ALGORITHM_NOT_ALLOWED"},
+      {Forgery::kUnknownCriticalExtension, "INVALID UNKNOWN_CRITICAL_EXTENSION"},
+      {Forgery::kOversized, "INVALID TOO_LARGE"},
+      {Forgery::kTruncated, "INVALID MALFORMED"},
+      {Forgery::kTrailingBytes, "INVALID MALFORMED"},
+      {Forgery::kNonDer, "INVALID MALFORMED"},
+      // Only OCSP can tell: revocation_sandbox_test.cc.
+      {Forgery::kUnknownToRegister, "VALID UNSPECIFIED"},
+  };
+  const fakes::SandboxWorld& shared = fakes::SandboxWorld::Get();
+  for (const Forgery forgery : sandbox::kForgeries) {
+    const auto card = shared.world->IssueForgedCard(forgery);
+    ASSERT_TRUE(card.ok()) << card.status();
+    EXPECT_EQ(VerdictOn(*card), expected.at(forgery)) << Name(forgery);
+  }
+}
+
+TEST(SandboxAndLib, CardsOfOtherKindsAreRefusedByName) {
+  using sandbox::CardKind;
+  const fakes::SandboxWorld& shared = fakes::SandboxWorld::Get();
+  auto verdict = [&](CardKind kind) {
+    return VerdictOn(shared.NewCard({.generation = "04", .kind = kind}));
+  };
+  EXPECT_EQ(verdict(CardKind::kUserAuthentication), "VALID UNSPECIFIED");
+  EXPECT_EQ(verdict(CardKind::kSignature), "INVALID DIGITAL_SIGNATURE_CERTIFICATE");
+  EXPECT_EQ(verdict(CardKind::kPhone), "INVALID PHONE_CERTIFICATE");
+  EXPECT_EQ(verdict(CardKind::kTest), "INVALID TEST_HIERARCHY");
 }
 
 TEST(SandboxAndLib, TheNameStatementOfACardIsAccepted) {
