@@ -124,7 +124,8 @@ absl::Status Run() {
       const std::unique_ptr<link::LinkStore> links,
       link::CreateSqliteLinkStore({.clock = &clock,
                                    .random = &random,
-                                   .audit_keyring = crypto::Keyring::Generate("a1", random)},
+                                   .audit_keyring = crypto::Keyring::Generate("a1", random),
+                                   .account_keyring = crypto::Keyring::Generate("n1", random)},
                                   {.path = ":memory:"}));
   const prelink::Journey journey({.sessions = sessions,
                                   .links = *links,

@@ -81,8 +81,8 @@ struct Link {
 };
 
 // What makes a call safe to repeat: the caller's request id and a hash of everything else that it
-// sent. The same pair returns the stored answer; the same id with another hash is
-// REQUEST_ID_REUSED.
+// sent, keyed with the id, for the body names the account. The same pair returns the stored answer;
+// the same id with another hash is REQUEST_ID_REUSED. Stored are the id's hash and the body's.
 struct RequestKey {
   base::Id128 id{};
   base::Hash256 body_hash{};

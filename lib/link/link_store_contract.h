@@ -25,7 +25,8 @@ class LinkStoreWorld {
   virtual ~LinkStoreWorld() = default;
   virtual absl::StatusOr<std::unique_ptr<LinkStore>> Open(const base::Clock& clock,
                                                           base::SecureRandom& random,
-                                                          crypto::Keyring audit_keyring) = 0;
+                                                          crypto::Keyring audit_keyring,
+                                                          crypto::Keyring account_keyring) = 0;
   // Whether several objects can be opened, as by several processes.
   virtual bool shared() const = 0;
 };
@@ -36,7 +37,7 @@ class LinkStoreContract : public testing::TestWithParam<MakeLinkStoreWorld> {
   LinkStoreContract() : world_(GetParam()()), store_(Open()) {}
 
   std::unique_ptr<LinkStore> Open() {
-    return std::move(world_->Open(clock_, random_, keyring_)).value();
+    return std::move(world_->Open(clock_, random_, keyring_, account_keyring_)).value();
   }
 
   // A request that no other is equal to.
@@ -108,6 +109,7 @@ class LinkStoreContract : public testing::TestWithParam<MakeLinkStoreWorld> {
   fakes::FakeRandom random_;
   uint8_t requests_ = 0;
   const crypto::Keyring keyring_ = crypto::Keyring::Generate("a1", random_);
+  const crypto::Keyring account_keyring_ = crypto::Keyring::Generate("n1", random_);
   const std::unique_ptr<LinkStoreWorld> world_;
   const std::unique_ptr<LinkStore> store_;
 };
@@ -513,6 +515,73 @@ TEST_P(LinkStoreContract, ListsTheEventsOfALinkAndOfAnAccount) {
   EXPECT_EQ(Events({.account = link->account}), Events({.link_id = link->id}));
   EXPECT_EQ(Events({.relying_party_id = "party-a"}).size(), 4u);
   EXPECT_THAT(Events({.relying_party_id = "party-b", .account = link->account}), IsEmpty());
+}
+
+TEST_P(LinkStoreContract, AChangedAccountKeyChangesNothingForAnAccount) {
+  if (!world_->shared()) return;  // It has no second process and no restart.
+  const auto old_link = Create(LinkOf(1, "taro"));
+  ASSERT_TRUE(old_link.ok()) << old_link.status();
+  // The new key in front, the old one behind.
+  const auto both =
+      crypto::Keyring::Parse(crypto::Keyring::Generate("n2", random_).Serialize().Reveal() +
+                             account_keyring_.Serialize().Reveal());
+  ASSERT_TRUE(both.ok()) << both.status();
+  auto opened = world_->Open(clock_, random_, keyring_, *both);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  LinkStore& store = **opened;
+  EXPECT_EQ(store.GetLink(old_link->id)->account, old_link->account);
+  EXPECT_EQ(
+      ReasonOf(store.CreateLink(Request(), LinkOf(2, "taro"), AccountPolicy::kOneLinkPerAccount)),
+      ErrorReason::kAccountAlreadyLinked);
+  // One link of each key: both are the account's, in every list and for every end.
+  const auto new_link =
+      store.CreateLink(Request(), LinkOf(2, "taro"), AccountPolicy::kManyLinksPerAccount);
+  ASSERT_TRUE(new_link.ok()) << new_link.status();
+  const LinkFilter filter{.account = old_link->account};
+  const auto first = store.ListLinks(filter, {.size = 1});
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_EQ(first->items.size(), 1u);
+  EXPECT_EQ(first->items[0].id, new_link->id);
+  const auto second = store.ListLinks(filter, {.size = 1, .token = first->next_token});
+  ASSERT_TRUE(second.ok()) << second.status();
+  ASSERT_EQ(second->items.size(), 1u);
+  EXPECT_EQ(second->items[0].id, old_link->id);
+  EXPECT_EQ(store.ListEvents(filter, {})->items.size(), 2u);
+  EXPECT_EQ(ReasonOf(store.ReplaceLink(Request(), LinkOf(3, "taro"))),
+            ErrorReason::kAccountAlreadyLinked);
+  EXPECT_TRUE(store.EndLink(Request(), EndOf(*new_link)).ok());
+  const auto replaced = store.ReplaceLink(Request(), LinkOf(3, "taro"));
+  ASSERT_TRUE(replaced.ok()) << replaced.status();
+  EXPECT_FALSE(store.GetLink(old_link->id)->active());
+  // A process without the new key: it cannot say whose link that is, and does not guess.
+  const absl::Status lost = store_->GetLink(replaced->id).status();
+  EXPECT_EQ(lost.code(), absl::StatusCode::kDataLoss);
+  EXPECT_NE(lost.message().find("n2"), std::string::npos) << lost;
+  EXPECT_EQ(lost.message().find("taro"), std::string::npos) << lost;
+  // And it does not start again.
+  const absl::Status refused = world_->Open(clock_, random_, keyring_, account_keyring_).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(refused.message().find("n2"), std::string::npos) << refused;
+}
+
+TEST_P(LinkStoreContract, APageTokenCannotBeTriedForItsAccount) {
+  ASSERT_TRUE(Create(LinkOf(1, "taro"), AccountPolicy::kManyLinksPerAccount).ok());
+  ASSERT_TRUE(Create(LinkOf(2, "taro"), AccountPolicy::kManyLinksPerAccount).ok());
+  const LinkFilter filter{.account = Account{"https://idp.example", "taro"}};
+  const std::string token = store_->ListLinks(filter, {.size = 1})->next_token;
+  // The same list of the same rows under another key: the token is another.
+  const auto other_world = GetParam()();
+  auto other =
+      other_world->Open(clock_, random_, keyring_, crypto::Keyring::Generate("n1", random_));
+  ASSERT_TRUE(other.ok()) << other.status();
+  for (const uint8_t person : {1, 2}) {
+    ASSERT_TRUE(
+        (*other)
+            ->CreateLink(Request(), LinkOf(person, "taro"), AccountPolicy::kManyLinksPerAccount)
+            .ok());
+  }
+  EXPECT_FALSE(token.empty());
+  EXPECT_NE((*other)->ListLinks(filter, {.size = 1})->next_token, token);
 }
 
 TEST_P(LinkStoreContract, NotesThatANameWasRead) {

@@ -22,7 +22,7 @@ namespace {
 
 using sqlite::Statement;
 
-// A WHERE clause that grows with the fields of a filter. Views the filter.
+// A WHERE clause that grows with the fields of a filter. Views the values.
 class Where {
  public:
   void And(std::string_view condition) {
@@ -33,6 +33,10 @@ class Where {
     And(condition);
     values_.push_back(value);
   }
+  void And(std::string_view condition, const std::vector<base::Hash256>& values) {
+    And(condition);
+    values_.insert(values_.end(), values.begin(), values.end());
+  }
   const std::string& sql() const { return sql_; }
   const std::vector<sqlite::Value>& values() const { return values_; }
 
@@ -41,20 +45,27 @@ class Where {
   std::vector<sqlite::Value> values_;
 };
 
+// Nothing if the filter names no account.
+std::vector<base::Hash256> HashesOf(const LinkFilter& filter, const AccountKeys& accounts) {
+  return filter.account.has_value() ? accounts.Hashes(*filter.account)
+                                    : std::vector<base::Hash256>();
+}
+
 // Page tokens: the position after which to go on, and which list it belongs to. Not secret and not
-// authenticated: the filter itself decides what is seen.
-std::array<uint8_t, 8> FilterTag(std::string_view list, const LinkFilter& filter) {
+// authenticated: the filter itself decides what is seen. The account is in it as its keyed hash,
+// so that nobody can try accounts on a token.
+std::array<uint8_t, 8> FilterTag(std::string_view list, const LinkFilter& filter,
+                                 const AccountKeys& accounts) {
   const auto text = [](bool present, std::string_view value) {
     return (present ? "1" : "0") + std::string(value);
   };
+  const base::Hash256 account =
+      filter.account.has_value() ? accounts.Hash(*filter.account) : base::Hash256{};
   const base::Hash256 hash = crypto::Sha256LengthPrefixed(
       {base::AsBytes(list),
        base::AsBytes(
            text(filter.relying_party_id.has_value(), filter.relying_party_id.value_or(""))),
-       base::AsBytes(
-           text(filter.account.has_value(), filter.account ? filter.account->issuer : "")),
-       base::AsBytes(
-           text(filter.account.has_value(), filter.account ? filter.account->subject : "")),
+       account,
        base::AsBytes(
            text(filter.link_id.has_value(), filter.link_id ? base::AsText(*filter.link_id) : "")),
        base::AsBytes(filter.include_ended ? "1" : "0")});
@@ -83,7 +94,7 @@ absl::StatusOr<int64_t> ParseToken(std::string_view text, const std::array<uint8
   return position;
 }
 
-// The rows of one page: `read` returns an item; its position is the first column.
+// The rows of one page: `read` returns a StatusOr of an item; its position is the first column.
 template <typename T, typename Read>
 absl::StatusOr<Page<T>> ReadPage(sqlite::Database& db, std::string_view select, Where where,
                                  std::string_view position, const PageRequest& page,
@@ -107,41 +118,43 @@ absl::StatusOr<Page<T>> ReadPage(sqlite::Database& db, std::string_view select, 
       return result;
     }
     last = query.Int(0);
-    result.items.push_back(read(query));
+    MUSUBI_ASSIGN_OR_RETURN(T item, read(query));
+    result.items.push_back(std::move(item));
   }
 }
 
 }  // namespace
 
-absl::StatusOr<Page<Link>> ReadLinkPage(sqlite::Database& db, const LinkFilter& filter,
-                                        const PageRequest& page) {
+absl::StatusOr<Page<Link>> ReadLinkPage(sqlite::Database& db, const AccountKeys& accounts,
+                                        const LinkFilter& filter, const PageRequest& page) {
+  const std::vector<base::Hash256> hashes = HashesOf(filter, accounts);
   Where where;
   if (filter.relying_party_id) where.And("relying_party_id = ?", *filter.relying_party_id);
-  if (filter.account) {
-    where.And("account_issuer = ?", filter.account->issuer);
-    where.And("account_subject = ?", filter.account->subject);
-  }
+  if (!hashes.empty()) where.And(AccountCondition(hashes.size()), hashes);
   if (filter.link_id) where.And("link_id = ?", *filter.link_id);
   if (where.values().empty()) return FieldInvalid("filter", "names no link, account or party");
   if (!filter.include_ended) where.And("ended_at IS NULL");
   return ReadPage<Link>(db, "SELECT " + std::string(kLinkColumns) + " FROM links", std::move(where),
-                        "row", page, FilterTag("links", filter), ReadLink);
+                        "row", page, FilterTag("links", filter, accounts),
+                        [&](const Statement& row) { return ReadLink(row, accounts); });
 }
 
-absl::StatusOr<Page<AuditEntry>> ReadEventPage(sqlite::Database& db, const LinkFilter& filter,
-                                               const PageRequest& page) {
+absl::StatusOr<Page<AuditEntry>> ReadEventPage(sqlite::Database& db, const AccountKeys& accounts,
+                                               const LinkFilter& filter, const PageRequest& page) {
+  const std::vector<base::Hash256> hashes = HashesOf(filter, accounts);
   Where where;
   if (filter.relying_party_id) where.And("relying_party_id = ?", *filter.relying_party_id);
-  if (filter.account) {
-    where.And("link_id IN (SELECT link_id FROM links WHERE account_issuer = ?",
-              filter.account->issuer);
-    where.And("account_subject = ?)", filter.account->subject);
+  if (!hashes.empty()) {
+    where.And(
+        "link_id IN (SELECT link_id FROM links WHERE " + AccountCondition(hashes.size()) + ")",
+        hashes);
   }
   if (filter.link_id) where.And("link_id = ?", *filter.link_id);
   if (where.values().empty()) return FieldInvalid("filter", "names no link, account or party");
-  return ReadPage<AuditEntry>(db, "SELECT " + std::string(kAuditColumns) + " FROM audit",
-                              std::move(where), "sequence", page, FilterTag("events", filter),
-                              ReadEntry);
+  return ReadPage<AuditEntry>(
+      db, "SELECT " + std::string(kAuditColumns) + " FROM audit", std::move(where), "sequence",
+      page, FilterTag("events", filter, accounts),
+      [](const Statement& row) -> absl::StatusOr<AuditEntry> { return ReadEntry(row); });
 }
 
 }  // namespace musubi::link

@@ -5,6 +5,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/error.h"
 #include "lib/base/status.h"
+#include "lib/crypto/hash.h"
 
 namespace musubi::link {
 namespace {
@@ -15,53 +16,80 @@ using sqlite::Statement;
 
 }  // namespace
 
-Link ReadLink(const Statement& row) {
-  Link link{.id = row.Array<16>(1),
+absl::StatusOr<Link> ReadLink(const Statement& row, const AccountKeys& accounts) {
+  const LinkId id = row.Array<16>(1);
+  MUSUBI_ASSIGN_OR_RETURN(Account account,
+                          accounts.Open({row.Text(3), row.Blob(4), row.Blob(5)}, id));
+  Link link{.id = id,
             .relying_party_id = row.Text(2),
-            .account = {row.Text(3), row.Text(4)},
-            .subject = row.Array<32>(5),
-            .person_id = row.Array<16>(6),
-            .session_id = row.Array<16>(7),
-            .verdict_summary = row.Text(8),
-            .created_at = absl::FromUnixMicros(row.Int(9)),
+            .account = std::move(account),
+            .subject = row.Array<32>(6),
+            .person_id = row.Array<16>(7),
+            .session_id = row.Array<16>(8),
+            .verdict_summary = row.Text(9),
+            .created_at = absl::FromUnixMicros(row.Int(10)),
             .ended_at = std::nullopt,
-            .end_reason = static_cast<EndReason>(row.Int(11))};
-  if (!row.IsNull(10)) link.ended_at = absl::FromUnixMicros(row.Int(10));
+            .end_reason = static_cast<EndReason>(row.Int(12))};
+  if (!row.IsNull(11)) link.ended_at = absl::FromUnixMicros(row.Int(11));
   return link;
 }
 
-absl::StatusOr<std::optional<Link>> FirstLink(sqlite::Database& db, std::string_view condition,
+std::string AccountCondition(size_t hashes) {
+  std::string condition = "account_hash IN (?";
+  for (size_t i = 1; i < hashes; ++i) condition += ", ?";
+  return condition + ")";
+}
+
+absl::StatusOr<bool> LinkExists(sqlite::Database& db, std::string_view condition,
+                                std::initializer_list<sqlite::Value> values) {
+  return db.Query("SELECT 1 FROM links WHERE " + std::string(condition) + " LIMIT 1", values)
+      .Step();
+}
+
+absl::StatusOr<std::optional<Link>> FirstLink(sqlite::Database& db, const AccountKeys& accounts,
+                                              std::string_view condition,
                                               std::initializer_list<sqlite::Value> values) {
   Statement query = db.Query("SELECT " + std::string(kLinkColumns) + " FROM links WHERE " +
                                  std::string(condition) + " LIMIT 1",
                              values);
   MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
   if (!found) return std::nullopt;
-  return ReadLink(query);
+  MUSUBI_ASSIGN_OR_RETURN(Link link, ReadLink(query, accounts));
+  return std::optional<Link>(std::move(link));
 }
 
 absl::StatusOr<std::vector<Link>> ActiveLinksOfAccount(sqlite::Database& db,
+                                                       const AccountKeys& accounts,
                                                        std::string_view relying_party_id,
                                                        const Account& account) {
-  Statement query = db.Query("SELECT " + std::string(kLinkColumns) +
-                                 " FROM links WHERE account_issuer = ?1 AND account_subject = ?2"
-                                 " AND relying_party_id = ?3 AND ended_at IS NULL ORDER BY row",
-                             {account.issuer, account.subject, relying_party_id});
+  const std::vector<base::Hash256> hashes = accounts.Hashes(account);
+  std::vector<sqlite::Value> values(hashes.begin(), hashes.end());
+  values.emplace_back(relying_party_id);
+  Statement query = db.Query("SELECT " + std::string(kLinkColumns) + " FROM links WHERE " +
+                                 AccountCondition(hashes.size()) +
+                                 " AND relying_party_id = ? AND ended_at IS NULL ORDER BY row",
+                             values);
   std::vector<Link> links;
   while (true) {
     MUSUBI_ASSIGN_OR_RETURN(const bool row, query.Step());
     if (!row) return links;
-    links.push_back(ReadLink(query));
+    MUSUBI_ASSIGN_OR_RETURN(Link link, ReadLink(query, accounts));
+    links.push_back(std::move(link));
   }
 }
 
-absl::Status InsertLinkRow(sqlite::Database& db, const Link& link) {
+absl::Status InsertLinkRow(sqlite::Database& db, const AccountKeys& accounts, const Link& link,
+                           base::SecureRandom& random) {
+  const SealedAccount account = accounts.Seal(link.account, link.id, random);
+  MUSUBI_RETURN_IF_ERROR(db.Execute(
+      "INSERT INTO account_keys (key_id) VALUES (?1) ON CONFLICT DO NOTHING", {account.key_id}));
   return db.Execute(
-      "INSERT INTO links (link_id, relying_party_id, account_issuer, account_subject, subject,"
-      " person_id, session_id, verdict_summary, created_at)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-      {link.id, link.relying_party_id, link.account.issuer, link.account.subject, link.subject,
-       link.person_id, link.session_id, link.verdict_summary, absl::ToUnixMicros(link.created_at)});
+      "INSERT INTO links (link_id, relying_party_id, account_hash, account_key_id, sealed_issuer,"
+      " sealed_subject, subject, person_id, session_id, verdict_summary, created_at)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+      {link.id, link.relying_party_id, accounts.Hash(link.account), account.key_id, account.issuer,
+       account.subject, link.subject, link.person_id, link.session_id, link.verdict_summary,
+       absl::ToUnixMicros(link.created_at)});
 }
 
 absl::Status MarkEnded(sqlite::Database& db, const Link& link) {
@@ -96,9 +124,8 @@ absl::Status RequireUnused(sqlite::Database& db, const SessionId& session_id) {
                           FindSessionEnd(db, session_id, nullptr));
   if (end.has_value()) return SessionAlreadyUsed(end->outcome);
   // The link outlives the session's end, which Prune forgets.
-  MUSUBI_ASSIGN_OR_RETURN(const std::optional<Link> made,
-                          FirstLink(db, "session_id = ?1", {session_id}));
-  return made.has_value() ? SessionAlreadyUsed(SessionOutcome::kLinked) : absl::OkStatus();
+  MUSUBI_ASSIGN_OR_RETURN(const bool made, LinkExists(db, "session_id = ?1", {session_id}));
+  return made ? SessionAlreadyUsed(SessionOutcome::kLinked) : absl::OkStatus();
 }
 
 absl::Status InsertSessionEnd(sqlite::Database& db, const SessionId& session_id,
@@ -110,24 +137,25 @@ absl::Status InsertSessionEnd(sqlite::Database& db, const SessionId& session_id,
        base::AsBytes(end.answer), absl::ToUnixMicros(end.at)});
 }
 
-absl::StatusOr<std::optional<Link>> StoredAnswer(sqlite::Database& db, const RequestKey& request,
-                                                 Operation operation) {
-  Statement query = db.Query(
-      "SELECT body_hash, operation, link_id FROM requests WHERE request_id = ?1", {request.id});
+absl::StatusOr<std::optional<Link>> StoredAnswer(sqlite::Database& db, const AccountKeys& accounts,
+                                                 const RequestKey& request, Operation operation) {
+  Statement query =
+      db.Query("SELECT body_hash, operation, link_id FROM requests WHERE request_hash = ?1",
+               {crypto::Sha256(request.id)});
   MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
   if (!found) return std::nullopt;
   if (query.Array<32>(0) != request.body_hash || query.Int(1) != static_cast<int64_t>(operation)) {
     return Error(ErrorReason::kRequestIdReused, "the request id was used with another body");
   }
-  return FirstLink(db, "link_id = ?1", {query.Blob(2)});
+  return FirstLink(db, accounts, "link_id = ?1", {query.Blob(2)});
 }
 
 absl::Status StoreAnswer(sqlite::Database& db, const RequestKey& request, Operation operation,
                          const LinkId& link_id, absl::Time now) {
   return db.Execute(
-      "INSERT INTO requests (request_id, body_hash, operation, link_id, at)"
+      "INSERT INTO requests (request_hash, body_hash, operation, link_id, at)"
       " VALUES (?1, ?2, ?3, ?4, ?5)",
-      {request.id, request.body_hash, static_cast<int>(operation), link_id,
+      {crypto::Sha256(request.id), request.body_hash, static_cast<int>(operation), link_id,
        absl::ToUnixMicros(now)});
 }
 

@@ -17,6 +17,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "lib/base/secure_random.h"
+#include "lib/link/account_keys.h"
 #include "lib/link/link_store.h"
 #include "lib/sqlite/database.h"
 
@@ -24,10 +26,11 @@ namespace musubi::link {
 
 // The columns that ReadLink reads, `row` first.
 inline constexpr std::string_view kLinkColumns =
-    "row, link_id, relying_party_id, account_issuer, account_subject, subject, person_id,"
-    " session_id, verdict_summary, created_at, ended_at, end_reason";
+    "row, link_id, relying_party_id, account_key_id, sealed_issuer, sealed_subject, subject,"
+    " person_id, session_id, verdict_summary, created_at, ended_at, end_reason";
 
-Link ReadLink(const sqlite::Statement& row);
+// DATA_LOSS if the account does not open.
+absl::StatusOr<Link> ReadLink(const sqlite::Statement& row, const AccountKeys& accounts);
 
 // A BLOB of N octets, nothing for NULL.
 template <size_t N>
@@ -36,15 +39,24 @@ std::optional<std::array<uint8_t, N>> OptionalArray(const sqlite::Statement& row
   return row.Array<N>(column);
 }
 
+// `account_hash IN (?, ...)`, for that many of AccountKeys::Hashes.
+std::string AccountCondition(size_t hashes);
+
+// Whether there is a link for which the SQL condition holds.
+absl::StatusOr<bool> LinkExists(sqlite::Database& db, std::string_view condition,
+                                std::initializer_list<sqlite::Value> values);
 // The first link for which the SQL condition holds.
-absl::StatusOr<std::optional<Link>> FirstLink(sqlite::Database& db, std::string_view condition,
+absl::StatusOr<std::optional<Link>> FirstLink(sqlite::Database& db, const AccountKeys& accounts,
+                                              std::string_view condition,
                                               std::initializer_list<sqlite::Value> values);
 // Oldest first.
 absl::StatusOr<std::vector<Link>> ActiveLinksOfAccount(sqlite::Database& db,
+                                                       const AccountKeys& accounts,
                                                        std::string_view relying_party_id,
                                                        const Account& account);
-// InsertLinkRow writes an active link.
-absl::Status InsertLinkRow(sqlite::Database& db, const Link& link);
+// InsertLinkRow writes an active link, with its account sealed.
+absl::Status InsertLinkRow(sqlite::Database& db, const AccountKeys& accounts, const Link& link,
+                           base::SecureRandom& random);
 // MarkEnded writes the end that `link` has.
 absl::Status MarkEnded(sqlite::Database& db, const Link& link);
 
@@ -62,8 +74,8 @@ absl::Status InsertSessionEnd(sqlite::Database& db, const SessionId& session_id,
 enum class Operation { kCreateLink = 1, kReplaceLink = 2, kEndLink = 3 };
 
 // The stored answer's link, nothing for a new request, or REQUEST_ID_REUSED.
-absl::StatusOr<std::optional<Link>> StoredAnswer(sqlite::Database& db, const RequestKey& request,
-                                                 Operation operation);
+absl::StatusOr<std::optional<Link>> StoredAnswer(sqlite::Database& db, const AccountKeys& accounts,
+                                                 const RequestKey& request, Operation operation);
 absl::Status StoreAnswer(sqlite::Database& db, const RequestKey& request, Operation operation,
                          const LinkId& link_id, absl::Time now);
 

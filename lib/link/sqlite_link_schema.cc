@@ -7,14 +7,17 @@ namespace musubi::link {
 namespace {
 
 // Times are microseconds since 1970. The triggers stop accidents; what stops an attacker who can
-// write to the file is the audit key, which is not in it.
-constexpr std::string_view kSchemaV1 = R"sql(
+// write to the file is the audit key, which is not in it. Accounts are sealed and hashed
+// (account_keys.h) with a key of `account_keys`. docs/privacy.md has a row for each column.
+constexpr std::string_view kSchemaV2 = R"sql(
 CREATE TABLE links (
   row INTEGER PRIMARY KEY,
   link_id BLOB NOT NULL UNIQUE CHECK (length(link_id) = 16),
   relying_party_id TEXT NOT NULL,
-  account_issuer TEXT NOT NULL,
-  account_subject TEXT NOT NULL,
+  account_hash BLOB NOT NULL CHECK (length(account_hash) = 32),
+  account_key_id TEXT NOT NULL REFERENCES account_keys (key_id),
+  sealed_issuer BLOB NOT NULL,
+  sealed_subject BLOB NOT NULL,
   subject BLOB NOT NULL CHECK (length(subject) = 32),
   person_id BLOB NOT NULL CHECK (length(person_id) = 16),
   session_id BLOB NOT NULL UNIQUE CHECK (length(session_id) = 16),
@@ -28,9 +31,13 @@ CREATE UNIQUE INDEX links_active_person ON links (relying_party_id, person_id)
   WHERE ended_at IS NULL;
 CREATE UNIQUE INDEX links_active_subject ON links (relying_party_id, subject)
   WHERE ended_at IS NULL;
-CREATE INDEX links_account ON links (account_issuer, account_subject, relying_party_id);
+CREATE INDEX links_account ON links (account_hash, relying_party_id);
 CREATE INDEX links_relying_party ON links (relying_party_id);
 CREATE INDEX links_person ON links (person_id);
+
+CREATE TABLE account_keys (
+  key_id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE session_end (
   session_id BLOB PRIMARY KEY CHECK (length(session_id) = 16),
@@ -42,7 +49,7 @@ CREATE TABLE session_end (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE requests (
-  request_id BLOB PRIMARY KEY CHECK (length(request_id) = 16),
+  request_hash BLOB PRIMARY KEY CHECK (length(request_hash) = 32),
   body_hash BLOB NOT NULL CHECK (length(body_hash) = 32),
   operation INTEGER NOT NULL,
   link_id BLOB NOT NULL REFERENCES links (link_id),
@@ -70,11 +77,11 @@ CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
 CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
   BEGIN SELECT RAISE(ABORT, 'audit entries are never deleted'); END;
 )sql";
-constexpr std::array<std::string_view, 1> kSteps = {kSchemaV1};
+constexpr std::array<std::string_view, 1> kSteps = {kSchemaV2};
 
 }  // namespace
 
-// "MsLk" in ASCII.
-constinit const sqlite::Schema kSqliteLinkSchema = {0x4d734c6b, "link database", kSteps};
+// "MsLk" in ASCII. Version 1 kept accounts in plain text and was never released.
+constinit const sqlite::Schema kSqliteLinkSchema = {0x4d734c6b, "link database", kSteps, 2};
 
 }  // namespace musubi::link

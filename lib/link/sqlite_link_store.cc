@@ -42,7 +42,11 @@ class SqliteLinkStore final : public LinkStore {
       : clock_(*dependencies.clock),
         random_(*dependencies.random),
         audit_keyring_(std::move(dependencies.audit_keyring)),
+        accounts_(dependencies.account_keyring),
         db_(std::move(db)) {}
+
+  // FAILED_PRECONDITION if accounts were hashed and sealed with a key that the keyring lacks.
+  absl::Status CheckAccountKeys(const std::string& path);
 
   absl::StatusOr<Link> CreateLink(const RequestKey& request, const NewLink& link,
                                   AccountPolicy policy) override;
@@ -80,9 +84,24 @@ class SqliteLinkStore final : public LinkStore {
   const base::Clock& clock_;
   base::SecureRandom& random_;
   const crypto::Keyring audit_keyring_;
+  const AccountKeys accounts_;
   base::Mutex mutex_;
   const std::unique_ptr<Database> db_ ABSL_PT_GUARDED_BY(mutex_);
 };
+
+absl::Status SqliteLinkStore::CheckAccountKeys(const std::string& path) {
+  base::MutexLock lock(mutex_);
+  Statement query = db_->Query("SELECT key_id FROM account_keys");
+  while (true) {
+    MUSUBI_ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (!row) return absl::OkStatus();
+    const std::string id = query.Text(0);
+    if (!accounts_.Has(id)) {
+      return absl::FailedPreconditionError("link database " + path + " has accounts under key " +
+                                           id + ", which the account keyring lacks: put it back");
+    }
+  }
+}
 
 absl::StatusOr<Link> SqliteLinkStore::CreateLink(const RequestKey& request, const NewLink& link,
                                                  AccountPolicy policy) {
@@ -91,12 +110,13 @@ absl::StatusOr<Link> SqliteLinkStore::CreateLink(const RequestKey& request, cons
   base::MutexLock lock(mutex_);
   MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
   MUSUBI_ASSIGN_OR_RETURN(std::optional<Link> stored,
-                          StoredAnswer(*db_, request, Operation::kCreateLink));
+                          StoredAnswer(*db_, accounts_, request, Operation::kCreateLink));
   if (stored.has_value()) return AsMade(*std::move(stored));
   MUSUBI_RETURN_IF_ERROR(RequireUnused(*db_, link.session_id));
   if (policy == AccountPolicy::kOneLinkPerAccount) {
-    MUSUBI_ASSIGN_OR_RETURN(const std::vector<Link> active,
-                            ActiveLinksOfAccount(*db_, link.relying_party_id, link.account));
+    MUSUBI_ASSIGN_OR_RETURN(
+        const std::vector<Link> active,
+        ActiveLinksOfAccount(*db_, accounts_, link.relying_party_id, link.account));
     if (!active.empty()) {
       return Error(ErrorReason::kAccountAlreadyLinked, "the account has an active link");
     }
@@ -113,11 +133,12 @@ absl::StatusOr<Link> SqliteLinkStore::ReplaceLink(const RequestKey& request, con
   base::MutexLock lock(mutex_);
   MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
   MUSUBI_ASSIGN_OR_RETURN(std::optional<Link> stored,
-                          StoredAnswer(*db_, request, Operation::kReplaceLink));
+                          StoredAnswer(*db_, accounts_, request, Operation::kReplaceLink));
   if (stored.has_value()) return AsMade(*std::move(stored));
   MUSUBI_RETURN_IF_ERROR(RequireUnused(*db_, link.session_id));
-  MUSUBI_ASSIGN_OR_RETURN(std::vector<Link> active,
-                          ActiveLinksOfAccount(*db_, link.relying_party_id, link.account));
+  MUSUBI_ASSIGN_OR_RETURN(
+      std::vector<Link> active,
+      ActiveLinksOfAccount(*db_, accounts_, link.relying_party_id, link.account));
   if (active.empty()) {
     return Error(ErrorReason::kLinkNotFound, "the account has no active link to replace");
   }
@@ -151,7 +172,7 @@ absl::StatusOr<Link> SqliteLinkStore::EndLink(const RequestKey& request, const E
   base::MutexLock lock(mutex_);
   MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
   MUSUBI_ASSIGN_OR_RETURN(std::optional<Link> stored,
-                          StoredAnswer(*db_, request, Operation::kEndLink));
+                          StoredAnswer(*db_, accounts_, request, Operation::kEndLink));
   if (stored.has_value()) return *std::move(stored);
   if (args.card.has_value()) MUSUBI_RETURN_IF_ERROR(RequireUnused(*db_, args.card->session_id));
   MUSUBI_ASSIGN_OR_RETURN(Link link, LinkToEnd(args));
@@ -184,7 +205,7 @@ absl::StatusOr<Link> SqliteLinkStore::LinkToEnd(const EndLinkArgs& args) {
   };
   if (args.link_id.has_value()) {
     MUSUBI_ASSIGN_OR_RETURN(std::optional<Link> link,
-                            FirstLink(*db_, "link_id = ?1", {*args.link_id}));
+                            FirstLink(*db_, accounts_, "link_id = ?1", {*args.link_id}));
     if (!link.has_value() || link->relying_party_id != args.relying_party_id ||
         link->account != args.account) {
       return Error(ErrorReason::kLinkNotFound, "the account has no link of this id");
@@ -193,8 +214,9 @@ absl::StatusOr<Link> SqliteLinkStore::LinkToEnd(const EndLinkArgs& args) {
     if (!link->active()) return Error(ErrorReason::kLinkEnded, "the link has ended before");
     return *std::move(link);
   }
-  MUSUBI_ASSIGN_OR_RETURN(std::vector<Link> active,
-                          ActiveLinksOfAccount(*db_, args.relying_party_id, args.account));
+  MUSUBI_ASSIGN_OR_RETURN(
+      std::vector<Link> active,
+      ActiveLinksOfAccount(*db_, accounts_, args.relying_party_id, args.account));
   if (active.empty()) {
     return Error(ErrorReason::kLinkNotFound, "the account has no active link");
   }
@@ -222,8 +244,9 @@ absl::StatusOr<Resolution> SqliteLinkStore::Resolve(const ResolveArgs& args) {
   std::optional<Link> link;
   if (args.person_id.has_value()) {
     MUSUBI_ASSIGN_OR_RETURN(
-        link, FirstLink(*db_, "relying_party_id = ?1 AND person_id = ?2 AND ended_at IS NULL",
-                        {args.relying_party_id, *args.person_id}));
+        link,
+        FirstLink(*db_, accounts_, "relying_party_id = ?1 AND person_id = ?2 AND ended_at IS NULL",
+                  {args.relying_party_id, *args.person_id}));
   }
   const absl::Time now = Now();
   const auto link_id = link.has_value() ? std::optional<LinkId>(link->id) : std::nullopt;
@@ -247,7 +270,7 @@ absl::StatusOr<Resolution> SqliteLinkStore::ResolvedBefore(const ResolveArgs& ar
                                                            const SessionEnd& end) {
   if (!end.link_id.has_value()) return NoLinkOfCard();
   MUSUBI_ASSIGN_OR_RETURN(std::optional<Link> link,
-                          FirstLink(*db_, "link_id = ?1", {*end.link_id}));
+                          FirstLink(*db_, accounts_, "link_id = ?1", {*end.link_id}));
   if (!link.has_value() || args.person_id != link->person_id) {
     return SessionAlreadyUsed(end.outcome);
   }
@@ -291,7 +314,8 @@ absl::StatusOr<std::optional<SessionEnd>> SqliteLinkStore::GetSessionEnd(
 absl::Status SqliteLinkStore::NoteNameRead(const LinkId& id) {
   base::MutexLock lock(mutex_);
   MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
-  MUSUBI_ASSIGN_OR_RETURN(const std::optional<Link> link, FirstLink(*db_, "link_id = ?1", {id}));
+  MUSUBI_ASSIGN_OR_RETURN(const std::optional<Link> link,
+                          FirstLink(*db_, accounts_, "link_id = ?1", {id}));
   if (!link.has_value()) return Error(ErrorReason::kLinkNotFound, "no link has this id");
   MUSUBI_RETURN_IF_ERROR(Append({.at = Now(),
                                  .event = AuditEvent::kNameRead,
@@ -305,7 +329,8 @@ absl::Status SqliteLinkStore::NoteNameRead(const LinkId& id) {
 
 absl::StatusOr<Link> SqliteLinkStore::GetLink(const LinkId& id) {
   base::MutexLock lock(mutex_);
-  MUSUBI_ASSIGN_OR_RETURN(std::optional<Link> link, FirstLink(*db_, "link_id = ?1", {id}));
+  MUSUBI_ASSIGN_OR_RETURN(std::optional<Link> link,
+                          FirstLink(*db_, accounts_, "link_id = ?1", {id}));
   if (!link.has_value()) return Error(ErrorReason::kLinkNotFound, "no link has this id");
   return *std::move(link);
 }
@@ -313,13 +338,13 @@ absl::StatusOr<Link> SqliteLinkStore::GetLink(const LinkId& id) {
 absl::StatusOr<Page<Link>> SqliteLinkStore::ListLinks(const LinkFilter& filter,
                                                       const PageRequest& page) {
   base::MutexLock lock(mutex_);
-  return ReadLinkPage(*db_, filter, page);
+  return ReadLinkPage(*db_, accounts_, filter, page);
 }
 
 absl::StatusOr<Page<AuditEntry>> SqliteLinkStore::ListEvents(const LinkFilter& filter,
                                                              const PageRequest& page) {
   base::MutexLock lock(mutex_);
-  return ReadEventPage(*db_, filter, page);
+  return ReadEventPage(*db_, accounts_, filter, page);
 }
 
 absl::StatusOr<std::vector<PersonId>> SqliteLinkStore::ReferencedPersons(
@@ -367,11 +392,11 @@ absl::StatusOr<AuditReport> SqliteLinkStore::VerifyChain(std::optional<AuditHead
 absl::StatusOr<Link> SqliteLinkStore::InsertLink(const NewLink& link, SessionOutcome outcome,
                                                  absl::Time now) {
   MUSUBI_ASSIGN_OR_RETURN(
-      const std::optional<Link> other,
-      FirstLink(*db_,
-                "relying_party_id = ?1 AND (person_id = ?2 OR subject = ?3) AND ended_at IS NULL",
-                {link.relying_party_id, link.person_id, link.subject}));
-  if (other.has_value()) {
+      const bool other,
+      LinkExists(*db_,
+                 "relying_party_id = ?1 AND (person_id = ?2 OR subject = ?3) AND ended_at IS NULL",
+                 {link.relying_party_id, link.person_id, link.subject}));
+  if (other) {
     return Error(ErrorReason::kCardAlreadyLinked, "the card has an active link");
   }
   Link made{.id = random_.Bytes<16>(),
@@ -384,7 +409,7 @@ absl::StatusOr<Link> SqliteLinkStore::InsertLink(const NewLink& link, SessionOut
             .created_at = now,
             .ended_at = std::nullopt,
             .end_reason = EndReason::kUnspecified};
-  MUSUBI_RETURN_IF_ERROR(InsertLinkRow(*db_, made));
+  MUSUBI_RETURN_IF_ERROR(InsertLinkRow(*db_, accounts_, made, random_));
   MUSUBI_RETURN_IF_ERROR(
       InsertSessionEnd(*db_, made.session_id, made.relying_party_id, {outcome, made.id, "", now}));
   MUSUBI_RETURN_IF_ERROR(Append({.at = now,
@@ -405,10 +430,24 @@ absl::StatusOr<std::unique_ptr<LinkStore>> CreateSqliteLinkStore(
                "a link store needs a clock and randomness");
   MUSUBI_ASSIGN_OR_RETURN(
       std::unique_ptr<Database> db,
-      Database::Open(options.path, kSqliteLinkSchema,
-                     options.create_and_migrate ? Database::Mode::kCreateAndMigrate
-                                                : Database::Mode::kExisting));
-  return std::make_unique<SqliteLinkStore>(std::move(dependencies), std::move(db));
+      Database::Open(options.path, kSqliteLinkSchema, Database::Mode::kCreateAndMigrate));
+  auto store = std::make_unique<SqliteLinkStore>(std::move(dependencies), std::move(db));
+  MUSUBI_RETURN_IF_ERROR(store->CheckAccountKeys(options.path));
+  return store;
+}
+
+absl::StatusOr<AuditReport> VerifySqliteAudit(const std::string& path,
+                                              crypto::Keyring audit_keyring,
+                                              std::optional<AuditHead> expected_head) {
+  MUSUBI_ASSIGN_OR_RETURN(const std::unique_ptr<Database> db,
+                          Database::Open(path, kSqliteLinkSchema, Database::Mode::kExisting));
+  return VerifyStoredChain(*db, AuditVerifier(std::move(audit_keyring), std::move(expected_head)));
+}
+
+absl::StatusOr<AuditHead> ReadSqliteAuditHead(const std::string& path) {
+  MUSUBI_ASSIGN_OR_RETURN(const std::unique_ptr<Database> db,
+                          Database::Open(path, kSqliteLinkSchema, Database::Mode::kExisting));
+  return LastAuditHead(*db);
 }
 
 }  // namespace musubi::link

@@ -3,6 +3,7 @@
 #define MUSUBI_LIB_LINK_SQLITE_LINK_STORE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -17,19 +18,30 @@ struct SqliteLinkStoreDependencies {
   const base::Clock* clock = nullptr;    // Must outlive the store.
   base::SecureRandom* random = nullptr;  // Must outlive the store.
   crypto::Keyring audit_keyring;
+  // Seals accounts and finds them again. To change the key, first add the new one behind the active
+  // one on every process, then make it the active one: a process that lacks a key in use would not
+  // see an account's links. Page tokens of lists by account end with the change.
+  crypto::Keyring account_keyring;
 };
 
 struct SqliteLinkStoreOptions {
   std::string path;  // ":memory:" for a store that dies with the object.
-  // False: NOT_FOUND if the file is absent, and an older schema is an error, not migrated.
-  bool create_and_migrate = true;
 };
 
 // CreateSqliteLinkStore opens the file, makes it (mode 0600) if absent and brings its schema up to
-// date. FAILED_PRECONDITION, naming file and fix, if the schema is newer than this binary or the
-// file is another kind of database.
+// date. FAILED_PRECONDITION, naming file and fix, if the schema is newer than this binary or of
+// before accounts were sealed, the file is another kind of database, or the account keyring lacks a
+// key that rows were made with.
 absl::StatusOr<std::unique_ptr<LinkStore>> CreateSqliteLinkStore(
     SqliteLinkStoreDependencies dependencies, const SqliteLinkStoreOptions& options);
+
+// For operators: the audit chain of a file that exists, without the key of accounts. LinkStore's
+// VerifyChain and ExportHead. NOT_FOUND if the file is absent; FAILED_PRECONDITION as above, also
+// if its schema is older than this binary's.
+absl::StatusOr<AuditReport> VerifySqliteAudit(const std::string& path,
+                                              crypto::Keyring audit_keyring,
+                                              std::optional<AuditHead> expected_head);
+absl::StatusOr<AuditHead> ReadSqliteAuditHead(const std::string& path);
 
 }  // namespace musubi::link
 

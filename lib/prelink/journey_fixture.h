@@ -141,11 +141,12 @@ class JourneyFixture : public ::testing::Test {
   const crypto::Ed25519PrivateKey evidence_key_ =
       crypto::Ed25519PrivateKey::Generate("e1", random_);
   session::MemorySessionStore sessions_{clock_};
-  const std::unique_ptr<link::LinkStore> links_store_ =
-      OrDie(link::CreateSqliteLinkStore({.clock = &clock_,
-                                         .random = &random_,
-                                         .audit_keyring = crypto::Keyring::Generate("a1", random_)},
-                                        {.path = ":memory:"}));
+  const std::unique_ptr<link::LinkStore> links_store_ = OrDie(
+      link::CreateSqliteLinkStore({.clock = &clock_,
+                                   .random = &random_,
+                                   .audit_keyring = crypto::Keyring::Generate("a1", random_),
+                                   .account_keyring = crypto::Keyring::Generate("n1", random_)},
+                                  {.path = ":memory:"}));
   const std::unique_ptr<person::PersonStore> persons_ = OrDie(
       person::CreateSqlitePersonStore({.clock = &clock_,
                                        .random = &random_,

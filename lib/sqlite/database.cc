@@ -139,7 +139,7 @@ absl::Status Database::Configure() {
 
 absl::Status Database::Migrate(const std::string& path, const Schema& schema, Mode mode) {
   const std::string what = std::string(schema.name) + " " + path;
-  const auto newest = static_cast<int64_t>(schema.steps.size());
+  const int64_t newest = schema.first - 1 + static_cast<int64_t>(schema.steps.size());
   MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*this));
   MUSUBI_ASSIGN_OR_RETURN(const int64_t application_id, ReadPragma(*this, "application_id"));
   MUSUBI_ASSIGN_OR_RETURN(const int64_t version, ReadPragma(*this, "user_version"));
@@ -155,14 +155,20 @@ absl::Status Database::Migrate(const std::string& path, const Schema& schema, Mo
         std::to_string(newest) +
         ": run the newer binary, or restore the backup made before the upgrade");
   }
+  if (!fresh && version < schema.first) {
+    return absl::FailedPreconditionError(
+        what + " has schema version " + std::to_string(version) +
+        ", of before the first release, which this binary cannot bring up to date: move the file"
+        " away, and a new one is made");
+  }
   if (version == newest) return absl::OkStatus();
   if (mode == Mode::kExisting) {
     return absl::FailedPreconditionError(what + " has schema version " + std::to_string(version) +
                                          " and this binary wants " + std::to_string(newest) +
                                          ": let the server of this version open it once");
   }
-  for (int64_t step = version; step < newest; ++step) {
-    std::string_view sql = schema.steps[static_cast<size_t>(step)];
+  for (int64_t step = fresh ? schema.first - 1 : version; step < newest; ++step) {
+    std::string_view sql = schema.steps[static_cast<size_t>(step - (schema.first - 1))];
     char* error = nullptr;
     const int code = sqlite3_exec(db_, std::string(sql).c_str(), nullptr, nullptr, &error);
     sqlite3_free(error);

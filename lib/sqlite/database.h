@@ -84,12 +84,14 @@ class Statement {
   absl::Status status_;
 };
 
-// Schema is the whole history of a database's tables. Step N (from 1) brings version N - 1 to N;
-// steps that were released never change.
+// Schema is the whole history of a database's tables. The first step makes version `first` of
+// nothing, each later one the next version; steps that were released never change.
 struct Schema {
   int32_t application_id;  // Tells this kind of database from any other (PRAGMA application_id).
   std::string_view name;   // For messages, as in "link database".
   std::span<const std::string_view> steps;
+  // Databases of before this version cannot be migrated and are refused.
+  int64_t first = 1;
 };
 
 // Database is one connection: WAL, foreign keys on, synchronous FULL, secure_delete on. Not
@@ -103,8 +105,8 @@ class Database {
     kExisting,          // NOT_FOUND if absent; an older schema is FAILED_PRECONDITION.
   };
 
-  // Open: also FAILED_PRECONDITION if the schema is newer than this binary's, or the file is a
-  // database of another kind. `path` ":memory:" makes a private one.
+  // Open: also FAILED_PRECONDITION if the schema is newer than this binary's or older than
+  // its first, or the file is a database of another kind. `path` ":memory:" makes a private one.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
                                                         const Schema& schema, Mode mode);
   ~Database();

@@ -108,6 +108,24 @@ TEST(Database, RefusesASchemaNewerThanTheBinaryAndNamesTheFix) {
   EXPECT_NE(base::ToStd(status.message()).find(path), std::string_view::npos) << status;
 }
 
+TEST(Database, RefusesASchemaOfBeforeTheFirstAndNamesTheFix) {
+  fakes::TempDir dir;
+  constexpr Schema kFromVersion3 = {77, "test database", kTwo, 3};
+  const std::string path = dir.File("db");
+  ASSERT_TRUE(Database::Open(path, kVersion2, kCreate).ok());
+  for (const Database::Mode mode : {kCreate, kExisting}) {
+    const absl::Status status = Database::Open(path, kFromVersion3, mode).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    for (const char* part : {"version 2", "before the first release", "move the file away"}) {
+      EXPECT_NE(base::ToStd(status.message()).find(part), std::string_view::npos) << status;
+    }
+  }
+  auto fresh = Database::Open(dir.File("fresh"), kFromVersion3, kCreate);
+  ASSERT_TRUE(fresh.ok()) << fresh.status();
+  EXPECT_EQ(*Number(**fresh, "PRAGMA user_version"), 4);
+  EXPECT_EQ(*Number(**fresh, "SELECT count(*) FROM things WHERE extra IS NULL"), 0);
+}
+
 TEST(Database, RefusesAnotherKindOfFile) {
   fakes::TempDir dir;
   const std::string path = dir.File("db");
@@ -143,6 +161,33 @@ TEST(Transaction, RollsBackUnlessCommitted) {
     }
   }
   EXPECT_EQ(*Number(**db, "SELECT count(*) FROM things"), 1);
+}
+
+TEST(Statement, NoErrorRepeatsABoundValue) {
+  constexpr std::array<std::string_view, 1> kGuarded = {
+      "CREATE TABLE guarded (u TEXT UNIQUE CHECK (length(u) < 20), n INTEGER, b BLOB NOT NULL) "
+      "STRICT;"
+      "CREATE TRIGGER kept BEFORE DELETE ON guarded BEGIN SELECT RAISE(ABORT, 'kept'); END;"};
+  auto db = Database::Open(":memory:", {77, "test database", kGuarded}, kCreate);
+  ASSERT_TRUE(db.ok()) << db.status();
+  const std::string secret = "shiken-ichigo";
+  constexpr std::string_view kInsert = "INSERT INTO guarded (u, n, b) VALUES (?1, ?2, ?3)";
+  ASSERT_TRUE((*db)->Execute(kInsert, {secret, 1, base::AsBytes(secret)}).ok());
+  const absl::Status failures[] = {
+      (*db)->Execute(kInsert, {secret, 1, base::AsBytes(secret)}),           // UNIQUE
+      (*db)->Execute(kInsert, {secret + secret, 1, base::AsBytes(secret)}),  // CHECK
+      (*db)->Execute(kInsert, {"", secret, base::AsBytes(secret)}),          // STRICT
+      (*db)->Execute(kInsert, {"", 1, secret}),                              // STRICT
+      (*db)->Execute(kInsert, {"", 1, std::nullopt}),                        // NOT NULL
+      (*db)->Execute("DELETE FROM guarded WHERE u = ?1", {secret}),          // RAISE
+      (*db)->Execute("SELECT abs(?1), json(?1)", {secret}),                  // a function's own
+      (*db)->Execute("SELECT ?1", {secret, secret}),                         // out of range
+  };
+  for (const absl::Status& status : failures) {
+    EXPECT_FALSE(status.ok());
+    EXPECT_EQ(status.message().find(secret), absl::string_view::npos) << status;
+    EXPECT_EQ(status.ToString().find(secret), std::string::npos) << status;
+  }
 }
 
 TEST(Statement, ReportsABadQueryWhenStepped) {

@@ -100,8 +100,9 @@ absl::Status Stage::WriteFiles() {
   std::error_code error;
   std::filesystem::create_directory(File("keys"), error);
   if (error) return absl::ErrnoToStatus(error.value(), "cannot make " + File("keys"));
-  for (const std::string key : {"service", "card", "audit", "person-index", "person-data",
-                                "evidence", "demo-university.subject", "mihon-library.subject"}) {
+  for (const std::string key :
+       {"service", "card", "audit", "account", "person-index", "person-data", "evidence",
+        "demo-university.subject", "mihon-library.subject"}) {
     const auto keyring = crypto::Keyring::Generate("k1", random());
     MUSUBI_RETURN_IF_ERROR(base::WriteFileAtomically(File("keys/" + key + ".keyring"),
                                                      keyring.Serialize().Reveal(), 0600));
@@ -127,6 +128,7 @@ absl::Status Stage::WriteFiles() {
       {"evidence_key", File("keys/evidence.keyring")},
       {"link_db", File("links.db")},
       {"audit_keyring", File("keys/audit.keyring")},
+      {"account_keyring", File("keys/account.keyring")},
       {"person_db", File("persons.db")},
       {"person_index_keyring", File("keys/person-index.keyring")},
       {"person_data_keyring", File("keys/person-data.keyring")},

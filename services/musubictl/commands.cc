@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <memory>
 #include <optional>
 #include <ostream>
 #include <utility>
@@ -25,14 +24,8 @@ absl::Status Require(const std::string& value, std::string_view flag, std::strin
                                     std::string(what));
 }
 
-absl::StatusOr<std::unique_ptr<link::LinkStore>> OpenLinks(const Flags& flags,
-                                                           const Context& context) {
-  MUSUBI_RETURN_IF_ERROR(Require(flags.link_db, "link_db", "the link database's file"));
-  MUSUBI_RETURN_IF_ERROR(Require(flags.audit_keyring, "audit_keyring", "the audit keyring's file"));
-  MUSUBI_ASSIGN_OR_RETURN(crypto::Keyring keyring, crypto::Keyring::Load(flags.audit_keyring));
-  return link::CreateSqliteLinkStore(
-      {.clock = &context.clock, .random = &context.random, .audit_keyring = std::move(keyring)},
-      {.path = flags.link_db, .create_and_migrate = false});
+absl::Status RequireLinkDb(const Flags& flags) {
+  return Require(flags.link_db, "link_db", "the link database's file");
 }
 
 absl::StatusOr<int> VerifyAudit(const Flags& flags, const Context& context) {
@@ -40,8 +33,12 @@ absl::StatusOr<int> VerifyAudit(const Flags& flags, const Context& context) {
   if (!flags.expected_head.empty()) {
     MUSUBI_ASSIGN_OR_RETURN(expected, link::AuditHead::Parse(flags.expected_head));
   }
-  MUSUBI_ASSIGN_OR_RETURN(const auto links, OpenLinks(flags, context));
-  MUSUBI_ASSIGN_OR_RETURN(const link::AuditReport report, links->VerifyChain(expected));
+  MUSUBI_RETURN_IF_ERROR(RequireLinkDb(flags));
+  MUSUBI_RETURN_IF_ERROR(Require(flags.audit_keyring, "audit_keyring", "the audit keyring's file"));
+  MUSUBI_ASSIGN_OR_RETURN(crypto::Keyring keyring, crypto::Keyring::Load(flags.audit_keyring));
+  MUSUBI_ASSIGN_OR_RETURN(
+      const link::AuditReport report,
+      link::VerifySqliteAudit(flags.link_db, std::move(keyring), std::move(expected)));
   if (!report.ok) {
     context.out << "audit chain: BROKEN at entry " << report.fault_sequence << " ("
                 << link::Name(report.fault) << ")\n";
@@ -55,8 +52,8 @@ absl::StatusOr<int> VerifyAudit(const Flags& flags, const Context& context) {
 }
 
 absl::StatusOr<int> PrintHead(const Flags& flags, const Context& context) {
-  MUSUBI_ASSIGN_OR_RETURN(const auto links, OpenLinks(flags, context));
-  MUSUBI_ASSIGN_OR_RETURN(const link::AuditHead head, links->ExportHead());
+  MUSUBI_RETURN_IF_ERROR(RequireLinkDb(flags));
+  MUSUBI_ASSIGN_OR_RETURN(const link::AuditHead head, link::ReadSqliteAuditHead(flags.link_db));
   context.out << head.ToHex() << "\n";
   return kExitOk;
 }
@@ -101,7 +98,7 @@ constexpr Command kCommands[] = {
      "      `audit head` printed earlier and which was kept elsewhere, a tail that was cut off "
      "shows",
      &VerifyAudit},
-    {"audit head", "--link_db=FILE --audit_keyring=FILE",
+    {"audit head", "--link_db=FILE",
      "prints the head of the audit chain, to be kept outside the database", &PrintHead},
     {"keyring new", "--id=ID --out=FILE",
      "makes a keyring with one fresh key, for its owner's eyes only (mode 0600). Never overwrites",

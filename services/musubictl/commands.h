@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "lib/base/clock.h"
 #include "lib/base/secure_random.h"
 
 namespace musubi::services::musubictl {
@@ -27,7 +26,6 @@ struct Flags {
 };
 
 struct Context {
-  const base::Clock& clock;
   base::SecureRandom& random;
   std::ostream& out;
   std::ostream& err;

@@ -24,8 +24,7 @@ class Musubictl : public testing::Test {
   int Run(const std::vector<std::string>& words, const Flags& flags) {
     std::ostringstream out;
     std::ostringstream err;
-    const int code =
-        musubictl::Run(words, flags, {.clock = clock_, .random = random_, .out = out, .err = err});
+    const int code = musubictl::Run(words, flags, {.random = random_, .out = out, .err = err});
     out_ = out.str();
     err_ = err.str();
     return code;
@@ -40,9 +39,12 @@ class Musubictl : public testing::Test {
   // Four links, of which two have ended: six entries.
   void Fill() {
     ASSERT_EQ(Run({"keyring", "new"}, {.id = "a1", .out = keyring_}), kExitOk) << err_;
-    auto links = link::CreateSqliteLinkStore(
-        {.clock = &clock_, .random = &random_, .audit_keyring = *crypto::Keyring::Load(keyring_)},
-        {.path = db_});
+    auto links =
+        link::CreateSqliteLinkStore({.clock = &clock_,
+                                     .random = &random_,
+                                     .audit_keyring = *crypto::Keyring::Load(keyring_),
+                                     .account_keyring = crypto::Keyring::Generate("n1", random_)},
+                                    {.path = db_});
     ASSERT_TRUE(links.ok()) << links.status();
     for (uint8_t i = 1; i <= 4; ++i) {
       const link::Account account{"https://idp.example", "person-" + std::to_string(i)};
@@ -72,7 +74,7 @@ class Musubictl : public testing::Test {
   // What an attacker with the file can do: the guards of the schema go first. Statements end in ;.
   void Tamper(const std::string& sql) {
     constexpr std::array<std::string_view, 1> kAsItIs = {"SELECT 1;"};
-    auto db = sqlite::Database::Open(db_, {0x4d734c6b, "link database", kAsItIs},
+    auto db = sqlite::Database::Open(db_, {0x4d734c6b, "link database", kAsItIs, 2},
                                      sqlite::Database::Mode::kExisting);
     ASSERT_TRUE(db.ok()) << db.status();
     std::istringstream statements(

@@ -7,8 +7,7 @@
 #include "services/musubictl/commands.h"
 
 ABSL_FLAG(std::string, link_db, "", "The SQLite file of the link store (audit verify, audit head)");
-ABSL_FLAG(std::string, audit_keyring, "",
-          "The keyring of the audit chain (audit verify, audit head)");
+ABSL_FLAG(std::string, audit_keyring, "", "The keyring of the audit chain (audit verify)");
 ABSL_FLAG(std::string, expected_head, "",
           "What `audit head` printed earlier: 80 hexadecimal digits (audit verify)");
 ABSL_FLAG(std::string, id, "", "The new key's id: 1 to 16 of a-z, 0-9 and - (keyring new)");
@@ -19,7 +18,6 @@ int main(int argc, char** argv) {
   namespace ctl = musubi::services::musubictl;
   absl::SetProgramUsageMessage(ctl::Usage());
   const std::vector<char*> positional = absl::ParseCommandLine(argc, argv);
-  const musubi::base::RealClock clock;
   musubi::base::SystemRandom random;
   return ctl::Run({positional.begin() + 1, positional.end()},
                   {.link_db = absl::GetFlag(FLAGS_link_db),
@@ -28,5 +26,5 @@ int main(int argc, char** argv) {
                    .id = absl::GetFlag(FLAGS_id),
                    .out = absl::GetFlag(FLAGS_out),
                    .key = absl::GetFlag(FLAGS_key)},
-                  {.clock = clock, .random = random, .out = std::cout, .err = std::cerr});
+                  {.random = random, .out = std::cout, .err = std::cerr});
 }

@@ -61,6 +61,7 @@ struct Material {
   crypto::Keyring service_keyring;
   crypto::Keyring card_keyring;
   crypto::Keyring audit_keyring;
+  crypto::Keyring account_keyring;
   crypto::Keyring person_index_keyring;
   crypto::Keyring person_data_keyring;
   crypto::Ed25519PrivateKey evidence_key;
@@ -108,6 +109,8 @@ absl::StatusOr<Material> LoadMaterial(const Config& config) {
   MUSUBI_ASSIGN_OR_RETURN(auto card, ForFlag("card_keyring", Keyring::Load(config.card_keyring)));
   MUSUBI_ASSIGN_OR_RETURN(auto audit,
                           ForFlag("audit_keyring", Keyring::Load(config.audit_keyring)));
+  MUSUBI_ASSIGN_OR_RETURN(auto account,
+                          ForFlag("account_keyring", Keyring::Load(config.account_keyring)));
   MUSUBI_ASSIGN_OR_RETURN(auto person_index, ForFlag("person_index_keyring",
                                                      Keyring::Load(config.person_index_keyring)));
   MUSUBI_ASSIGN_OR_RETURN(
@@ -129,6 +132,7 @@ absl::StatusOr<Material> LoadMaterial(const Config& config) {
   return Material{.service_keyring = std::move(service),
                   .card_keyring = std::move(card),
                   .audit_keyring = std::move(audit),
+                  .account_keyring = std::move(account),
                   .person_index_keyring = std::move(person_index),
                   .person_data_keyring = std::move(person_data),
                   .evidence_key = std::move(evidence),
@@ -209,12 +213,13 @@ struct Assembly::Parts {
 };
 
 absl::Status Assembly::Parts::OpenStores(const Config& config) {
-  MUSUBI_ASSIGN_OR_RETURN(
-      links,
-      ForFlag("link_db",
-              musubi::link::CreateSqliteLinkStore(
-                  {.clock = &clock, .random = &random, .audit_keyring = material.audit_keyring},
-                  {.path = config.link_db})));
+  MUSUBI_ASSIGN_OR_RETURN(links,
+                          ForFlag("link_db", musubi::link::CreateSqliteLinkStore(
+                                                 {.clock = &clock,
+                                                  .random = &random,
+                                                  .audit_keyring = material.audit_keyring,
+                                                  .account_keyring = material.account_keyring},
+                                                 {.path = config.link_db})));
   MUSUBI_ASSIGN_OR_RETURN(persons,
                           ForFlag("person_db", person::CreateSqlitePersonStore(
                                                    {.clock = &clock,

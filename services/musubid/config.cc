@@ -41,6 +41,8 @@ ABSL_FLAG(std::string, card_keyring, "", "Keys that encrypt card data while a se
 ABSL_FLAG(std::string, evidence_key, "", "The Ed25519 key that signs evidence");
 ABSL_FLAG(std::string, link_db, "", "The SQLite file of the links; made if absent");
 ABSL_FLAG(std::string, audit_keyring, "", "Keys of the audit chain");
+ABSL_FLAG(std::string, account_keyring, "",
+          "Keys that encrypt the accounts of links and find them");
 ABSL_FLAG(std::string, person_db, "", "The SQLite file of the persons; made if absent");
 ABSL_FLAG(std::string, person_index_keyring, "", "Keys under which cards are found again");
 ABSL_FLAG(std::string, person_data_keyring, "", "Keys that encrypt certificates and names");
@@ -173,6 +175,7 @@ absl::Status CheckFiles(const Config& config) {
            {"evidence_key", "an Ed25519 key file", config.evidence_key},
            {"link_db", "a SQLite file", config.link_db},
            {"audit_keyring", "a keyring file", config.audit_keyring},
+           {"account_keyring", "a keyring file", config.account_keyring},
            {"person_db", "a SQLite file", config.person_db},
            {"person_index_keyring", "a keyring file", config.person_index_keyring},
            {"person_data_keyring", "a keyring file", config.person_data_keyring},
@@ -243,6 +246,7 @@ absl::StatusOr<Config> ReadFlags() {
                 .evidence_key = absl::GetFlag(FLAGS_evidence_key),
                 .link_db = absl::GetFlag(FLAGS_link_db),
                 .audit_keyring = absl::GetFlag(FLAGS_audit_keyring),
+                .account_keyring = absl::GetFlag(FLAGS_account_keyring),
                 .person_db = absl::GetFlag(FLAGS_person_db),
                 .person_index_keyring = absl::GetFlag(FLAGS_person_index_keyring),
                 .person_data_keyring = absl::GetFlag(FLAGS_person_data_keyring),

@@ -45,6 +45,7 @@ struct Config {
   std::string evidence_key;
   std::string link_db;
   std::string audit_keyring;
+  std::string account_keyring;
   std::string person_db;
   std::string person_index_keyring;
   std::string person_data_keyring;

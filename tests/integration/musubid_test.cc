@@ -49,15 +49,9 @@ TEST(MusubidJourney, LinksVerifiesAndUnlinksInBothFlows) {
       ErrorReason::kActNotAllowed);
   EXPECT_EQ(stage->Stop(), 0);
   // What was done stands in the audit chain, and nobody is named in the log.
-  const fakes::SandboxWorld& world = fakes::SandboxWorld::Get();
-  base::SystemRandom random;
-  const auto links = link::CreateSqliteLinkStore(
-      {.clock = &world.clock,
-       .random = &random,
-       .audit_keyring = *crypto::Keyring::Load(stage->File("keys/audit.keyring"))},
-      {.path = stage->File("links.db")});
-  ASSERT_TRUE(links.ok()) << links.status();
-  const auto report = (*links)->VerifyChain(std::nullopt);
+  const auto report = link::VerifySqliteAudit(
+      stage->File("links.db"), *crypto::Keyring::Load(stage->File("keys/audit.keyring")),
+      std::nullopt);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_TRUE(report->ok);
   EXPECT_EQ(stage->output().find("shiken-001"), std::string::npos);
