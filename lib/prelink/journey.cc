@@ -85,14 +85,18 @@ absl::StatusOr<base::Secret256> ToSecret256(base::ByteView octets) {
   return base::Secret256(value);
 }
 
+base::Hash256 BodyHash(base::ByteView request_id, std::string_view method,
+                       std::initializer_list<base::ByteView> body) {
+  return crypto::HmacSha256LengthPrefixed(request_id, {base::AsBytes(method), EncodeFields(body)});
+}
+
 session::Once MakeOnce(base::ByteView request_id, const session::SessionId& session_id,
                        std::string_view method, std::initializer_list<base::ByteView> body,
                        base::ByteView answer, base::SecureRandom& random) {
-  return session::Once{
-      .request_id_hash = crypto::Sha256(request_id),
-      .body_hash = crypto::Sha256LengthPrefixed({base::AsBytes(method), EncodeFields(body)}),
-      .sealed_answer =
-          crypto::SealWithKey(AnswerKey(request_id, session_id), answer, session_id, random)};
+  return session::Once{.request_id_hash = crypto::Sha256(request_id),
+                       .body_hash = BodyHash(request_id, method, body),
+                       .sealed_answer = crypto::SealWithKey(AnswerKey(request_id, session_id),
+                                                            answer, session_id, random)};
 }
 
 absl::StatusOr<base::Secret<base::Bytes>> OpenAnswer(base::ByteView request_id,

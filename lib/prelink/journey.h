@@ -74,6 +74,11 @@ base::Hash256 HashOfText(std::string_view text);
 // ToSecret256 takes exactly 32 octets. DATA_LOSS otherwise.
 absl::StatusOr<base::Secret256> ToSecret256(base::ByteView octets);
 
+// BodyHash tells a call from others with the same request id: a hash of method and body, keyed with
+// the id, so that whoever reads a store cannot try accounts on it.
+base::Hash256 BodyHash(base::ByteView request_id, std::string_view method,
+                       std::initializer_list<base::ByteView> body);
+
 // MakeOnce prepares a call that may come again. `method` and `body` tell it from other calls with
 // the same id; `answer` is sealed with a key that only the request id gives, so that whoever reads
 // the record learns nothing.

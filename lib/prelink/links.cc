@@ -27,9 +27,8 @@ link::Account AccountOf(const SignIn& sign_in) { return {sign_in.issuer, sign_in
 
 link::RequestKey RequestKeyFor(const RequestId& request_id, std::string_view method,
                                std::initializer_list<base::ByteView> body) {
-  return link::RequestKey{
-      .id = request_id.Reveal(),
-      .body_hash = crypto::Sha256LengthPrefixed({base::AsBytes(method), EncodeFields(body)})};
+  return link::RequestKey{.id = request_id.Reveal(),
+                          .body_hash = BodyHash(request_id.RevealBytes(), method, body)};
 }
 
 // Front's request, bound to the session and the account; a sign-in that was renewed between two

@@ -247,6 +247,15 @@ TEST_F(LinkUseCasesTest, LinksAreSeenByTheirAccountAndRelyingPartyOnly) {
             link::AuditEvent::kNameRead);
 }
 
+TEST(BodyHash, CannotBeTriedWithoutTheRequestId) {
+  const base::Bytes account = base::ToBytes("u-0001");
+  const base::Hash256 hash = BodyHash(base::Id128{1}, "CreateLink", {account});
+  EXPECT_EQ(hash, BodyHash(base::Id128{1}, "CreateLink", {account}));
+  EXPECT_NE(hash, BodyHash(base::Id128{2}, "CreateLink", {account}));
+  EXPECT_NE(hash, BodyHash(base::Id128{1}, "DeleteLink", {account}));
+  EXPECT_NE(hash, BodyHash(base::Id128{1}, "CreateLink", {base::ToBytes("u-0002")}));
+}
+
 TEST_F(LinkUseCasesTest, NameThatWasNotGrantedIsNotKept) {
   const SessionCall browser = Open();
   const SessionCall phone = PairAcrossDevices(browser);
