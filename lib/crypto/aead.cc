@@ -90,6 +90,8 @@ absl::StatusOr<base::Secret<base::Bytes>> Open(const Keyring& keyring, base::Byt
                                                base::ByteView associated_data) {
   if (sealed.empty() || sealed.size() < size_t{1} + sealed[0]) return NotOurs();
   const std::string_view id = base::AsText(sealed.subspan(1, sealed[0]));
+  // What is no id is not repeated: it may be a value that was stored unsealed.
+  if (!Keyring::IsId(id)) return NotOurs();
   const Keyring::Key* key = keyring.Find(id);
   if (key == nullptr) {
     return absl::DataLossError("sealed value: the keyring has no key \"" + std::string(id) + "\"");

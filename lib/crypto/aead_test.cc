@@ -47,6 +47,19 @@ TEST(Aead, OldKeyStillOpensAfterANewOneIsActive) {
   EXPECT_TRUE(Open(*both, sealed, {}).ok());
 }
 
+TEST(Aead, RepeatsNothingOfAValueThatWasNeverSealed) {
+  fakes::FakeRandom random;
+  const Keyring keyring = Keyring::Generate("k1", random);
+  // A length octet, then what would be the id.
+  for (const std::string id : {"SHIKEN ICHIGO", "shiken-ichigo-no-1", "\xe8\xa9\xa6", ""}) {
+    base::Bytes plain = {static_cast<uint8_t>(id.size())};
+    base::Append(plain, AsBytes(id + std::string(64, 'x')));
+    const absl::Status status = Open(keyring, plain, {}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(status.message(), "sealed value: wrong key, wrong associated data, or changed");
+  }
+}
+
 TEST(Aead, SealingTwiceGivesDifferentOctets) {
   fakes::FakeRandom random;
   const base::Secret256 key(random.Bytes<32>());

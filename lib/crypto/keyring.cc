@@ -8,16 +8,12 @@
 #include "lib/base/status.h"
 
 namespace musubi::crypto {
-namespace {
 
-bool IsId(std::string_view id) {
-  return !id.empty() && id.size() <= Keyring::kMaxIdLength &&
-         std::all_of(id.begin(), id.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
+bool Keyring::IsId(std::string_view id) {
+  return !id.empty() && id.size() <= kMaxIdLength && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
 }
-
-}  // namespace
 
 absl::StatusOr<Keyring> Keyring::Parse(std::string_view text) {
   Keyring keyring;

@@ -23,6 +23,8 @@ class Keyring {
 
   // Longest key id: it is stored beside everything that the key protects.
   static constexpr size_t kMaxIdLength = 16;
+  // Whether a key may have this id: 1 to kMaxIdLength of a-z, 0-9 and -.
+  static bool IsId(std::string_view id);
 
   // Parse reads lines `id base64url-of-32-octets`; empty lines and lines that start with # are
   // skipped, the first key is the active one. INVALID_ARGUMENT names the line and the rule; the

@@ -35,11 +35,16 @@ grpc::Status ToGrpc(const absl::Status& status, std::string_view request_id) {
   if (status.ok()) return grpc::Status::OK;
   const std::optional<base::ErrorReason> known = base::ReasonOf(status);
   const base::ErrorReason reason = known.value_or(base::ErrorReason::kInternal);
-  // What has no reason, and INTERNAL itself, was written for our log, not for a caller.
-  const std::string message =
-      reason == base::ErrorReason::kInternal
-          ? "internal error; report the request id " + std::string(request_id)
-          : Shorten(std::string(status.message()));
+  // What has no reason, INTERNAL itself and what a store says when it is away (its file's path)
+  // were written for our log, not for a caller.
+  std::string message;
+  if (reason == base::ErrorReason::kInternal) {
+    message = "internal error; report the request id " + std::string(request_id);
+  } else if (reason == base::ErrorReason::kUnavailable) {
+    message = base::Sentence(reason);
+  } else {
+    message = Shorten(std::string(status.message()));
+  }
 
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(base::Name(reason)));

@@ -25,7 +25,7 @@ inline constexpr size_t kMaxErrorMessage = 1024;
 // ToGrpc gives `status` its canonical code, message, and details (grpc-status-details-bin): a
 // google.rpc.Status with ErrorInfo{reason, "musubi", metadata and request_id} and, for OVERLOADED,
 // RetryInfo. A status without a reason is a fault of ours: INTERNAL, with a text that gives nothing
-// away but the request id.
+// away but the request id. UNAVAILABLE says the reason's sentence alone.
 grpc::Status ToGrpc(const absl::Status& status, std::string_view request_id);
 
 // FromGrpc is for clients: the Status that base::Error made on the server, its metadata included.

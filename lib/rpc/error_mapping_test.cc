@@ -88,6 +88,16 @@ TEST(ToGrpc, HidesWhatHasNoReasonBehindInternal) {
   }
 }
 
+TEST(ToGrpc, DoesNotTellACallerWhichFileOfAStoreIsAway) {
+  const grpc::Status status =
+      ToGrpc(base::Error(ErrorReason::kUnavailable, "SQLite (/srv/links.db): database is locked"),
+             "req-2");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_message(), base::Sentence(ErrorReason::kUnavailable));
+  EXPECT_THAT(status.error_details(), Not(HasSubstr("links.db")));
+  EXPECT_EQ(base::ReasonOf(FromGrpc(status)), ErrorReason::kUnavailable);
+}
+
 TEST(ToGrpc, TellsWhenToRetryIfOverloaded) {
   const grpc::Status status = ToGrpc(base::Error(ErrorReason::kOverloaded, "full"), "req-3");
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
