@@ -17,17 +17,20 @@ void RequestLog::OnRequest(const rpc::RequestRecord& record) {
   } else if (!record.status.ok()) {
     outcome = absl::StatusCodeToString(record.status.code());
   }
-  // A fault of ours has a detail that only the log may have.
+  // A fault of ours, or a store that is away, has a detail that only the log may have.
   const bool fault = record.status.code() == absl::StatusCode::kInternal ||
                      (!record.status.ok() && !reason.has_value() &&
                       record.status.code() != absl::StatusCode::kCancelled);
-  log_.Write(fault ? Severity::kError : Severity::kInfo, "request",
+  const bool away = reason == base::ErrorReason::kUnavailable;
+  const Severity severity = fault ? Severity::kError : away ? Severity::kWarning : Severity::kInfo;
+  log_.Write(severity, "request",
              {{"method", std::string(record.method)},
               {"role", std::string(record.role)},
               {"relying_party", std::string(record.relying_party_id)},
               {"request_id", std::string(record.request_id)},
               {"outcome", outcome},
-              {"detail", fault ? std::string(base::ToStd(record.status.message())) : std::string()},
+              {"detail",
+               fault || away ? std::string(base::ToStd(record.status.message())) : std::string()},
               {"duration", absl::FormatDuration(record.duration)}});
 }
 
