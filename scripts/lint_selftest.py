@@ -10,6 +10,7 @@ import lint_headers
 import lint_hermetic
 import lint_includes
 import lint_links
+import lint_privacy
 import lint_text
 import lint_tools
 from lint_common import Tree
@@ -123,6 +124,30 @@ CASES = [
         "lib/revocation/revocation_checker.h":
             "enum class RevocationMode { kUnspecified = 0, kNone = 2 };  // kNone = 1\n"},
      ["NONE is 2 in the code, 1 in the contract"]),
+    (lint_privacy.check_privacy, {
+        "lib/link/a.cc": '"CREATE TABLE notes ("\n// CREATE TABLE no (\nR"sql(\nCREATE TABLE links (\n  row INTEGER PRIMARY KEY,\n'
+                         '  name TEXT NOT NULL,\n  UNIQUE (row, name),\n  CHECK (row > 0)\n) STRICT;\n'
+                         'ALTER TABLE links ADD COLUMN later TEXT;\n)sql"\n',
+        "lib/link/a_test.cc": "CREATE TABLE tests (\n  x TEXT\n) STRICT;\n",
+        "lib/session/record.h": "struct OneTime {\n  base::Hash256 hash;\n  int tries = 0;  // Of 3.\n"
+                                "  absl::Time Deadline() const;\n};\nstruct Other {\n  int x;\n};\n",
+        lint_privacy.CONFIG: 'ABSL_FLAG(std::string, data_keyring, "", "");\n',
+        lint_privacy.DOCUMENT: "| `links.row` | an order | plain | no |\n| `links.row` | it | plain | no |\n"
+                               "| `links.name` | the name | plain | personal |\n| `links.gone` | x | plain | no |\n"
+                               "| `OneTime.hash` | x | HMAC, `--index_keyring` | maybe |\n"
+                               "| not | a | row | here |\n"},
+     [":2: `links.row` has a row above", ":3: `links.name` is personal data in the form 'plain'",
+      ":4: `links.gone` is in no schema", ":5: `OneTime.hash`: musubid has no flag --index_keyring",
+      ":5: `OneTime.hash`: 'maybe'", "lib/link/a.cc:10: links.later has no row",
+      "lib/session/record.h:3: OneTime.tries has no row"]),
+    (lint_privacy.check_privacy, {
+        "lib/link/a.cc": 'R"sql(\nCREATE TABLE links (\n  name BLOB NOT NULL\n) STRICT;\n)sql"\n',
+        lint_privacy.CONFIG: 'ABSL_FLAG(std::string, data_keyring, "", "");\n',
+        lint_privacy.DOCUMENT: "| `links.name` | the name | AEAD, `--data_keyring` | personal |\n"}, []),
+    (lint_privacy.check_privacy, {
+        "lib/link/a.cc": 'R"sql(\nCREATE TABLE links (\n  name BLOB NOT NULL\n) STRICT;\n)sql"\n',
+        lint_privacy.DOCUMENT: "| `links.name` | the name | hidden | personal |\n"},
+     ["form 'hidden' is not plain", "personal data in the form 'hidden'"]),
     (lint_tools.check_generated, {
         gen_errors.REASONS: '// Any method.\nMUSUBI_ERROR_REASON(Internal, 1, kInternal, "A fault.")\n',
         gen_errors.VERDICTS: "".join(f"enum class {name} {{ kNone = 0, }};\n" for name in (
