@@ -48,7 +48,8 @@ SealedAccount AccountKeys::Seal(const Account& account, const LinkId& link,
   const auto seal = [&](std::string_view value, std::string_view column) {
     return crypto::SealWithKey(key, base::AsBytes(value), AssociatedData(column, link), random);
   };
-  return {active_id_, seal(account.issuer, kIssuerColumn), seal(account.subject, kSubjectColumn)};
+  return {Hash(account), active_id_, seal(account.issuer, kIssuerColumn),
+          seal(account.subject, kSubjectColumn)};
 }
 
 absl::StatusOr<Account> AccountKeys::Open(const SealedAccount& sealed, const LinkId& link) const {
@@ -67,6 +68,9 @@ absl::StatusOr<Account> AccountKeys::Open(const SealedAccount& sealed, const Lin
   Account account;
   MUSUBI_ASSIGN_OR_RETURN(account.issuer, open(sealed.issuer, kIssuerColumn));
   MUSUBI_ASSIGN_OR_RETURN(account.subject, open(sealed.subject, kSubjectColumn));
+  if (HashWith(keys->second.index, account) != sealed.hash) {
+    return absl::DataLossError("a link's account is not the one that its hash is of");
+  }
   return account;
 }
 

@@ -20,6 +20,7 @@ namespace musubi::link {
 
 // An account as a row has it. Issuer and subject are AEAD values bound to column and link.
 struct SealedAccount {
+  base::Hash256 hash{};  // AccountKeys::Hash, by which the row is found.
   std::string key_id;
   base::Bytes issuer;
   base::Bytes subject;
@@ -41,8 +42,9 @@ class AccountKeys {
   std::vector<base::Hash256> Hashes(const Account& account) const;
 
   SealedAccount Seal(const Account& account, const LinkId& link, base::SecureRandom& random) const;
-  // Open reverses Seal. DATA_LOSS if the keyring lacks the key, or the value was changed or is
-  // another link's. The message names the key's id and nothing of the account.
+  // Open reverses Seal. DATA_LOSS if the keyring lacks the key, the value was changed or is
+  // another link's, or the hash is another account's. The message names the key's id and nothing of
+  // the account.
   absl::StatusOr<Account> Open(const SealedAccount& sealed, const LinkId& link) const;
 
  private:

@@ -36,6 +36,8 @@ TEST_F(AccountKeysTest, RefusesAnotherLinksValueASwappedOneAChangedOneAndALostKe
   changed.subject.back() ^= 1;
   SealedAccount cut = sealed;
   cut.issuer.clear();
+  SealedAccount found_by_another = sealed;
+  found_by_another.hash = keys.Hash({kAccount.issuer, "shiken-002"});
   SealedAccount of_lost_key = sealed;
   of_lost_key.key_id = "n0";
   const struct {
@@ -46,6 +48,7 @@ TEST_F(AccountKeysTest, RefusesAnotherLinksValueASwappedOneAChangedOneAndALostKe
                 {"swapped columns", swapped, {1}},
                 {"changed", changed, {1}},
                 {"cut", cut, {1}},
+                {"another account's hash", found_by_another, {1}},
                 {"lost key", of_lost_key, {1}}};
   for (const auto& c : kCases) {
     const absl::Status status = keys.Open(c.sealed, c.link).status();

@@ -18,19 +18,20 @@ using sqlite::Statement;
 
 absl::StatusOr<Link> ReadLink(const Statement& row, const AccountKeys& accounts) {
   const LinkId id = row.Array<16>(1);
-  MUSUBI_ASSIGN_OR_RETURN(Account account,
-                          accounts.Open({row.Text(3), row.Blob(4), row.Blob(5)}, id));
+  MUSUBI_ASSIGN_OR_RETURN(
+      Account account,
+      accounts.Open({row.Array<32>(3), row.Text(4), row.Blob(5), row.Blob(6)}, id));
   Link link{.id = id,
             .relying_party_id = row.Text(2),
             .account = std::move(account),
-            .subject = row.Array<32>(6),
-            .person_id = row.Array<16>(7),
-            .session_id = row.Array<16>(8),
-            .verdict_summary = row.Text(9),
-            .created_at = absl::FromUnixMicros(row.Int(10)),
+            .subject = row.Array<32>(7),
+            .person_id = row.Array<16>(8),
+            .session_id = row.Array<16>(9),
+            .verdict_summary = row.Text(10),
+            .created_at = absl::FromUnixMicros(row.Int(11)),
             .ended_at = std::nullopt,
-            .end_reason = static_cast<EndReason>(row.Int(12))};
-  if (!row.IsNull(11)) link.ended_at = absl::FromUnixMicros(row.Int(11));
+            .end_reason = static_cast<EndReason>(row.Int(13))};
+  if (!row.IsNull(12)) link.ended_at = absl::FromUnixMicros(row.Int(12));
   return link;
 }
 
@@ -87,7 +88,7 @@ absl::Status InsertLinkRow(sqlite::Database& db, const AccountKeys& accounts, co
       "INSERT INTO links (link_id, relying_party_id, account_hash, account_key_id, sealed_issuer,"
       " sealed_subject, subject, person_id, session_id, verdict_summary, created_at)"
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-      {link.id, link.relying_party_id, accounts.Hash(link.account), account.key_id, account.issuer,
+      {link.id, link.relying_party_id, account.hash, account.key_id, account.issuer,
        account.subject, link.subject, link.person_id, link.session_id, link.verdict_summary,
        absl::ToUnixMicros(link.created_at)});
 }

@@ -26,7 +26,8 @@ namespace musubi::link {
 
 // The columns that ReadLink reads, `row` first.
 inline constexpr std::string_view kLinkColumns =
-    "row, link_id, relying_party_id, account_key_id, sealed_issuer, sealed_subject, subject,"
+    "row, link_id, relying_party_id, account_hash, account_key_id, sealed_issuer, sealed_subject, "
+    "subject,"
     " person_id, session_id, verdict_summary, created_at, ended_at, end_reason";
 
 // DATA_LOSS if the account does not open.

@@ -139,14 +139,21 @@ TEST_F(SqliteLinkStoreFile, AnAccountMovedToAnotherRowIsDataLossThatNamesNobody)
                                  AccountPolicy::kOneLinkPerAccount)
                     .ok());
   }
-  for (const char* column : {"sealed_subject", "sealed_issuer"}) {
-    ASSERT_TRUE(OpenAsItIs()
-                    ->Execute("UPDATE links SET " + std::string(column) + " = (SELECT " + column +
-                              " FROM links WHERE row = 1)")
-                    .ok());
+  const auto db = OpenAsItIs();
+  const auto value_of = [&](const std::string& column, int row) {
+    sqlite::Statement query = db->Query("SELECT " + column + " FROM links WHERE row = ?1", {row});
+    EXPECT_TRUE(*query.Step());
+    return query.Blob(0);
+  };
+  for (const std::string column : {"account_hash", "sealed_subject", "sealed_issuer"}) {
+    const std::string update = "UPDATE links SET " + column + " = ?1 WHERE row = 2";
+    const base::Bytes own = value_of(column, 2);
+    ASSERT_TRUE(db->Execute(update, {value_of(column, 1)}).ok());
     const absl::Status status = (*store)->ListLinks({.relying_party_id = "party-a"}, {}).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << column;
     EXPECT_EQ(status.message().find("person-"), std::string::npos) << status;
+    ASSERT_TRUE(db->Execute(update, {own}).ok());
+    EXPECT_TRUE((*store)->ListLinks({.relying_party_id = "party-a"}, {}).ok()) << column;
   }
 }
 

@@ -55,6 +55,13 @@ TEST(MusubidJourney, LinksVerifiesAndUnlinksInBothFlows) {
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_TRUE(report->ok);
   EXPECT_EQ(stage->output().find("shiken-001"), std::string::npos);
+  for (const std::string file : {"links.db", "persons.db"}) {
+    const auto octets = base::ReadFile(stage->File(file));
+    ASSERT_TRUE(octets.ok()) << octets.status();
+    for (const std::string name : {"shiken-001", "idp.university.example"}) {
+      EXPECT_EQ(octets->find(name), std::string::npos) << file << " has " << name;
+    }
+  }
 }
 
 TEST(MusubidJourney, RevokedCardIsRefused) {
@@ -181,6 +188,7 @@ TEST(MusubidStart, RefusesBeforeItListensNamingThingAndFix) {
            Case{"anchors", "/nowhere/anchors.json", {"--anchors", "/nowhere/anchors.json"}},
            Case{"service_keyring", stage->File("open.keyring"), {"--service_keyring", "chmod 600"}},
            Case{"card_keyring", "", {"--card_keyring is missing"}},
+           Case{"account_keyring", "", {"--account_keyring is missing"}},
            Case{"services", "session,link", {"--services", "serve all of"}},
            Case{"services", "session,nonsense", {"--services=nonsense"}},
            Case{"session_lifetime", "30s", {"--session_lifetime=30s", "lower bound 1m"}},
