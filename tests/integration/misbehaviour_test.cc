@@ -2,17 +2,26 @@
 // written that should not be, server alive.
 #include "sandbox/misbehave/misbehaviour.h"
 
+#include <google/protobuf/message.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <regex>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "lib/base/encoding.h"
+#include "lib/base/file.h"
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
+#include "musubi/v1/pairing.pb.h"
+#include "musubi/v1/validation.pb.h"
 #include "sandbox/misbehave/cast.h"
 #include "sandbox/misbehave/plays.h"
+#include "tests/integration/secrets.h"
 #include "tests/integration/test_stage.h"
 
 namespace musubi::integration {
@@ -20,43 +29,65 @@ namespace {
 
 using sandbox::Misbehaviour;
 
-// What all rows share: a server is started once, and anew only for rows that need it otherwise.
+// What all tests share: a server is started once, and anew only for rows that need it otherwise.
 struct Theatre {
   TestStage stage;
+  Secrets secrets;
   std::unique_ptr<sandbox::Cast> cast;
-  std::unique_ptr<link::LinkStore> links;  // The server's own file, opened beside it.
-  base::SystemRandom random;
+  base::Mutex mutex;
+  std::string errors ABSL_GUARDED_BY(mutex);  // The text of every error that a client was given.
 
   Theatre() {
     const absl::Status started = stage->Start();
     MUSUBI_CHECK(started.ok(), started.ToString());
-    cast = std::make_unique<sandbox::Cast>(*stage);
-    auto opened = link::CreateSqliteLinkStore(
-        {.clock = &stage.world().clock,
-         .random = &random,
-         .audit_keyring = *crypto::Keyring::Load(stage->File("keys/audit.keyring"))},
-        {.path = stage->File("links.db"), .create_and_migrate = false});
-    MUSUBI_CHECK(opened.ok(), opened.status().ToString());
-    links = *std::move(opened);
+    cast = std::make_unique<sandbox::Cast>(
+        *stage,
+        sandbox::Connection::Listener{
+            .on_message = [this](const google::protobuf::Message& message) { Hear(message); },
+            .on_error = [this](const absl::Status& status) { Hear(status); }});
   }
 
-  int64_t AuditEntries() { return links->ExportHead()->sequence; }
+  void Hear(const google::protobuf::Message& message) {
+    secrets.AddMarked(message);
+    if (const auto* proof = dynamic_cast<const v1::SubmitProofRequest*>(&message)) {
+      secrets.AddCertificate(base::AsBytes(proof->certificate()));
+    }
+  }
+  void Hear(const absl::Status& status) {
+    std::string text = status.ToString();
+    for (const auto& [key, value] : base::MetadataOf(status)) text += " " + key + "=" + value;
+    base::MutexLock lock(mutex);
+    errors += text + "\n";
+  }
+  std::string Errors() {
+    base::MutexLock lock(mutex);
+    return errors;
+  }
+
+  int64_t AuditEntries() { return link::ReadSqliteAuditHead(stage->File("links.db"))->sequence; }
 };
 
-class MisbehaviourTest : public testing::TestWithParam<Misbehaviour> {
- protected:
-  static void SetUpTestSuite() { theatre_ = new Theatre; }
-  static void TearDownTestSuite() {
-    delete theatre_;
-    theatre_ = nullptr;
+// Owns the theatre from the first test that needs it to the end of all.
+class TheatreOwner final : public testing::Environment {
+ public:
+  void TearDown() override { theatre_.reset(); }
+  Theatre& Get() {
+    if (theatre_ == nullptr) theatre_ = std::make_unique<Theatre>();
+    return *theatre_;
   }
-  static Theatre* theatre_;
+
+ private:
+  std::unique_ptr<Theatre> theatre_;
 };
-Theatre* MisbehaviourTest::theatre_ = nullptr;
+// GoogleTest owns it.
+TheatreOwner* const owner = dynamic_cast<TheatreOwner*>(
+    testing::AddGlobalTestEnvironment(std::make_unique<TheatreOwner>().release()));
+
+class MisbehaviourTest : public testing::TestWithParam<Misbehaviour> {};
 
 TEST_P(MisbehaviourTest, ComesToWhatTheTableSays) {
   const Misbehaviour& row = GetParam();
-  Theatre& theatre = *theatre_;
+  Theatre& theatre = owner->Get();
   const int64_t before = theatre.AuditEntries();
   const auto observed = row.play(*theatre.cast);
   ASSERT_TRUE(observed.ok()) << observed.status() << "\n" << theatre.stage->output();
@@ -65,7 +96,9 @@ TEST_P(MisbehaviourTest, ComesToWhatTheTableSays) {
   EXPECT_EQ(v1::SessionState_Name(observed->state), v1::SessionState_Name(row.state));
   EXPECT_EQ(theatre.AuditEntries() - before, row.audit_entries);
   // The chain holds, and the server goes on.
-  const auto chain = theatre.links->VerifyChain(std::nullopt);
+  const auto chain = link::VerifySqliteAudit(
+      theatre.stage->File("links.db"),
+      *crypto::Keyring::Load(theatre.stage->File("keys/audit.keyring")), std::nullopt);
   ASSERT_TRUE(chain.ok()) << chain.status();
   EXPECT_TRUE(chain->ok) << chain->what;
   const auto next = sandbox::LookAtNothing(*theatre.cast);
@@ -80,6 +113,71 @@ std::string TestName(const testing::TestParamInfo<Misbehaviour>& row) {
 }
 INSTANTIATE_TEST_SUITE_P(Table, MisbehaviourTest, testing::ValuesIn(sandbox::Misbehaviours()),
                          TestName);
+
+// Log lines without their numbers: a count may well be what somebody's code is.
+std::string WithoutNumbers(const std::string& log) {
+  static const std::regex number(":-?[0-9.]+(?=[,}])");
+  return std::regex_replace(log, number, ":");
+}
+
+// Runs after the table, whose journeys it looks back on: tests with a parameter run in the order in
+// which they are written.
+class LeakTest : public testing::TestWithParam<v1::Flow> {};
+
+TEST_P(LeakTest, NothingSecretOrPersonalIsInLogsErrorsOrFiles) {
+  Theatre& theatre = owner->Get();
+  // Whoever runs this test alone has at least good journeys.
+  for (const v1::Act act : {v1::ACT_LINK, v1::ACT_UNLINK}) {
+    const auto scene =
+        sandbox::Scene::At(*theatre.cast, v1::SESSION_STATE_USED,
+                           {.act = act, .flow = GetParam(), .account = "shiken-900"});
+    if (act == v1::ACT_LINK) {
+      ASSERT_TRUE(scene.ok()) << scene.status();
+    }
+  }
+  EXPECT_EQ(theatre.stage->Stop(), 0);
+  theatre.secrets.Add("PIN", "1234");
+  theatre.secrets.Add("PIN", "5678");
+  EXPECT_GT(theatre.secrets.size(), 40u);
+  std::map<std::string, std::string> places = {
+      {"what the server wrote", WithoutNumbers(theatre.stage->output())},
+      {"the errors that clients were given", theatre.Errors()}};
+  for (const char* file : {"links.db", "links.db-wal", "persons.db", "persons.db-wal"}) {
+    const auto content = base::ReadFile(theatre.stage->File(file));
+    if (content.ok()) places[file] = *content;
+  }
+  ASSERT_TRUE(places.contains("links.db") && places.contains("persons.db"));
+  for (const auto& [place, text] : places) {
+    for (const std::string& found : theatre.secrets.FindIn(text)) {
+      ADD_FAILURE() << found << " is in " << place;
+    }
+  }
+  ASSERT_TRUE(theatre.stage->Start().ok());
+}
+
+INSTANTIATE_TEST_SUITE_P(Journeys, LeakTest, testing::Values(v1::FLOW_CROSS_DEVICE));
+
+TEST(Secrets, AreFoundInEveryFormAndOnlyAsWordsIfShort) {
+  Secrets secrets;
+  secrets.Add("code", "012345");
+  secrets.Add("name", "試験\u3000一号");
+  const std::string name = "試験\u3000一号";
+  EXPECT_EQ(secrets.FindIn("nothing here, 0123456, 1012345, 0.012345"), std::vector<std::string>());
+  EXPECT_EQ(secrets.FindIn("\"012345\""), std::vector<std::string>({"code as it is"}));
+  EXPECT_EQ(secrets.FindIn("x" + base::HexEncode(base::AsBytes("012345"))),
+            std::vector<std::string>({"code hexadecimal"}));
+  EXPECT_EQ(secrets.FindIn("x" + name + "x"), std::vector<std::string>({"name as it is"}));
+  EXPECT_EQ(secrets.FindIn(base::HexEncode(base::AsBytes(name))),
+            std::vector<std::string>({"name hexadecimal"}));
+  EXPECT_EQ(secrets.FindIn("x" + base::Base64Encode(base::AsBytes(name)) + "x"),
+            std::vector<std::string>({"name base64"}));
+  v1::ClaimQrResponse message;
+  message.set_pairing_code("987654");
+  message.set_session_id(std::string(16, 's'));
+  secrets.AddMarked(message);
+  EXPECT_EQ(secrets.FindIn("987654 ssssssssssssssss"),
+            std::vector<std::string>({"musubi.v1.ClaimQrResponse.pairing_code as it is"}));
+}
 
 TEST(Misbehaviours, AreManyAndEachHasANameAndWordsOfItsOwn) {
   std::set<std::string_view> names, deeds;
