@@ -29,14 +29,31 @@ using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 // A passphrase prompt would block a server that nobody watches.
 int NoPassphrase(char*, int, int, void*) { return -1; }
 
+size_t Count(std::string_view text, std::string_view part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+// The first certificate of a file of which every block must be one: gRPC takes what it can read and
+// leaves out the rest, so that a chain cut in the middle would be served without its end.
 absl::StatusOr<X509Ptr> FirstCertificate(const std::string& pem, const std::string& file) {
   const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, NoPassphrase, nullptr));
+  const auto next = [&] {
+    return X509Ptr(PEM_read_bio_X509(bio.get(), nullptr, NoPassphrase, nullptr));
+  };
+  X509Ptr first = next();
+  size_t certificates = first == nullptr ? 0 : 1;
+  while (certificates > 0 && next() != nullptr) ++certificates;
   ERR_clear_error();
-  if (certificate == nullptr) {
+  if (first == nullptr) {
     return absl::FailedPreconditionError(file + " holds no PEM certificate; give one that does");
   }
-  return certificate;
+  if (certificates != Count(pem, "-----BEGIN ")) {
+    return absl::FailedPreconditionError(
+        file + " holds a block that is no certificate, or a part of one; give whole certificates");
+  }
+  return first;
 }
 
 bool IsLoopback(const std::string& host) {

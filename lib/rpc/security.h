@@ -1,5 +1,5 @@
-// How connections are secured: mutual TLS, or plaintext on loopback for a demo. Only static keys: a
-// changed file needs a restart.
+// How connections are secured: mutual TLS, or plaintext on loopback for a demo. Speaks no TLS
+// itself: see tls_credentials.h.
 #ifndef MUSUBI_LIB_RPC_SECURITY_H_
 #define MUSUBI_LIB_RPC_SECURITY_H_
 
@@ -15,17 +15,18 @@
 
 namespace musubi::rpc {
 
-// MutualTls holds PEM. Clients must present a certificate that chains to client_ca. gRPC 1.51
-// cannot be told a minimum above TLS 1.2; our clients negotiate 1.3.
+// MutualTls holds PEM. Clients must present a certificate that chains to client_ca.
 struct MutualTls {
   std::string certificate_chain;
   base::Secret<std::string> private_key;
   std::string client_ca;
+
+  bool operator==(const MutualTls&) const = default;
 };
 
 // LoadMutualTls reads the three files. FAILED_PRECONDITION or a file error, naming file and fix, if
-// one cannot be read or parsed, the key's file is open to others, or the key is not the
-// certificate's.
+// one cannot be read or parsed (as when it is half written), the key's file is open to others, or
+// the key is not the certificate's.
 absl::StatusOr<MutualTls> LoadMutualTls(const std::string& certificate_file,
                                         const std::string& private_key_file,
                                         const std::string& client_ca_file);

@@ -84,5 +84,18 @@ TEST_F(LoadMutualTlsTest, NamesTheFileThatIsWrong) {
   ExpectRefused(certificate_, key_, text, "text.pem");
 }
 
+TEST_F(LoadMutualTlsTest, RefusesAChainThatIsNotWhole) {
+  const std::string& ca = ca_.certificate();
+  for (const std::string& half :
+       {ca.substr(0, ca.size() / 2), std::string("-----BEGIN CERT"), identity_.private_key}) {
+    const std::string chain = Write("half.pem", identity_.certificate + half);
+    ExpectRefused(chain, key_, client_ca_, "half.pem");
+    ExpectRefused(certificate_, key_, Write("half-ca.pem", ca + half), "half-ca.pem");
+  }
+  EXPECT_TRUE(LoadMutualTls(Write("chain.pem", identity_.certificate + "an intermediate\n" + ca),
+                            key_, client_ca_)
+                  .ok());
+}
+
 }  // namespace
 }  // namespace musubi::rpc

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/descriptor.h>
 #include <grpcpp/channel.h>
+#include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/server_builder_option.h>
@@ -22,21 +23,30 @@ constexpr int kMaxMetadataSize = 16 * 1024;
 // The web tier pings idle connections each 30 s, so that middle boxes keep them.
 constexpr int kMinPingIntervalMs = 10'000;
 
-// Reflection on or off for one server. gRPC's reflection library turns it on for every server of a
-// process that merely links it, so that off means to take it out.
-class Reflection final : public grpc::ServerBuilderOption {
+// What gRPC's plugin for channelz is called; the class itself is not in a header.
+constexpr char kChannelzPlugin[] = "channelz_service";
+
+// Reflection and channelz, on or off for one server. gRPC turns reflection on for every server of a
+// process that merely links it, and channelz for every server after the first that wants it, so
+// that off means to take them out.
+class Plugins final : public grpc::ServerBuilderOption {
  public:
-  explicit Reflection(bool on) : on_(on) {}
-  void UpdateArguments(grpc::ChannelArguments*) override {}
+  Plugins(bool reflection, bool channelz) : reflection_(reflection), channelz_(channelz) {}
+  void UpdateArguments(grpc::ChannelArguments* arguments) override {
+    arguments->SetInt(GRPC_ARG_ENABLE_CHANNELZ, channelz_ ? 1 : 0);
+  }
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
     auto reflection = std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
     const std::string name = reflection->name();
-    std::erase_if(*plugins, [&](const auto& plugin) { return plugin->name() == name; });
-    if (on_) plugins->push_back(std::move(reflection));
+    std::erase_if(*plugins, [&](const auto& plugin) {
+      return plugin->name() == name || (!channelz_ && plugin->name() == kChannelzPlugin);
+    });
+    if (reflection_) plugins->push_back(std::move(reflection));
   }
 
  private:
-  const bool on_;
+  const bool reflection_;
+  const bool channelz_;
 };
 
 // Fails unless the table has a rule for each method of the service; raises `max_request` to the
@@ -60,16 +70,6 @@ absl::Status CheckRules(const std::string& service, std::span<const MethodRule> 
   return absl::OkStatus();
 }
 
-std::shared_ptr<grpc::ServerCredentials> MakeCredentials(const Security& security) {
-  if (!security.tls.has_value()) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions options(
-      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  options.pem_root_certs = security.tls->client_ca;
-  options.pem_key_cert_pairs.push_back(
-      {security.tls->private_key.Reveal(), security.tls->certificate_chain});
-  return grpc::SslServerCredentials(options);
-}
-
 std::string Join(const std::vector<std::string>& items) {
   std::string text;
   for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
@@ -78,7 +78,7 @@ std::string Join(const std::vector<std::string>& items) {
 
 std::string MakeNotice(const Security& security, const Server::Options& options) {
   const std::string where = "gRPC listens on " + Join(options.listen);
-  if (security.tls.has_value()) return where + " with mutual TLS";
+  if (security.tls.has_value()) return where + " with mutual TLS 1.3";
   std::vector<std::string> roles;
   for (const Caller& caller : security.insecure_loopback_roles) {
     roles.push_back(std::string(Name(caller.role)) +
@@ -101,7 +101,15 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(Calls& calls, std::vector
     MUSUBI_RETURN_IF_ERROR(CheckRules(service.name, calls.options().table, max_request));
   }
 
+  std::unique_ptr<TlsCredentials> tls;
+  if (security.tls.has_value()) {
+    MUSUBI_ASSIGN_OR_RETURN(tls, TlsCredentials::Create(*security.tls));
+  }
+  const std::shared_ptr<grpc::ServerCredentials> credentials =
+      tls == nullptr ? grpc::InsecureServerCredentials() : tls->server_credentials();
+
   grpc::EnableDefaultHealthCheckService(true);
+  if (options.channelz) grpc::channelz::experimental::InitChannelzService();
   grpc::ServerBuilder builder;
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataSize);
@@ -110,8 +118,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(Calls& calls, std::vector
                              kMinPingIntervalMs);
   // gRPC refuses without a reason, so that what is only just too large goes on to Calls.
   builder.SetMaxReceiveMessageSize(static_cast<int>(max_request + kMaxUnaryRequest));
-  builder.SetOption(std::make_unique<Reflection>(options.reflection));
-  const std::shared_ptr<grpc::ServerCredentials> credentials = MakeCredentials(security);
+  builder.SetOption(std::make_unique<Plugins>(options.reflection, options.channelz));
   std::vector<int> ports(options.listen.size(), 0);
   for (size_t i = 0; i < ports.size(); ++i) {
     builder.AddListeningPort(options.listen[i], credentials, &ports[i]);
@@ -132,12 +139,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(Calls& calls, std::vector
   }
   std::string notice = MakeNotice(security, options);
   return std::unique_ptr<Server>(
-      new Server(calls, std::move(server), std::move(ports), std::move(notice)));
+      new Server(calls, std::move(tls), std::move(server), std::move(ports), std::move(notice)));
 }
 
-Server::Server(Calls& calls, std::unique_ptr<grpc::Server> server, std::vector<int> ports,
-               std::string notice)
+Server::Server(Calls& calls, std::unique_ptr<TlsCredentials> tls,
+               std::unique_ptr<grpc::Server> server, std::vector<int> ports, std::string notice)
     : calls_(calls),
+      tls_(std::move(tls)),
       server_(std::move(server)),
       ports_(std::move(ports)),
       notice_(std::move(notice)) {}
@@ -146,6 +154,11 @@ Server::~Server() { Drain(absl::ZeroDuration()); }
 
 std::shared_ptr<grpc::Channel> Server::InProcessChannel(const grpc::ChannelArguments& arguments) {
   return server_->InProcessChannel(arguments);
+}
+
+absl::StatusOr<bool> Server::ReplaceTls(const MutualTls& tls) {
+  MUSUBI_CHECK(tls_ != nullptr, "a server in plaintext has no TLS to replace");
+  return tls_->Replace(tls);
 }
 
 void Server::Drain(absl::Duration grace) {

@@ -13,6 +13,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/rpc/calls.h"
+#include "lib/rpc/security.h"
+#include "lib/rpc/tls_credentials.h"
 
 namespace grpc {
 class Channel;
@@ -33,12 +35,15 @@ class Server {
   struct Options {
     // "HOST:PORT"; port 0 takes a free one. None: only InProcessChannel reaches the server.
     std::vector<std::string> listen;
-    // Server reflection: tells anybody who reaches the port which methods there are.
+    // Server reflection: tells anybody who may connect which methods there are.
     bool reflection = false;
+    // Channelz: tells anybody who may connect of every connection, with its peer's certificate.
+    bool channelz = false;
   };
 
   // INVALID_ARGUMENT for a bad or (without TLS) not loopback address, or a service with a method
-  // that calls' table has no rule for; UNAVAILABLE, naming the address, if it is taken. Nothing
+  // that calls' table has no rule for; UNAVAILABLE, naming the address, if it is taken;
+  // FAILED_PRECONDITION with TLS if main has not called RequireTls13 (tls_credentials.h). Nothing
   // listens then. `calls` must be the one that the services use.
   static absl::StatusOr<std::unique_ptr<Server>> Create(Calls& calls, std::vector<Service> services,
                                                         Options options);
@@ -51,15 +56,19 @@ class Server {
 
   std::shared_ptr<grpc::Channel> InProcessChannel(const grpc::ChannelArguments& arguments = {});
 
+  // ReplaceTls is TlsCredentials::Replace. Only for a server with TLS; one call at a time.
+  absl::StatusOr<bool> ReplaceTls(const MutualTls& tls);
+
   // Drain answers NOT_SERVING to health checks, takes no new calls, closes watches, waits up to
   // `grace` for calls under way and then cancels them. Returns when none is left. Once.
   void Drain(absl::Duration grace);
 
  private:
-  Server(Calls& calls, std::unique_ptr<grpc::Server> server, std::vector<int> ports,
-         std::string notice);
+  Server(Calls& calls, std::unique_ptr<TlsCredentials> tls, std::unique_ptr<grpc::Server> server,
+         std::vector<int> ports, std::string notice);
 
   Calls& calls_;
+  const std::unique_ptr<TlsCredentials> tls_;  // Null in plaintext.
   std::unique_ptr<grpc::Server> server_;
   const std::vector<int> ports_;
   const std::string notice_;

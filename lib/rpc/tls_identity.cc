@@ -33,16 +33,16 @@ void AddExtension(X509* certificate, X509* issuer, int nid, const std::string& v
   X509_EXTENSION_free(extension);
 }
 
-X509Ptr NewCertificate(const std::string& common_name, EVP_PKEY* key) {
+X509Ptr NewCertificate(const TlsNames& names, EVP_PKEY* key) {
   static std::atomic<long> serial{1};
   X509Ptr certificate(X509_new());
   X509_set_version(certificate.get(), X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), serial++);
   ASN1_TIME_set_string(X509_getm_notBefore(certificate.get()), "20200101000000Z");
-  ASN1_TIME_set_string(X509_getm_notAfter(certificate.get()), "29991231235959Z");
+  ASN1_TIME_set_string(X509_getm_notAfter(certificate.get()), names.not_after.c_str());
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_UTF8,
-                             reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1,
-                             0);
+                             reinterpret_cast<const unsigned char*>(names.common_name.c_str()), -1,
+                             -1, 0);
   X509_set_pubkey(certificate.get(), key);
   return certificate;
 }
@@ -75,7 +75,7 @@ struct TlsCa::State {
 
 TlsCa::TlsCa() : state_(new State) {
   state_->key.reset(EVP_EC_gen("P-256"));
-  state_->certificate = NewCertificate("Musubi test CA", state_->key.get());
+  state_->certificate = NewCertificate({.common_name = "Musubi test CA"}, state_->key.get());
   X509* const certificate = state_->certificate.get();
   X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
   AddExtension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE");
@@ -87,14 +87,14 @@ TlsCa::TlsCa() : state_(new State) {
 
 TlsCa::~TlsCa() = default;
 
-TlsIdentity TlsCa::Issue(const std::string& subject_alt_names) const {
+TlsIdentity TlsCa::Issue(const std::string& subject_alt_names, const TlsNames& names) const {
   const KeyPtr key(EVP_EC_gen("P-256"));
-  const X509Ptr certificate = NewCertificate("Musubi test", key.get());
+  const X509Ptr certificate = NewCertificate(names, key.get());
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(state_->certificate.get()));
   AddExtension(certificate.get(), state_->certificate.get(), NID_key_usage,
                "critical,digitalSignature");
   AddExtension(certificate.get(), state_->certificate.get(), NID_ext_key_usage,
-               "serverAuth,clientAuth");
+               names.extended_key_usage);
   if (!subject_alt_names.empty()) {
     AddExtension(certificate.get(), state_->certificate.get(), NID_subject_alt_name,
                  subject_alt_names);

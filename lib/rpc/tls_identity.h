@@ -14,6 +14,13 @@ struct TlsIdentity {
   std::string private_key;
 };
 
+// What a test varies about a certificate, in OpenSSL's notation.
+struct TlsNames {
+  std::string common_name = "Musubi test";
+  std::string not_after = "29991231235959Z";
+  std::string extended_key_usage = "serverAuth,clientAuth";
+};
+
 // TlsCa issues with an EC P-256 key.
 class TlsCa {
  public:
@@ -23,7 +30,7 @@ class TlsCa {
   const std::string& certificate() const { return certificate_; }
 
   // `subject_alt_names` in OpenSSL's notation: "URI:musubi://role/front,DNS:musubi.example".
-  TlsIdentity Issue(const std::string& subject_alt_names) const;
+  TlsIdentity Issue(const std::string& subject_alt_names, const TlsNames& names = {}) const;
 
  private:
   struct State;
