@@ -85,12 +85,14 @@ absl::StatusOr<pki::TrustStore> LoadTrustStore(const Config& config) {
   return store;
 }
 
+absl::StatusOr<rpc::MutualTls> LoadTls(const Config& config) {
+  return rpc::LoadMutualTls(config.tls_certificate, config.tls_private_key, config.tls_client_ca);
+}
+
 absl::StatusOr<rpc::Security> LoadSecurity(const Config& config) {
   rpc::Security security{.insecure_loopback_roles = config.insecure_loopback_roles};
   if (!config.tls_certificate.empty()) {
-    MUSUBI_ASSIGN_OR_RETURN(
-        security.tls,
-        rpc::LoadMutualTls(config.tls_certificate, config.tls_private_key, config.tls_client_ca));
+    MUSUBI_ASSIGN_OR_RETURN(security.tls, LoadTls(config));
   }
   return security;
 }
@@ -172,6 +174,7 @@ struct Assembly::Parts {
   absl::Status MakeUseCases(const Config& config);
   absl::Status Listen(const Config& config);
   void Sweep();
+  void RefreshTls(const Config& config);
 
   const base::Clock& clock;
   base::Timer& timer;
@@ -210,6 +213,7 @@ struct Assembly::Parts {
   std::optional<validation::ValidationService> validation_service;
   std::optional<link::LinkService> link_service;
   std::unique_ptr<rpc::Server> server;
+  std::unique_ptr<Periodic> tls_refresh;  // Of the server.
 };
 
 absl::Status Assembly::Parts::OpenStores(const Config& config) {
@@ -308,6 +312,17 @@ void Assembly::Parts::Sweep() {
   }
 }
 
+void Assembly::Parts::RefreshTls(const Config& config) {
+  const absl::StatusOr<rpc::MutualTls> tls = LoadTls(config);
+  const absl::StatusOr<bool> replaced = tls.ok() ? server->ReplaceTls(*tls) : tls.status();
+  if (!replaced.ok()) {
+    log.Write(telemetry::Severity::kError, "tls_refresh_failed",
+              {{"error", std::string(replaced.status().message())}});
+  } else if (*replaced) {
+    log.Write(telemetry::Severity::kInfo, "tls_refreshed", {});
+  }
+}
+
 absl::Status Assembly::Parts::Listen(const Config& config) {
   MUSUBI_ASSIGN_OR_RETURN(
       calls, rpc::Calls::Create({machine_clock, random, request_log, *workers},
@@ -338,10 +353,15 @@ absl::Status Assembly::Parts::Listen(const Config& config) {
   if (config.Serves(ServiceName::kLink)) {
     services.push_back({"musubi.v1.LinkService", &*link_service});
   }
-  auto made = rpc::Server::Create(*calls, std::move(services),
-                                  {.listen = config.listen, .reflection = config.reflection});
+  auto made = rpc::Server::Create(
+      *calls, std::move(services),
+      {.listen = config.listen, .reflection = config.reflection, .channelz = config.channelz});
   if (!made.ok()) return base::Annotate(made.status(), "--listen");
   server = *std::move(made);
+  if (material.security.tls.has_value()) {
+    tls_refresh = std::make_unique<Periodic>(timer, *workers, config.tls_refresh_interval,
+                                             [this, config] { RefreshTls(config); });
+  }
   return absl::OkStatus();
 }
 

@@ -18,10 +18,14 @@ ABSL_FLAG(std::string, session_store, "memory",
 ABSL_FLAG(std::string, tls_certificate, "", "The server's certificate chain, PEM");
 ABSL_FLAG(std::string, tls_private_key, "", "Its private key, PEM, mode 0600");
 ABSL_FLAG(std::string, tls_client_ca, "", "The CA of the callers' certificates, PEM");
+ABSL_FLAG(absl::Duration, tls_refresh_interval, absl::Minutes(1),
+          "How often the three TLS files are read again");
 ABSL_FLAG(std::string, insecure_loopback_roles, "",
           "Instead of TLS, on loopback only: roles that callers may claim, as in "
           "front,platform,relying-party/ID");
 ABSL_FLAG(bool, reflection, false, "Offer gRPC server reflection");
+ABSL_FLAG(bool, channelz, false,
+          "Offer gRPC's channelz, which shows every connection to every caller");
 ABSL_FLAG(std::string, environment, "PRODUCTION",
           "The hierarchy that is trusted: PRODUCTION, TEST or SIM; anchors of others are refused");
 ABSL_FLAG(std::string, anchors, "", "The trust anchors (docs/trust-anchors.md)");
@@ -212,6 +216,12 @@ session::Lifetimes ReadLifetimes() {
                             .qr_refreshes = absl::GetFlag(FLAGS_qr_refreshes)};
 }
 
+// Regular work more often than this would read the same files all the time.
+absl::Status CheckInterval(std::string_view flag, absl::Duration value) {
+  if (value >= absl::Seconds(1)) return absl::OkStatus();
+  return Bad(flag, absl::FormatDuration(value), "must be at least 1s");
+}
+
 // Reads a count that must be at least 1.
 absl::StatusOr<size_t> ReadCount(std::string_view flag, int value) {
   if (value < 1) return Bad(flag, std::to_string(value), "must be at least 1");
@@ -233,7 +243,9 @@ absl::StatusOr<Config> ReadFlags() {
                 .tls_certificate = absl::GetFlag(FLAGS_tls_certificate),
                 .tls_private_key = absl::GetFlag(FLAGS_tls_private_key),
                 .tls_client_ca = absl::GetFlag(FLAGS_tls_client_ca),
+                .tls_refresh_interval = absl::GetFlag(FLAGS_tls_refresh_interval),
                 .reflection = absl::GetFlag(FLAGS_reflection),
+                .channelz = absl::GetFlag(FLAGS_channelz),
                 .anchors = absl::GetFlag(FLAGS_anchors),
                 .hierarchy = absl::GetFlag(FLAGS_hierarchy),
                 .name_issuers = absl::GetFlag(FLAGS_name_issuers),
@@ -269,10 +281,8 @@ absl::StatusOr<Config> ReadFlags() {
   MUSUBI_ASSIGN_OR_RETURN(config.revocation_mode, ReadRevocationMode());
   MUSUBI_RETURN_IF_ERROR(CheckFiles(config));
   MUSUBI_RETURN_IF_ERROR(config.lifetimes.Validate());
-  if (config.crl_reload_interval < absl::Seconds(1)) {
-    return Bad("crl_reload_interval", absl::FormatDuration(config.crl_reload_interval),
-               "must be at least 1s");
-  }
+  MUSUBI_RETURN_IF_ERROR(CheckInterval("crl_reload_interval", config.crl_reload_interval));
+  MUSUBI_RETURN_IF_ERROR(CheckInterval("tls_refresh_interval", config.tls_refresh_interval));
   MUSUBI_ASSIGN_OR_RETURN(config.worker_threads,
                           ReadCount("worker_threads", absl::GetFlag(FLAGS_worker_threads)));
   MUSUBI_ASSIGN_OR_RETURN(

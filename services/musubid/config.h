@@ -26,8 +26,10 @@ struct Config {
   std::string tls_certificate;
   std::string tls_private_key;
   std::string tls_client_ca;
+  absl::Duration tls_refresh_interval;
   std::vector<rpc::Caller> insecure_loopback_roles;
   bool reflection = false;
+  bool channelz = false;
   // Trust.
   pki::Environment environment;
   std::string anchors;

@@ -5,7 +5,7 @@
 
 int main(int argc, char** argv) {
   namespace musubid = musubi::services::musubid;
-  musubid::BlockSignals();
+  musubid::PrepareProcess();
   musubid::ParseFlags(argc, argv);
   const musubi::base::RealClock clock;
   musubi::base::ThreadTimer timer;

@@ -11,6 +11,7 @@
 #include "lib/base/file.h"
 #include "lib/base/status.h"
 #include "lib/rpc/server.h"
+#include "lib/rpc/tls_credentials.h"
 #include "lib/telemetry/log.h"
 #include "services/musubid/assembly.h"
 #include "services/musubid/config.h"
@@ -40,7 +41,8 @@ std::string PortLines(const rpc::Server& server) {
 
 }  // namespace
 
-void BlockSignals() {
+void PrepareProcess() {
+  rpc::RequireTls13();
   const sigset_t signals = EndSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }

@@ -7,8 +7,9 @@
 
 namespace musubi::services::musubid {
 
-// BlockSignals keeps SIGTERM and SIGINT for Run: call it before any thread starts.
-void BlockSignals();
+// PrepareProcess keeps SIGTERM and SIGINT for Run, and rules out TLS older than 1.3: call it first,
+// before any thread starts.
+void PrepareProcess();
 
 // ParseFlags reads the command line; prints --help and exits if asked.
 void ParseFlags(int argc, char** argv);

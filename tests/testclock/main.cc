@@ -39,7 +39,7 @@ void FollowTest(musubi::fakes::SimulatedClock& clock, FILE* commands, FILE* acks
 
 int main(int argc, char** argv) {
   namespace musubid = musubi::services::musubid;
-  musubid::BlockSignals();
+  musubid::PrepareProcess();
   musubid::ParseFlags(argc, argv);
   musubi::fakes::SimulatedClock clock(absl::FromUnixSeconds(Number("MUSUBI_TEST_CLOCK_START")));
   FILE* commands = OpenInherited("MUSUBI_TEST_CLOCK_FD", "r");
