@@ -14,6 +14,7 @@
 #include "lib/crypto/ed25519.h"
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
+#include "services/musubictl/roles.h"
 
 namespace musubi::services::musubictl {
 namespace {
@@ -84,6 +85,11 @@ absl::StatusOr<int> PrintEvidenceKey(const Flags& flags, const Context& context)
   return kExitOk;
 }
 
+absl::StatusOr<int> PrintRoles(const Flags&, const Context& context) {
+  context.out << RolesAsText(rpc::MethodTable());
+  return kExitOk;
+}
+
 struct Command {
   std::string_view words;
   std::string_view flags;
@@ -107,6 +113,10 @@ constexpr Command kCommands[] = {
      "prints id and public key (32 octets in base64url) of the key that signs evidence, for those\n"
      "      who verify it",
      &PrintEvidenceKey},
+    {"roles", "",
+     "prints which role may call which method of musubid, with or without a credential, and the\n"
+     "      largest request in octets",
+     &PrintRoles},
 };
 
 }  // namespace
@@ -114,8 +124,8 @@ constexpr Command kCommands[] = {
 std::string Usage() {
   std::string usage = "the operator's tool of Musubi. Commands:\n";
   for (const Command& command : kCommands) {
-    usage += "\n  musubictl " + std::string(command.words) + " " + std::string(command.flags) +
-             "\n      " + std::string(command.what) + ".\n";
+    usage += "\n  musubictl " + std::string(command.words) + (command.flags.empty() ? "" : " ") +
+             std::string(command.flags) + "\n      " + std::string(command.what) + ".\n";
   }
   return usage;
 }

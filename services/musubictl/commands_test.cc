@@ -12,6 +12,7 @@
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
 #include "lib/sqlite/database.h"
+#include "services/musubictl/roles.h"
 #include "tests/fakes/fake_random.h"
 #include "tests/fakes/simulated_clock.h"
 #include "tests/fakes/temp_dir.h"
@@ -189,6 +190,11 @@ TEST_F(Musubictl, MakesAPrivateKeyringAndNeverOverwritesOne) {
   EXPECT_EQ(Run({"keyring", "new"}, {.id = "k1"}), kExitError);
   EXPECT_EQ(Run({"keyring", "new"}, {.out = path}), kExitError);
   EXPECT_EQ(Run({"keyring", "new"}, {.id = "k1", .out = dir_.File("no/such/folder")}), kExitError);
+}
+
+TEST_F(Musubictl, PrintsWhoMayCallWhat) {
+  ASSERT_EQ(Run({"roles"}, {}), kExitOk) << err_;
+  EXPECT_EQ(out_, RolesAsText(rpc::MethodTable()));
 }
 
 TEST_F(Musubictl, PrintsThePublicHalfOfTheEvidenceKeyAndNothingElseOfIt) {
