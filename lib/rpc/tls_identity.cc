@@ -8,21 +8,15 @@
 
 #include <atomic>
 
+#include "lib/base/c_deleter.h"
 #include "lib/base/check.h"
 
 namespace musubi::rpc {
 namespace {
 
-template <auto kFree>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Freer<BIO_free>>;
-using X509Ptr = std::unique_ptr<X509, Freer<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using BioPtr = std::unique_ptr<BIO, base::CDeleter<BIO_free>>;
+using X509Ptr = std::unique_ptr<X509, base::CDeleter<X509_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, base::CDeleter<EVP_PKEY_free>>;
 
 void AddExtension(X509* certificate, X509* issuer, int nid, const std::string& value) {
   X509V3_CTX context;

@@ -11,23 +11,17 @@
 #include <cstring>
 #include <memory>
 
+#include "lib/base/c_deleter.h"
 #include "lib/base/check.h"
 
 namespace musubi::fakes {
 namespace {
 
-template <auto kFree>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Freer<BIO_free>>;
-using ContextPtr = std::unique_ptr<SSL_CTX, Freer<SSL_CTX_free>>;
-using ConnectionPtr = std::unique_ptr<SSL, Freer<SSL_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using X509Ptr = std::unique_ptr<X509, Freer<X509_free>>;
+using BioPtr = std::unique_ptr<BIO, base::CDeleter<BIO_free>>;
+using ContextPtr = std::unique_ptr<SSL_CTX, base::CDeleter<SSL_CTX_free>>;
+using ConnectionPtr = std::unique_ptr<SSL, base::CDeleter<SSL_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, base::CDeleter<EVP_PKEY_free>>;
+using X509Ptr = std::unique_ptr<X509, base::CDeleter<X509_free>>;
 
 class Socket {
  public:
