@@ -51,7 +51,7 @@ class TcpProxyTest : public testing::Test {
     sockaddr_in address = Loopback(0);
     socklen_t size = sizeof(address);
     EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(listen(listener_, 8), 0);
+    EXPECT_EQ(listen(listener_, SOMAXCONN), 0);
     EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
     proxy_.emplace(ntohs(address.sin_port));
   }
