@@ -1,5 +1,15 @@
 #include "lib/base/error.h"
 
+#ifdef MUSUBI_RECORD_REASONS
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#endif
+
 #include "absl/strings/cord.h"
 #include "lib/base/check.h"
 #include "lib/base/status.h"
@@ -21,6 +31,23 @@ std::string WireName(std::string_view camel) {
   }
   return name;
 }
+
+#ifdef MUSUBI_RECORD_REASONS
+// For `scripts/test coverage` alone: every reason that this program produced, once, as a line of
+// $MUSUBI_REASONS_DIR/PROGRAM. Written at once: a test may kill the program.
+void Record(ErrorReason reason) {
+  static std::array<std::atomic_flag, 256> seen;
+  const char* folder = std::getenv("MUSUBI_REASONS_DIR");
+  if (folder == nullptr || seen.at(static_cast<size_t>(reason)).test_and_set()) return;
+  const std::string path = std::string(folder) + "/" + program_invocation_short_name;
+  const std::string line = std::string(Name(reason)) + "\n";
+  const int file = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  MUSUBI_CHECK(write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()), path);
+  close(file);
+}
+#else
+void Record(ErrorReason) {}
+#endif
 
 }  // namespace
 
@@ -60,6 +87,7 @@ std::string_view Sentence(ErrorReason reason) {
 }
 
 absl::Status Error(ErrorReason reason, std::string_view detail, ErrorMetadata metadata) {
+  Record(reason);
   absl::Status status(CodeOf(reason), ToAbsl(detail));
   std::string payload = std::to_string(static_cast<int>(reason));
   for (const auto& [key, value] : metadata) payload += "\n" + key + "=" + value;

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/session/edge_log.h"
 #include "lib/session/state_machine.h"
 
 namespace musubi::session {
@@ -50,6 +51,7 @@ struct Seen {
   std::map<FailReason, int> failed;
   std::set<ErrorReason> refused;
   int repeated = 0;
+  EdgeLog edges{"reached"};
 };
 
 // What a bystander knows who hears each event and whether it was accepted.
@@ -574,6 +576,7 @@ std::string Check(const SessionRecord& start, const Sequence& sequence, Seen* se
     std::string broken = model.Observe(record, timed.event, now, step);
     if (!broken.empty()) return broken;
     if (seen != nullptr) {
+      if (!step.repeated) seen->edges.Note(record, timed.event, step);
       if (step.repeated) {
         ++seen->repeated;
       } else if (step.status.ok()) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "lib/session/edge_log.h"
+
 namespace musubi::session {
 namespace {
 
@@ -97,13 +99,6 @@ State ParseState(const std::string& name) {
 
 const Once kOnce{.request_id_hash = H(100), .body_hash = H(101), .sealed_answer = {1, 2, 3}};
 
-// What the table says of a step: the next state, or the reason.
-std::string Outcome(const StepResult& step) {
-  if (step.status.ok()) return std::string(Name(step.next.state));
-  const auto reason = base::ReasonOf(step.status);
-  return reason.has_value() ? std::string(base::Name(*reason)) : "no reason";
-}
-
 TEST(StateTable, HasARowForEveryEventAndAColumnForEveryState) {
   const auto rows = ReadTable();
   ASSERT_GT(rows.size(), 1u);
@@ -120,6 +115,7 @@ TEST(StateTable, HasARowForEveryEventAndAColumnForEveryState) {
 TEST(StateTable, IsWhatTheMachineDoes) {
   const auto rows = ReadTable();
   const auto payloads = GoodPayloads();
+  EdgeLog log("constructed");
   for (size_t i = 1; i < rows.size(); ++i) {
     const auto& row = rows[i];
     for (const Flow flow : {Flow::kCrossDevice, Flow::kOneDevice}) {
@@ -138,6 +134,7 @@ TEST(StateTable, IsWhatTheMachineDoes) {
               (row[2] == "either" && (credential == "browser" || credential == "device"));
           if (!right) want = credential == "none" ? "CREDENTIAL_MISSING" : "CREDENTIAL_INVALID";
           const StepResult step = Step(record, event, kStart, Lifetimes());
+          log.Note(record, event, step);
           EXPECT_EQ(Outcome(step), want)
               << row[0] << " by " << credential << " in " << rows[0][column] << " " << Name(flow);
           // A refused event leaves the state as it was.
