@@ -78,8 +78,9 @@ std::optional<std::string_view> UrlFault(std::string_view url, UrlKind kind) {
 // EntryReader reads one entry, key by key.
 class EntryReader {
  public:
-  EntryReader(JsonObject& object, std::string folder)
-      : object_(object), folder_(std::move(folder)) {}
+  EntryReader(JsonObject& object, std::string folder,
+              const RelyingPartyRegistry::LoadKeyring& load_keyring)
+      : object_(object), folder_(std::move(folder)), load_keyring_(load_keyring) {}
 
   absl::StatusOr<RelyingParty> Read();
 
@@ -104,6 +105,7 @@ class EntryReader {
 
   JsonObject& object_;
   const std::string folder_;
+  const RelyingPartyRegistry::LoadKeyring& load_keyring_;
 };
 
 absl::StatusOr<std::string> EntryReader::Short(std::string_view key) {
@@ -183,7 +185,7 @@ absl::StatusOr<crypto::Keyring> EntryReader::SubjectKeyring() {
   constexpr std::string_view kKey = "subject_keyring_file";
   MUSUBI_ASSIGN_OR_RETURN(const std::string path, object_.String(kKey));
   if (path.empty()) return Invalid(kKey, "names no file");
-  auto keyring = crypto::Keyring::Load(path.front() == '/' ? path : folder_ + path);
+  auto keyring = load_keyring_(path.front() == '/' ? path : folder_ + path);
   if (keyring.ok()) return keyring;
   const std::string fix = absl::IsNotFound(keyring.status())
                               ? "; make one with `musubictl keyring new --id=k1 --out=FILE`"
@@ -306,7 +308,13 @@ base::Hash256 RelyingParty::PairwiseSubject(const base::Id128& person_id) const 
 
 absl::StatusOr<RelyingPartyRegistry> RelyingPartyRegistry::Load(const std::string& path) {
   MUSUBI_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path));
-  MUSUBI_ASSIGN_OR_RETURN(JsonObject file, JsonObject::Parse(text, path));
+  return Parse(text, path, crypto::Keyring::Load);
+}
+
+absl::StatusOr<RelyingPartyRegistry> RelyingPartyRegistry::Parse(std::string_view json,
+                                                                 const std::string& path,
+                                                                 const LoadKeyring& load_keyring) {
+  MUSUBI_ASSIGN_OR_RETURN(JsonObject file, JsonObject::Parse(json, path));
   MUSUBI_ASSIGN_OR_RETURN(std::vector<JsonObject> entries, file.Objects("relying_parties"));
   MUSUBI_RETURN_IF_ERROR(file.RefuseOthers());
   if (entries.empty()) return file.Invalid("\"relying_parties\" is empty: add an entry");
@@ -314,7 +322,7 @@ absl::StatusOr<RelyingPartyRegistry> RelyingPartyRegistry::Load(const std::strin
   const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
   RelyingPartyRegistry registry;
   for (JsonObject& entry : entries) {
-    MUSUBI_ASSIGN_OR_RETURN(RelyingParty party, EntryReader(entry, folder).Read());
+    MUSUBI_ASSIGN_OR_RETURN(RelyingParty party, EntryReader(entry, folder, load_keyring).Read());
     if (const auto sharer = SharerOf(party.subject_keyring, registry.entries_)) {
       return entry.Invalid("\"subject_keyring_file\" has a key of \"" + *sharer +
                            "\" too: give each relying party its own, or they could compare "

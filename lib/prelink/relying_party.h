@@ -5,6 +5,7 @@
 #define MUSUBI_LIB_PRELINK_RELYING_PARTY_H_
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -76,6 +77,12 @@ class RelyingPartyRegistry {
   // Errors name the file, the entry, the rule and the fix: INVALID_ARGUMENT for the content,
   // the codes of base::ReadFile and crypto::Keyring::Load for the files.
   static absl::StatusOr<RelyingPartyRegistry> Load(const std::string& path);
+
+  // How a named key file is read: crypto::Keyring::Load, or what stands for it.
+  using LoadKeyring = std::function<absl::StatusOr<crypto::Keyring>(const std::string& path)>;
+  // Load of a text; `path` stands for the file.
+  static absl::StatusOr<RelyingPartyRegistry> Parse(std::string_view json, const std::string& path,
+                                                    const LoadKeyring& load_keyring);
 
   // The entry of this id, or nullptr. Lives as long as the registry.
   const RelyingParty* Find(std::string_view id) const;
