@@ -28,8 +28,10 @@ if(MUSUBI_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# Everything that holds without gRPC: what runs under ThreadSanitizer.
+# Everything that holds without gRPC: what runs under ThreadSanitizer with no suppression.
 add_custom_target(core_tests)
+# What serves or calls over gRPC: runs under ThreadSanitizer with tests/tsan/grpc.supp.
+add_custom_target(server_tests)
 # Every test binary.
 add_custom_target(all_tests)
 # Every fuzz harness; empty without MUSUBI_FUZZ.
@@ -54,10 +56,11 @@ function(musubi_binary name)
   endif()
 endfunction()
 
-# musubi_test(NAME KIND unit|integration|conformance [CORE] SOURCES file... [DEPS target...])
-# CORE: needs no gRPC, and so runs under ThreadSanitizer too. All cases of a folder are one binary.
+# musubi_test(NAME KIND unit|integration|conformance [CORE|SERVER] SOURCES file... [DEPS target...])
+# CORE: needs no gRPC, and so runs under ThreadSanitizer too. SERVER: runs under it with the
+# suppressions that gRPC needs. All cases of a folder are one binary.
 function(musubi_test name)
-  cmake_parse_arguments(arg "CORE" "KIND" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(arg "CORE;SERVER" "KIND" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main musubi_options)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests_bin)
@@ -68,6 +71,10 @@ function(musubi_test name)
   if(arg_CORE)
     list(APPEND labels core)
     add_dependencies(core_tests ${name})
+  endif()
+  if(arg_SERVER)
+    list(APPEND labels server)
+    add_dependencies(server_tests ${name})
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 600)
 endfunction()

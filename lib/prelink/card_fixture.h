@@ -3,6 +3,7 @@
 #ifndef MUSUBI_LIB_PRELINK_CARD_FIXTURE_H_
 #define MUSUBI_LIB_PRELINK_CARD_FIXTURE_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -94,7 +95,7 @@ class CardFixture : public JourneyFixture {
                                     base::Base64UrlEncode(name_key_.public_key()) + "\"}]}",
                                 "name-issuers.json");
 
-  bool ocsp_down_ = false;
+  std::atomic<bool> ocsp_down_ = false;  // Read by the thread of a call.
   fakes::FakeResponder responder_{ca_, fakes::ParseCertificate(card_der_), clock_};
   fakes::FakeHttpClient http_{[this](const http::Request& request) {
     return ocsp_down_ ? absl::StatusOr<http::Response>(absl::UnavailableError("down"))

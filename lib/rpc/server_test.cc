@@ -44,7 +44,9 @@ TEST_F(ServerTest, RelyingPartyIdComesFromTheRole) {
   grpc::ClientContext context;
   Prepare(context, {.metadata = {{"musubi-role", "relying-party/demo"}}});
   v1::CreateSessionResponse response;
+  service_->Publish();
   ASSERT_TRUE(stub_->CreateSession(&context, {}, &response).ok());
+  service_->Publish();
   EXPECT_EQ(seen.caller.relying_party_id, "demo");
   EXPECT_FALSE(seen.credential.has_value());
   EXPECT_EQ(observer_.Next().relying_party_id, "demo");
