@@ -22,6 +22,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/encoding.h"
 #include "lib/base/error.h"
+#include "lib/base/mutex.h"
 #include "lib/base/secure_random.h"
 #include "lib/rpc/error_mapping.h"
 #include "lib/rpc/server.h"
