@@ -398,7 +398,7 @@ class Model {
 // engine is used, no distribution.
 class Generator {
  public:
-  explicit Generator(uint64_t seed) : engine_(seed) {}
+  explicit Generator(uint64_t seed) : seed_(seed) {}
 
   SessionRecord NewRecord() {
     SessionRecord record;
@@ -559,7 +559,8 @@ class Generator {
     }
   }
 
-  std::mt19937_64 engine_;
+  const uint64_t seed_;
+  std::mt19937_64 engine_{seed_};
   uint32_t made_ = 0;
   std::vector<Event> sent_;
   std::vector<Hash256> devices_;
