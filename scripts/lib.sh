@@ -33,7 +33,8 @@ need_build_packages() {
   need_packages g++ clang clang-format libclang-rt-14-dev llvm cmake ninja-build ccache pkg-config \
     git ca-certificates openssl python3 libgrpc++-dev libprotobuf-dev protobuf-compiler \
     protobuf-compiler-grpc libabsl-dev libssl-dev libgtest-dev libgmock-dev libbenchmark-dev \
-    libsqlite3-dev libcurl4-openssl-dev libspdlog-dev nlohmann-json3-dev libcpp-httplib-dev
+    libsqlite3-dev libcurl4-openssl-dev libspdlog-dev nlohmann-json3-dev libcpp-httplib-dev \
+    prometheus-cpp-dev libcivetweb-dev
 }
 
 # build PRESET TARGET...: configures and builds; on failure prints what the compiler said.

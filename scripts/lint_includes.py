@@ -50,6 +50,8 @@ FENCES = [
     (r"curl/", ["lib/http"], False, "lib/http is the only user of libcurl"),
     (r"sqlite3\.h$", ["lib/sqlite"], False, "lib/sqlite is the only user of SQLite"),
     (r"hiredis", ["lib/redis"], False, "lib/redis is the only user of hiredis"),
+    (r"(civetweb|CivetServer)\.h$", ["lib/telemetry"], True,
+     "lib/telemetry is the only user of civetweb"),
     (r"prometheus/", ["lib/telemetry"], False, "lib/telemetry is the only user of prometheus-cpp"),
     (r"httplib\.h$", ["sandbox", "tests", "bench", "@test"], True,
      "cpp-httplib is the server of the sandbox and of tests"),

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 
 import gen_errors
+import gen_metrics
 import lint_contract
 import lint_headers
 import lint_hermetic
@@ -49,6 +50,7 @@ CASES = [
     include("lib/link/a.cc", "#include <sqlite3.h>", "SQLite"),
     include("lib/session/a.cc", "#include <hiredis/hiredis.h>", "hiredis"),
     include("lib/rpc/a.cc", "#include <prometheus/counter.h>", "prometheus-cpp"),
+    include("services/musubid/a.cc", "#include <civetweb.h>", "civetweb"),
     include("lib/http/a.cc", "#include <httplib.h>", "cpp-httplib"),
     include("lib/base/a.cc", '#include "absl/synchronization/mutex.h"', "base::Mutex"),
     include("lib/base/a.cc", "#include <format>", "no <format>"),
@@ -155,6 +157,9 @@ CASES = [
             "RevocationMethod", "CrlReason")),
         gen_errors.MISBEHAVIOURS: "// Cards.\n",
         gen_errors.OUTPUT: "old\n"}, ["docs/errors.md:1: out of date"]),
+    (lint_tools.check_generated, {
+        gen_metrics.TABLE: '// Calls\nMUSUBI_METRIC(calls, Counter, "calls_total", "Calls.")\n',
+        gen_metrics.OUTPUT: "old\n"}, ["docs/metrics.md:1: out of date"]),
 ]
 
 

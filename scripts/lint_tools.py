@@ -5,7 +5,7 @@ from lint_common import CPP, run
 
 
 def check_format(tree):
-    paths = tree.ours(*CPP, "lib/base/error_reasons.inc")
+    paths = tree.ours(*CPP, ".inc")
     if not paths:
         return []
     _, output = run(["clang-format", "--style=file", "--dry-run", "-Werror", *paths], tree.root)
@@ -55,6 +55,12 @@ def check_proto(tree):
 def check_generated(tree):
     """Generated documents are what their generator makes of the sources as they are."""
     import gen_errors
-    if gen_errors.OUTPUT in tree.files and tree.text(gen_errors.OUTPUT) == gen_errors.render(tree.root):
-        return []
-    return [f"{gen_errors.OUTPUT}:1: out of date: python3 scripts/gen_errors.py"]
+    import gen_metrics
+    findings = []
+    for generator in (gen_errors, gen_metrics):
+        output = generator.OUTPUT
+        if any(source not in tree.files for source in generator.SOURCES):
+            continue
+        if output not in tree.files or tree.text(output) != generator.render(tree.root):
+            findings.append(f"{output}:1: out of date: python3 scripts/{generator.__name__}.py")
+    return findings

@@ -108,6 +108,7 @@ absl::Status Prepare(const Request& request, absl::Duration connect_timeout, Tra
     // An empty value takes away the form type that libcurl would send.
     add_header("Content-Type:" + (request.content_type.empty() ? "" : " " + request.content_type));
   }
+  if (!request.traceparent.empty()) add_header("traceparent: " + request.traceparent);
   set(CURLOPT_HTTPHEADER, transfer.headers.get());
   return ok ? absl::OkStatus() : absl::InternalError("HTTP: libcurl refuses an option");
 }

@@ -40,6 +40,9 @@ absl::Status CheckRequest(const Request& request) {
   if (HasControlOrSpace(request.content_type, /*space_allowed=*/true)) {
     return absl::InvalidArgumentError("content type: holds a control character");
   }
+  if (HasControlOrSpace(request.traceparent, /*space_allowed=*/false)) {
+    return absl::InvalidArgumentError("traceparent: holds a space or a control character");
+  }
   if (request.method == Method::kGet && !request.body.empty()) {
     return absl::InvalidArgumentError("body: a GET has none");
   }

@@ -18,6 +18,7 @@ struct Request {
   std::string url = {};           // Absolute, http or https, without user and password.
   std::string content_type = {};  // Of `body`; empty: no Content-Type header.
   std::string body = {};          // POST only.
+  std::string traceparent = {};   // Header of W3C Trace Context; empty: none.
   // From now until the last octet of the answer.
   absl::Duration timeout = absl::Seconds(5);
   size_t max_response_size = 64 * 1024;  // Octets of the body.

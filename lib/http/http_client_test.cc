@@ -22,6 +22,7 @@ constexpr size_t kBigSize = 5000;
 fakes::LoopbackServer::Answer Serve(const Request& request, const std::string& path) {
   if (path == "/echo") return {.body = request.content_type + "|" + request.body};
   if (path == "/get") return {.body = request.method == Method::kGet ? "GET" : "POST"};
+  if (path == "/trace") return {.body = request.traceparent};
   if (path == "/big") return {.body = std::string(kBigSize, 'x')};
   if (path == "/moved") return {.status_code = 302, .location = "/get"};
   if (path == "/broken") return {.status_code = 500, .body = "sorry"};
@@ -78,6 +79,18 @@ TEST_P(HttpClientContract, PostsABodyWithItsContentType) {
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->status_code, 200);
   EXPECT_EQ(response->body, std::string("application/ocsp-request|a\0b", 28));
+}
+
+TEST_P(HttpClientContract, SendsATraceparentIfThereIsOne) {
+  EXPECT_EQ(Get("/trace")->body, "");
+  const auto response =
+      subject_.client->Send({.url = subject_.url + "/trace", .traceparent = "00-ab-cd-01"});
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->body, "00-ab-cd-01");
+  EXPECT_EQ(subject_.client->Send({.url = subject_.url + "/trace", .traceparent = "x\r\nY: z"})
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST_P(HttpClientContract, Gets) {

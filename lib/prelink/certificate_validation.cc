@@ -54,9 +54,28 @@ void CertificateValidation::AddRevocation(const pki::ValidatedPath& path, Revoca
   Decide(verdict, VerdictStatus::kIndeterminate, VerdictReason::kRevocationUnavailable);
 }
 
+template <typename F>
+CardValidationResult CertificateValidation::Observed(F judge) const {
+  if (dependencies_.observer == nullptr) return judge();
+  dependencies_.observer->OnStart();
+  CardValidationResult result = judge();
+  dependencies_.observer->OnVerdict(result.verdict);
+  return result;
+}
+
 CardValidationResult CertificateValidation::Validate(const CardValidationQuery& query) const {
   MUSUBI_CHECK(query.revocation_mode != RevocationMode::kUnspecified,
                "somebody must choose the revocation mode");
+  return Observed([&] { return Judge(query); });
+}
+
+CardValidationResult CertificateValidation::RecheckRevocation(person::CardRecord card,
+                                                              RevocationMode mode,
+                                                              absl::Time deadline) const {
+  return Observed([&] { return JudgeAgain(std::move(card), mode, deadline); });
+}
+
+CardValidationResult CertificateValidation::Judge(const CardValidationQuery& query) const {
   jpki::CardCheck check = dependencies_.card_validator.Check(query.certificate_der, query.proof,
                                                              dependencies_.clock.Now());
   CardValidationResult result{.verdict = std::move(check.verdict)};
@@ -75,9 +94,8 @@ CardValidationResult CertificateValidation::Validate(const CardValidationQuery& 
   return result;
 }
 
-CardValidationResult CertificateValidation::RecheckRevocation(person::CardRecord card,
-                                                              RevocationMode mode,
-                                                              absl::Time deadline) const {
+CardValidationResult CertificateValidation::JudgeAgain(person::CardRecord card, RevocationMode mode,
+                                                       absl::Time deadline) const {
   jpki::CardCheck check = dependencies_.card_validator.Check(card.certificate_der, std::nullopt,
                                                              dependencies_.clock.Now());
   CardValidationResult result{.verdict = std::move(check.verdict)};

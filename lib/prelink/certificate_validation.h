@@ -32,6 +32,15 @@ struct CardValidationResult {
   std::optional<person::CardRecord> card;
 };
 
+// ValidationObserver hears of every judgement, on the thread that makes it: first OnStart, then
+// OnVerdict. Must not block. The default methods ignore.
+class ValidationObserver {
+ public:
+  virtual ~ValidationObserver() = default;
+  virtual void OnStart() {}
+  virtual void OnVerdict(const pki::Verdict&) {}
+};
+
 // CertificateValidation is thread-safe. What it refers to must outlive it.
 class CertificateValidation {
  public:
@@ -39,6 +48,7 @@ class CertificateValidation {
     const base::Clock& clock;
     const jpki::CardValidator& card_validator;
     revocation::RevocationChecker& revocation_checker;
+    ValidationObserver* observer = nullptr;  // Null: nobody counts.
   };
 
   explicit CertificateValidation(Dependencies dependencies) : dependencies_(dependencies) {}
@@ -55,6 +65,12 @@ class CertificateValidation {
                                          absl::Time deadline) const;
 
  private:
+  CardValidationResult Judge(const CardValidationQuery& query) const;
+  CardValidationResult JudgeAgain(person::CardRecord card, revocation::RevocationMode mode,
+                                  absl::Time deadline) const;
+  // Runs `judge` between the observer's two calls.
+  template <typename F>
+  CardValidationResult Observed(F judge) const;
   void AddRevocation(const pki::ValidatedPath& path, revocation::RevocationMode mode,
                      absl::Time deadline, pki::Verdict& verdict) const;
 

@@ -63,8 +63,9 @@ absl::StatusOr<session::Applied> Journey::Apply(const session::SessionId& id,
                                          .answer = std::string(session::Name(after.state))})
         .status();
   };
-  MUSUBI_ASSIGN_OR_RETURN(session::Applied applied,
-                          session::ApplyEvent(sessions(), lifetimes_, id, make_event, tell_links));
+  MUSUBI_ASSIGN_OR_RETURN(
+      session::Applied applied,
+      session::ApplyEvent(sessions(), lifetimes_, id, make_event, tell_links, observer()));
   MUSUBI_RETURN_IF_ERROR(applied.status);
   return applied;
 }

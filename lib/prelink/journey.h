@@ -36,6 +36,7 @@ class Journey {
     const crypto::Keyring& service_keyring;
     // Encrypts card data while a session holds it.
     const crypto::Keyring& card_keyring;
+    session::Observer* observer = nullptr;  // Null: nobody counts.
   };
 
   Journey(Dependencies dependencies, session::Lifetimes lifetimes)
@@ -47,6 +48,7 @@ class Journey {
   const crypto::Keyring& service_keyring() const { return dependencies_.service_keyring; }
   const crypto::Keyring& card_keyring() const { return dependencies_.card_keyring; }
   const session::Lifetimes& lifetimes() const { return lifetimes_; }
+  session::Observer* observer() const { return dependencies_.observer; }
 
   // The entry of this id, which lives as long as the server. RELYING_PARTY_UNKNOWN.
   absl::StatusOr<const RelyingParty*> FindRelyingParty(std::string_view id) const;

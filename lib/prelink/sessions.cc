@@ -229,7 +229,10 @@ absl::StatusOr<CreatedSession> SessionUseCases::Create(const Caller& caller,
                                                  .body_hash = once.body_hash,
                                                  .sealed = once.sealed_answer});
   MUSUBI_ASSIGN_OR_RETURN(const bool inserted, journey_.sessions().Insert(record));
-  if (inserted) return Answer(record, *relying_party, entry, journey_.lifetimes());
+  if (inserted) {
+    if (journey_.observer() != nullptr) journey_.observer()->OnCreated(record);
+    return Answer(record, *relying_party, entry, journey_.lifetimes());
+  }
 
   MUSUBI_ASSIGN_OR_RETURN(const session::SessionStore::Stored stored,
                           journey_.sessions().Get(record.id));

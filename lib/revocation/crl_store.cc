@@ -182,7 +182,11 @@ absl::Status CrlStore::Reload() {
       again->expected = true;
       loaded.scope = std::move(again);
     }
-    ScopeEvent event{source.anchor, source.file, loaded.outcome, loaded.crl_outcome, {}, {}, 0};
+    ScopeEvent event{.anchor = source.anchor,
+                     .file = source.file,
+                     .full = source.key.second.empty(),
+                     .outcome = loaded.outcome,
+                     .crl_outcome = loaded.crl_outcome};
     const std::shared_ptr<const Scope>& in_force = loaded.scope != nullptr ? loaded.scope : current;
     if (in_force != nullptr) {
       const pki::Crl& crl = *in_force->crl;

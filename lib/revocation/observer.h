@@ -43,6 +43,7 @@ std::string_view Name(OcspExchange exchange);
 struct ScopeEvent {
   std::string anchor;  // As in scopes.json.
   std::string file;
+  bool full = false;  // A list of the whole CA; else that of one distribution point.
   ScopeOutcome outcome = ScopeOutcome::kUnspecified;
   pki::CrlOutcome crl_outcome = pki::CrlOutcome::kUnspecified;
   // Of what is in force after the load; nothing if the scope has no CRL at all.

@@ -18,6 +18,7 @@ namespace {
 using base::ErrorReason;
 
 constexpr char kRequestIdKey[] = "x-request-id";
+constexpr char kTraceparentKey[] = "traceparent";
 constexpr char kRoleKey[] = "musubi-role";
 constexpr char kAuthorizationKey[] = "authorization";
 constexpr std::string_view kBearer = "Bearer ";
@@ -34,6 +35,14 @@ std::vector<std::string> Metadata(const grpc::CallbackServerContext& context, co
     values.emplace_back(entry->second.data(), entry->second.size());
   }
   return values;
+}
+
+// The caller's span, if it names one, once and well.
+std::optional<telemetry::TraceContext> ParentOf(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto [first, last] = metadata.equal_range(kTraceparentKey);
+  if (first == last || std::next(first) != last) return std::nullopt;
+  return telemetry::ParseTraceparent({first->second.data(), first->second.size()});
 }
 
 bool IsRequestId(std::string_view id) {
@@ -95,7 +104,7 @@ std::string MethodOf(const google::protobuf::Descriptor& request) {
 
 grpc::Status Call::End(const absl::Status& outcome) {
   Observe(outcome);
-  return ToGrpc(outcome, info_.request_id);
+  return ToGrpc(outcome, beginning_.info.request_id);
 }
 
 grpc::Status Call::Cancelled() {
@@ -105,12 +114,25 @@ grpc::Status Call::Cancelled() {
 
 void Call::Observe(const absl::Status& outcome) {
   if (ended_.exchange(true)) return;
-  observer_.OnRequest({.method = info_.method,
-                       .role = authenticated_ ? Name(info_.caller.role) : std::string_view(),
-                       .relying_party_id = info_.caller.relying_party_id,
-                       .request_id = info_.request_id,
-                       .status = outcome,
-                       .duration = std::max(absl::ZeroDuration(), clock_.Now() - started_at_)});
+  const CallInfo& info = beginning_.info;
+  telemetry::StageTimes stages;
+  {
+    base::MutexLock lock(mutex_);
+    stages = stages_;
+  }
+  observer_.OnRequest(
+      {.method = info.method,
+       .rule = beginning_.rule,
+       .caller_role = beginning_.authenticated ? std::optional(info.caller.role) : std::nullopt,
+       .role = beginning_.authenticated ? Name(info.caller.role) : std::string_view(),
+       .relying_party_id = info.caller.relying_party_id,
+       .request_id = info.request_id,
+       .status = outcome,
+       .duration = std::max(absl::ZeroDuration(), clock_.Now() - beginning_.started_at),
+       .stages = stages,
+       .trace = beginning_.trace,
+       .parent = beginning_.parent,
+       .request = beginning_.request.get()});
 }
 
 absl::StatusOr<std::unique_ptr<Calls>> Calls::Create(Dependencies dependencies, Options options) {
@@ -123,9 +145,14 @@ absl::StatusOr<std::unique_ptr<Calls>> Calls::Create(Dependencies dependencies, 
 }
 
 std::shared_ptr<Call> Calls::Begin(grpc::CallbackServerContext* context, std::string_view method,
-                                   size_t request_size) {
-  const absl::Time now = dependencies_.clock.Now();
-  CallInfo info;
+                                   size_t request_size,
+                                   std::shared_ptr<const google::protobuf::Message> request) {
+  Call::Beginning beginning{.rule = FindRule(options_.table, method),
+                            .started_at = dependencies_.clock.Now(),
+                            .parent = ParentOf(*context)};
+  beginning.trace = telemetry::NextSpan(beginning.parent, dependencies_.random);
+  if (request_size <= kMaxObservedRequest) beginning.request = std::move(request);
+  CallInfo& info = beginning.info;
   info.method = std::string(method);
   info.deadline = absl::FromChrono(context->deadline());
   const std::vector<std::string> given = Metadata(*context, kRequestIdKey);
@@ -134,16 +161,15 @@ std::shared_ptr<Call> Calls::Begin(grpc::CallbackServerContext* context, std::st
                         : base::HexEncode(dependencies_.random.Bytes<16>());
   context->AddInitialMetadata(kRequestIdKey, info.request_id);
 
-  absl::Status admitted;
   const absl::StatusOr<Caller> caller = IdentifyCaller(*context);
+  beginning.authenticated = caller.ok();
   if (caller.ok()) {
     info.caller = *caller;
-    admitted = CheckRule(*context, request_size, info);
+    beginning.admitted = CheckRule(*context, beginning.rule, request_size, info);
   } else {
-    admitted = caller.status();
+    beginning.admitted = caller.status();
   }
-  return std::make_shared<Call>(std::move(info), caller.ok(), std::move(admitted), now,
-                                dependencies_.clock, dependencies_.observer);
+  return std::make_shared<Call>(std::move(beginning), dependencies_.clock, dependencies_.observer);
 }
 
 absl::StatusOr<Caller> Calls::IdentifyCaller(const grpc::CallbackServerContext& context) const {
@@ -161,9 +187,8 @@ absl::StatusOr<Caller> Calls::IdentifyCaller(const grpc::CallbackServerContext& 
   return CallerFromUris(uris);
 }
 
-absl::Status Calls::CheckRule(const grpc::CallbackServerContext& context, size_t request_size,
-                              CallInfo& info) const {
-  const MethodRule* rule = FindRule(options_.table, info.method);
+absl::Status Calls::CheckRule(const grpc::CallbackServerContext& context, const MethodRule* rule,
+                              size_t request_size, CallInfo& info) const {
   if (rule == nullptr) {
     return base::Error(ErrorReason::kRoleNotAllowed, "no rule allows this method to anybody");
   }
@@ -188,9 +213,10 @@ absl::Status Calls::CheckRule(const grpc::CallbackServerContext& context, size_t
 
 grpc::ServerUnaryReactor* Calls::RunUnary(grpc::CallbackServerContext* context,
                                           std::string_view method, size_t request_size,
+                                          std::shared_ptr<const google::protobuf::Message> request,
                                           std::function<absl::Status(const CallInfo&)> work) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const std::shared_ptr<Call> call = Begin(context, method, request_size);
+  const std::shared_ptr<Call> call = Begin(context, method, request_size, std::move(request));
   if (!call->admitted().ok()) {
     reactor->Finish(call->End(call->admitted()));
     return reactor;
@@ -201,7 +227,12 @@ grpc::ServerUnaryReactor* Calls::RunUnary(grpc::CallbackServerContext* context,
       reactor->Finish(call->Cancelled());
       return;
     }
-    const absl::Status outcome = work(call->info());
+    absl::Status outcome;
+    {
+      CallWork call_work(*call);
+      call_work.WasQueued();
+      outcome = work(call->info());
+    }
     reactor->Finish(call->End(outcome));
   });
   if (!queued) reactor->Finish(call->End(Overloaded()));
@@ -231,8 +262,13 @@ void Calls::RunWatch(const std::shared_ptr<Call>& call, const std::shared_ptr<rp
     watch->Close(base::Error(ErrorReason::kUnavailable, "the server is shutting down"));
     return;
   }
-  const bool queued = dependencies_.workers.Submit([watch, start = std::move(start)] {
-    const absl::Status started = start();
+  const bool queued = dependencies_.workers.Submit([call, watch, start = std::move(start)] {
+    absl::Status started;
+    {
+      CallWork call_work(*call);
+      call_work.WasQueued();
+      started = start();
+    }
     if (!started.ok()) watch->Close(started);
   });
   if (!queued) watch->Close(Overloaded());

@@ -36,7 +36,8 @@
 
 namespace google::protobuf {
 class Descriptor;
-}
+class Message;
+}  // namespace google::protobuf
 
 namespace musubi::rpc {
 
@@ -71,7 +72,9 @@ class Calls {
   grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, const Request* request,
                                   Response* response, Handler handler) {
     static const std::string method = MethodOf(*Request::descriptor());
+    // Not owned: gRPC's, until the call ends.
     return RunUnary(context, method, request->ByteSizeLong(),
+                    std::shared_ptr<const Request>(std::shared_ptr<void>(), request),
                     [request, response, handler = std::move(handler)](const CallInfo& info) {
                       return handler(info, *request, *response);
                     });
@@ -84,21 +87,22 @@ class Calls {
   grpc::ServerWriteReactor<Response>* Watch(grpc::CallbackServerContext* context,
                                             const Request* request, Start start) {
     static const std::string method = MethodOf(*Request::descriptor());
-    std::shared_ptr<Call> call = Begin(context, method, request->ByteSizeLong());
-    std::shared_ptr<WatchWriter<Response>> writer = WatchWriter<Response>::Make(call);
     // The request is copied: a cancelled call may be gone before the worker comes to it.
-    RunWatch(call, writer,
-             [call, writer, copy = Request(*request), start = std::move(start)]() -> absl::Status {
-               return start(call->info(), copy, writer);
-             });
+    const auto copy = std::make_shared<const Request>(*request);
+    std::shared_ptr<Call> call = Begin(context, method, request->ByteSizeLong(), copy);
+    std::shared_ptr<WatchWriter<Response>> writer = WatchWriter<Response>::Make(call);
+    RunWatch(call, writer, [call, writer, copy, start = std::move(start)]() -> absl::Status {
+      return start(call->info(), *copy, writer);
+    });
     return writer.get();
   }
 
   // Begin is for reactors that are written by hand (the bidirectional method): if admitted() is not
   // OK, the reactor must do nothing but Finish(call->End(call->admitted())). `request_size` is that
-  // of the largest message so far.
+  // of the largest message so far. `request` is for the observer, and must be readable until End.
   std::shared_ptr<Call> Begin(grpc::CallbackServerContext* context, std::string_view method,
-                              size_t request_size);
+                              size_t request_size,
+                              std::shared_ptr<const google::protobuf::Message> request = nullptr);
 
   // Drain closes all watches, now and from now on, with UNAVAILABLE: their clients go elsewhere.
   void Drain();
@@ -112,12 +116,14 @@ class Calls {
 
   grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, std::string_view method,
                                      size_t request_size,
+                                     std::shared_ptr<const google::protobuf::Message> request,
                                      std::function<absl::Status(const CallInfo&)> work);
   void RunWatch(const std::shared_ptr<Call>& call, const std::shared_ptr<rpc::Watch>& watch,
                 std::function<absl::Status()> start);
   absl::StatusOr<Caller> IdentifyCaller(const grpc::CallbackServerContext& context) const;
-  absl::Status CheckRule(const grpc::CallbackServerContext& context, size_t request_size,
-                         CallInfo& info) const;
+  // `rule` is that of the method, or null.
+  absl::Status CheckRule(const grpc::CallbackServerContext& context, const MethodRule* rule,
+                         size_t request_size, CallInfo& info) const;
 
   const Dependencies dependencies_;
   const Options options_;

@@ -18,21 +18,21 @@
 #include "musubi/v1/pairing.pb.h"
 #include "musubi/v1/session.pb.h"
 #include "musubi/v1/validation.pb.h"
+#include "tests/fakes/canary_message.h"
 
 namespace musubi::rpc {
 namespace {
 
+using fakes::Fill;
+using fakes::kCanaryBase64;
+using fakes::kCanaryText;
+using fakes::Marked;
+using fakes::New;
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
-using google::protobuf::Reflection;
 using testing::HasSubstr;
 using testing::Not;
-
-bool Marked(const FieldDescriptor& field) {
-  return field.options().GetExtension(v1::personal_data) ||
-         field.options().GetExtension(v1::secret);
-}
 
 std::vector<const Descriptor*> AllMessages() {
   std::vector<const Descriptor*> messages;
@@ -42,65 +42,6 @@ std::vector<const Descriptor*> AllMessages() {
     for (int i = 0; i < file->message_type_count(); ++i) messages.push_back(file->message_type(i));
   }
   return messages;
-}
-
-// In base64 the canary is still itself: three octets make four characters, and twelve make these.
-constexpr char kVisible[] = "visible";
-constexpr char kCanaryText[] = "canary-canary-canary";
-constexpr char kCanaryBase64[] = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk";
-
-// Sets every field of `message`, deeply: text below a marked field is the canary. Of a oneof, the
-// alternative number `choice` (modulo their number).
-void Fill(Message& message, int choice, bool marked) {
-  const Reflection& reflection = *message.GetReflection();
-  const Descriptor& type = *message.GetDescriptor();
-  for (int i = 0; i < type.field_count(); ++i) {
-    const FieldDescriptor* field = type.field(i);
-    if (const auto* oneof = field->real_containing_oneof();
-        oneof != nullptr && field->index_in_oneof() != choice % oneof->field_count()) {
-      continue;
-    }
-    const bool below = marked || Marked(*field);
-    const std::string text = below ? kCanaryText : kVisible;
-    const bool repeated = field->is_repeated();
-    switch (field->cpp_type()) {
-      case FieldDescriptor::CPPTYPE_STRING:
-        repeated ? reflection.AddString(&message, field, text)
-                 : reflection.SetString(&message, field, text);
-        break;
-      case FieldDescriptor::CPPTYPE_MESSAGE:
-        // Timestamps are not text: any valid one does.
-        if (field->message_type()->file()->package() == "google.protobuf") {
-          reflection.MutableMessage(&message, field);
-        } else {
-          Fill(repeated ? *reflection.AddMessage(&message, field)
-                        : *reflection.MutableMessage(&message, field),
-               choice, below);
-        }
-        break;
-      case FieldDescriptor::CPPTYPE_ENUM:
-        repeated ? reflection.AddEnumValue(&message, field, 1)
-                 : reflection.SetEnumValue(&message, field, 1);
-        break;
-      case FieldDescriptor::CPPTYPE_BOOL:
-        reflection.SetBool(&message, field, true);
-        break;
-      case FieldDescriptor::CPPTYPE_UINT32:
-        reflection.SetUInt32(&message, field, 1);
-        break;
-      case FieldDescriptor::CPPTYPE_UINT64:
-        reflection.SetUInt64(&message, field, 1);
-        break;
-      default:
-        FAIL() << "a new field type: " << field->full_name();
-    }
-  }
-}
-
-std::unique_ptr<Message> New(const Descriptor& type) {
-  const Message* prototype =
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(&type);
-  return std::unique_ptr<Message>(prototype->New());
 }
 
 TEST(Redact, NoMarkedFieldOfAnyMessageSurvives) {

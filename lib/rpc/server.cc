@@ -161,6 +161,10 @@ absl::StatusOr<bool> Server::ReplaceTls(const MutualTls& tls) {
   return tls_->Replace(tls);
 }
 
+void Server::SetServing(const std::string& service, bool serving) {
+  server_->GetHealthCheckService()->SetServingStatus(service, serving);
+}
+
 void Server::Drain(absl::Duration grace) {
   if (drained_) return;
   drained_ = true;

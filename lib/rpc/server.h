@@ -58,6 +58,9 @@ class Server {
 
   // ReplaceTls is TlsCredentials::Replace. Only for a server with TLS; one call at a time.
   absl::StatusOr<bool> ReplaceTls(const MutualTls& tls);
+  // SetServing is what health checks of `service` (as in Service.name) are answered from now on;
+  // SERVING at the start. Not after Drain: then all stay NOT_SERVING. Thread-safe.
+  void SetServing(const std::string& service, bool serving);
 
   // Drain answers NOT_SERVING to health checks, takes no new calls, closes watches, waits up to
   // `grace` for calls under way and then cancels them. Returns when none is left. Once.

@@ -35,6 +35,12 @@ struct Seen {
   std::string method, role, relying_party_id, request_id;
   std::optional<base::ErrorReason> reason;
   absl::StatusCode code;
+  const MethodRule* rule;
+  std::optional<Role> caller_role;
+  telemetry::StageTimes stages;
+  telemetry::TraceContext trace;
+  std::optional<telemetry::TraceContext> parent;
+  std::string message;  // The request's serialised form, if the observer was given it.
 };
 
 class RecordingObserver final : public RequestObserver {
@@ -43,8 +49,15 @@ class RecordingObserver final : public RequestObserver {
     base::MutexLock lock(mutex_);
     seen_.push_back({std::string(record.method), std::string(record.role),
                      std::string(record.relying_party_id), std::string(record.request_id),
-                     base::ReasonOf(record.status), record.status.code()});
+                     base::ReasonOf(record.status), record.status.code(), record.rule,
+                     record.caller_role, record.stages, record.trace, record.parent,
+                     record.request == nullptr ? "" : record.request->SerializeAsString()});
+    if (--under_way_[record.rule] < 0) ADD_FAILURE() << "ended without a start";
     changed_.NotifyAll();
+  }
+  void OnStart(const MethodRule* rule) override {
+    base::MutexLock lock(mutex_);
+    ++under_way_[rule];
   }
   // Waits for the next request that is over: gRPC may tell the client first.
   Seen Next() {
@@ -59,6 +72,7 @@ class RecordingObserver final : public RequestObserver {
   base::Mutex mutex_;
   base::CondVar changed_;
   std::deque<Seen> seen_ ABSL_GUARDED_BY(mutex_);
+  std::map<const MethodRule*, int> under_way_ ABSL_GUARDED_BY(mutex_);
 };
 
 // A session service whose use cases are the test's.

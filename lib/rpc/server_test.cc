@@ -117,6 +117,57 @@ TEST_F(ServerTest, KeepsAWellFormedRequestIdAndReplacesAnother) {
   }
 }
 
+TEST_F(ServerTest, TakesAWellFormedTraceparentAndBeginsATraceOtherwise) {
+  const std::string good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  CallOptions options;
+  options.metadata.emplace("traceparent", good);
+  ASSERT_TRUE(Get(options).ok());
+  const Seen named = observer_.Next();
+  const auto parent = telemetry::ParseTraceparent(good);
+  EXPECT_EQ(named.parent, parent);
+  EXPECT_EQ(named.trace.trace_id, parent->trace_id);
+  EXPECT_NE(named.trace.span_id, parent->span_id);
+
+  options.metadata.emplace("traceparent", good);  // Twice: which is it?
+  ASSERT_TRUE(Get(options).ok());
+  const Seen twice = observer_.Next();
+  EXPECT_FALSE(twice.parent.has_value());
+  EXPECT_NE(twice.trace.trace_id, parent->trace_id);
+  CallOptions bad;
+  bad.metadata.emplace("traceparent", "01" + good.substr(2));
+  ASSERT_TRUE(Get(bad).ok());
+  EXPECT_FALSE(observer_.Next().parent.has_value());
+}
+
+TEST_F(ServerTest, TellsTheObserverWhatTheWorkerDidAndTheMessage) {
+  telemetry::TraceContext inside;
+  service_->on_call = [&](const CallInfo&) {
+    inside = telemetry::Work::Current()->trace();
+    const telemetry::StageScope scope(telemetry::Stage::kLinkStore);
+    const absl::Time begin = clock_.Now();
+    while (clock_.Now() <= begin) {
+    }
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(Get().ok());
+  const Seen seen = observer_.Next();
+  EXPECT_EQ(seen.trace, inside);
+  EXPECT_GT(seen.stages[static_cast<size_t>(telemetry::Stage::kLinkStore)], absl::ZeroDuration());
+  EXPECT_EQ(seen.stages[static_cast<size_t>(telemetry::Stage::kPersonStore)], absl::ZeroDuration());
+  EXPECT_EQ(seen.rule, FindRule(MethodTable(), "/musubi.v1.SessionService/GetSession"));
+  EXPECT_EQ(seen.caller_role, Role::kFront);
+  v1::GetSessionRequest request;
+  request.set_session_id(std::string(16, 's'));
+  EXPECT_EQ(seen.message, request.SerializeAsString());
+}
+
+TEST_F(ServerTest, GivesTheObserverNoMessageThatIsTooLarge) {
+  ASSERT_TRUE(Get({}, kMaxObservedRequest - 32).ok());
+  EXPECT_NE(observer_.Next().message, "");
+  ASSERT_TRUE(Get({}, kMaxObservedRequest).ok());
+  EXPECT_EQ(observer_.Next().message, "");
+}
+
 TEST_F(ServerTest, MapsTheHandlersStatus) {
   service_->on_call = [](const CallInfo&) {
     return base::Error(ErrorReason::kWrongState, "not now", {{"state", "CREATED"}});
@@ -267,6 +318,11 @@ TEST_F(ServerTest, AnswersHealthChecksForEachServiceWithoutRoleOrDeadline) {
   EXPECT_EQ(check("musubi.v1.SessionService").second, serving);
   EXPECT_EQ(check("").second, serving);
   EXPECT_EQ(check("musubi.v1.LinkService").first.error_code(), grpc::StatusCode::NOT_FOUND);
+  server_->SetServing("musubi.v1.SessionService", false);
+  EXPECT_EQ(check("musubi.v1.SessionService").second, "\x08\x02");  // NOT_SERVING
+  EXPECT_EQ(check("").second, serving);
+  server_->SetServing("musubi.v1.SessionService", true);
+  EXPECT_EQ(check("musubi.v1.SessionService").second, serving);
 }
 
 TEST_F(ServerTest, ReflectsOnlyIfTold) {

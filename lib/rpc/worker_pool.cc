@@ -30,11 +30,24 @@ WorkerPool::~WorkerPool() {
 bool WorkerPool::Submit(std::function<void()> task) {
   {
     base::MutexLock lock(mutex_);
-    if (queue_.size() >= max_queue_) return false;
+    if (queue_.size() >= max_queue_) {
+      ++rejected_;
+      return false;
+    }
     queue_.push_back(std::move(task));
   }
   changed_.NotifyOne();
   return true;
+}
+
+size_t WorkerPool::queued() const {
+  base::MutexLock lock(mutex_);
+  return queue_.size();
+}
+
+uint64_t WorkerPool::rejected() const {
+  base::MutexLock lock(mutex_);
+  return rejected_;
 }
 
 void WorkerPool::Run() {

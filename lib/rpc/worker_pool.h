@@ -3,6 +3,7 @@
 #ifndef MUSUBI_LIB_RPC_WORKER_POOL_H_
 #define MUSUBI_LIB_RPC_WORKER_POOL_H_
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -34,15 +35,20 @@ class WorkerPool {
   // Submit returns false, and drops `task`, if the queue is full.
   [[nodiscard]] bool Submit(std::function<void()> task);
 
+  // Tasks that wait now; tasks that found the queue full, ever.
+  size_t queued() const;
+  uint64_t rejected() const;
+
  private:
   explicit WorkerPool(Options options);
   void Run();
 
   const size_t max_queue_;
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   base::CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mutex_);
+  uint64_t rejected_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::thread> threads_;
 };
 

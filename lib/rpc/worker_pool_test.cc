@@ -32,7 +32,10 @@ TEST(WorkerPool, RefusesWhenTheQueueIsFull) {
   entered.wait();
   EXPECT_TRUE((*pool)->Submit([] {}));
   EXPECT_TRUE((*pool)->Submit([] {}));
+  EXPECT_EQ((*pool)->rejected(), 0u);
   EXPECT_FALSE((*pool)->Submit([] { ADD_FAILURE() << "was refused"; }));
+  EXPECT_EQ((*pool)->queued(), 2u);
+  EXPECT_EQ((*pool)->rejected(), 1u);
   release.count_down();
 }
 

@@ -10,10 +10,11 @@ namespace musubi::session {
 
 absl::StatusOr<Applied> ApplyEvent(SessionStore& store, const Lifetimes& lifetimes,
                                    const SessionId& id, const MakeEvent& make_event,
-                                   const BeforeWrite& before_write) {
+                                   const BeforeWrite& before_write, Observer* observer) {
   for (int round = 0; round < kMaxRounds; ++round) {
     MUSUBI_ASSIGN_OR_RETURN(const SessionStore::Stored stored, store.Get(id));
-    StepResult step = Step(stored.record, make_event(stored.record), stored.now, lifetimes);
+    const Event event = make_event(stored.record);
+    StepResult step = Step(stored.record, event, stored.now, lifetimes);
     if (step.changed) {
       step.next.version = stored.record.version + 1;
       if (before_write != nullptr) {
@@ -22,11 +23,13 @@ absl::StatusOr<Applied> ApplyEvent(SessionStore& store, const Lifetimes& lifetim
       MUSUBI_ASSIGN_OR_RETURN(const bool written, store.CompareAndSet(step.next));
       if (!written) continue;
     }
-    return Applied{.record = std::move(step.next),
-                   .now = stored.now,
-                   .status = std::move(step.status),
-                   .repeated = step.repeated,
-                   .sealed_answer = std::move(step.sealed_answer)};
+    Applied applied{.record = std::move(step.next),
+                    .now = stored.now,
+                    .status = std::move(step.status),
+                    .repeated = step.repeated,
+                    .sealed_answer = std::move(step.sealed_answer)};
+    if (observer != nullptr) observer->OnApplied(event.payload, stored.record.state, applied);
+    return applied;
   }
   return base::Error(base::ErrorReason::kUnavailable, "too many calls on this session at once");
 }

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "lib/session/event.h"
 #include "lib/session/lifetimes.h"
+#include "lib/session/observer.h"
 #include "lib/session/record.h"
 #include "lib/session/session_store.h"
 
@@ -36,10 +37,12 @@ using BeforeWrite =
 inline constexpr int kMaxRounds = 16;
 
 // ApplyEvent returns an error when the session could not be read or written (SESSION_NOT_FOUND,
-// UNAVAILABLE, what `before_write` returned), and otherwise what the machine decided. Thread-safe.
+// UNAVAILABLE, what `before_write` returned), and otherwise what the machine decided, of which it
+// tells `observer`, if there is one. Thread-safe.
 absl::StatusOr<Applied> ApplyEvent(SessionStore& store, const Lifetimes& lifetimes,
                                    const SessionId& id, const MakeEvent& make_event,
-                                   const BeforeWrite& before_write = nullptr);
+                                   const BeforeWrite& before_write = nullptr,
+                                   Observer* observer = nullptr);
 
 }  // namespace musubi::session
 

@@ -53,6 +53,28 @@ TEST_F(ApplyEventTest, StepsAgainWhenAnotherCallCameBetween) {
   EXPECT_EQ(applied->record.state, State::kCancelled);
 }
 
+TEST_F(ApplyEventTest, TellsTheObserverOfEachEventOnce) {
+  struct Recorder final : Observer {
+    void OnApplied(const Payload& payload, State before, const Applied& applied) override {
+      EXPECT_TRUE(std::holds_alternative<Cancel>(payload));
+      seen.push_back({before, applied.record.state, applied.status.ok()});
+    }
+    struct Seen {
+      State before, after;
+      bool ok;
+      bool operator==(const Seen&) const = default;
+    };
+    std::vector<Seen> seen;
+  } recorder;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(
+        ApplyEvent(store_, Lifetimes(), record_.id, CancelByBrowser, nullptr, &recorder).ok());
+  }
+  const std::vector<Recorder::Seen> expected = {{State::kCreated, State::kCancelled, true},
+                                                {State::kCancelled, State::kCancelled, false}};
+  EXPECT_EQ(recorder.seen, expected);
+}
+
 TEST_F(ApplyEventTest, GivesUpWhenItNeverWins) {
   const auto applied =
       ApplyEvent(store_, Lifetimes(), record_.id, [&](const SessionRecord& record) {

@@ -114,4 +114,9 @@ void MemorySessionStore::DropOld(absl::Time now) {
   }
 }
 
+size_t MemorySessionStore::size() {
+  base::MutexLock lock(mutex_);
+  return records_.size();
+}
+
 }  // namespace musubi::session

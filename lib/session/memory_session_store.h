@@ -32,6 +32,9 @@ class MemorySessionStore final : public SessionStore {
   std::unique_ptr<Subscription> Subscribe(const SessionId& id,
                                           std::function<void()> changed) override;
 
+  // Records held: those of live sessions, and of ended ones until Insert drops them.
+  size_t size();
+
  private:
   class Subscribers;
 

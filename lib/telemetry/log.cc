@@ -28,10 +28,14 @@ void AppendString(std::string& line, std::string_view text) {
   line += '"';
 }
 
-void AppendMember(std::string& line, std::string_view name, std::string_view value) {
+void AppendName(std::string& line, std::string_view name) {
   line += line.empty() ? "{" : ",";
   AppendString(line, name);
   line += ':';
+}
+
+void AppendMember(std::string& line, std::string_view name, std::string_view value) {
+  AppendName(line, name);
   AppendString(line, value);
 }
 
@@ -50,12 +54,19 @@ std::string_view Name(Severity severity) {
 }  // namespace
 
 std::string FormatLine(absl::Time time, Severity severity, std::string_view event,
-                       std::initializer_list<Log::Field> fields) {
+                       std::span<const Log::Field> fields) {
   std::string line;
   AppendMember(line, "time", absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone()));
   AppendMember(line, "severity", Name(severity));
   AppendMember(line, "event", event);
-  for (const Log::Field& field : fields) AppendMember(line, field.name, field.value);
+  for (const Log::Field& field : fields) {
+    AppendName(line, field.name);
+    if (const auto* number = std::get_if<int64_t>(&field.value)) {
+      line += std::to_string(*number);
+    } else {
+      AppendString(line, std::get<std::string>(field.value));
+    }
+  }
   line += '}';
   return line;
 }
@@ -70,7 +81,7 @@ Log::Log(const base::Clock& clock)
 
 Log::~Log() = default;
 
-void Log::Write(Severity severity, std::string_view event, std::initializer_list<Field> fields) {
+void Log::Write(Severity severity, std::string_view event, std::span<const Field> fields) {
   logger_->info(FormatLine(clock_.Now(), severity, event, fields));
 }
 

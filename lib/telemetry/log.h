@@ -3,10 +3,13 @@
 #ifndef MUSUBI_LIB_TELEMETRY_LOG_H_
 #define MUSUBI_LIB_TELEMETRY_LOG_H_
 
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "lib/base/clock.h"
 
@@ -23,7 +26,8 @@ class Log {
  public:
   struct Field {
     std::string_view name;
-    std::string value;
+    // A number is a JSON number. Durations are numbers of microseconds, in a field ..._us.
+    std::variant<std::string, int64_t> value;
   };
 
   // Lines carry the time of `clock`, which must outlive the log.
@@ -32,7 +36,10 @@ class Log {
 
   // Write adds the line {"time":..., "severity":..., "event":..., FIELDS...}. Values are escaped:
   // no value can end the line or pose as another field.
-  void Write(Severity severity, std::string_view event, std::initializer_list<Field> fields);
+  void Write(Severity severity, std::string_view event, std::span<const Field> fields);
+  void Write(Severity severity, std::string_view event, std::initializer_list<Field> fields) {
+    Write(severity, event, std::span(fields.begin(), fields.size()));
+  }
 
  private:
   const base::Clock& clock_;
@@ -41,7 +48,7 @@ class Log {
 
 // FormatLine is what Write writes, without the line's end.
 std::string FormatLine(absl::Time time, Severity severity, std::string_view event,
-                       std::initializer_list<Log::Field> fields);
+                       std::span<const Log::Field> fields);
 
 }  // namespace musubi::telemetry
 

@@ -82,7 +82,8 @@ absl::StatusOr<std::unique_ptr<Stage>> Stage::Create(Dependencies dependencies, 
       auto responder,
       OcspResponder::Create(stage->clock(), {.directory = stage->options_.world_directory}));
   MUSUBI_ASSIGN_OR_RETURN(stage->ocsp_, OcspServer::Start(std::move(responder), 0));
-  MUSUBI_RETURN_IF_ERROR(stage->ocsp_->WriteRespondersFile(stage->options_.directory, {.nonce = "REQUIRED"}));
+  MUSUBI_RETURN_IF_ERROR(
+      stage->ocsp_->WriteRespondersFile(stage->options_.directory, {.nonce = "REQUIRED"}));
   MUSUBI_RETURN_IF_ERROR(stage->WriteFiles());
   return stage;
 }

@@ -29,8 +29,13 @@
 #include "lib/rpc/server.h"
 #include "lib/rpc/worker_pool.h"
 #include "lib/session/memory_session_store.h"
+#include "lib/telemetry/http_endpoint.h"
+#include "lib/telemetry/metrics.h"
 #include "services/link/link_service.h"
+#include "services/musubid/health.h"
 #include "services/musubid/housekeeping.h"
+#include "services/musubid/metrics.h"
+#include "services/musubid/observed_stores.h"
 #include "services/musubid/observers.h"
 #include "services/pairing/pairing_service.h"
 #include "services/session/session_service.h"
@@ -146,6 +151,20 @@ absl::StatusOr<Material> LoadMaterial(const Config& config) {
                   .security = std::move(security)};
 }
 
+std::string FullName(ServiceName service) {
+  switch (service) {
+    case ServiceName::kSession:
+      return "musubi.v1.SessionService";
+    case ServiceName::kPairing:
+      return "musubi.v1.PairingService";
+    case ServiceName::kValidation:
+      return "musubi.v1.ValidationService";
+    case ServiceName::kLink:
+      break;
+  }
+  return "musubi.v1.LinkService";
+}
+
 revocation::Issuers IssuersOf(const pki::TrustStore& trust_store) {
   revocation::Issuers issuers;
   for (const pki::TrustAnchor& anchor : trust_store.anchors()) {
@@ -161,36 +180,54 @@ struct Assembly::Parts {
   Parts(Dependencies dependencies, const Config& config, Material material_in)
       : clock(dependencies.clock),
         timer(dependencies.timer),
-        request_log(dependencies.log),
-        revocation_log(dependencies.log),
         log(dependencies.log),
+        metrics(registry),
+        health(clock, log, metrics),
+        request_reporter(log, metrics, config.log_requests),
+        revocation_reporter(clock, log, metrics, health),
+        session_reporter(metrics),
+        validation_reporter(metrics),
         material(std::move(material_in)),
-        sessions(dependencies.clock) {
+        memory_sessions(clock),
+        sessions(memory_sessions, machine_clock, metrics, health) {
     lifetimes = config.lifetimes;
   }
+  // The server goes before those who report to it.
+  ~Parts() { health.Follow(nullptr); }
 
   absl::Status OpenStores(const Config& config);
   absl::Status OpenRevocation(const Config& config);
   absl::Status MakeUseCases(const Config& config);
   absl::Status Listen(const Config& config);
+  absl::Status ListenForOperators(const Config& config);
+  void ReloadCrls();
   void Sweep();
   void RefreshTls(const Config& config);
 
   const base::Clock& clock;
   base::Timer& timer;
-  RequestLog request_log;
-  RevocationLog revocation_log;
   telemetry::Log& log;
+  base::RealClock machine_clock;  // gRPC's deadlines and latencies, whatever journeys run on.
+  telemetry::MetricRegistry registry;
+  Metrics metrics;
+  Health health;
+  RequestReporter request_reporter;
+  RevocationReporter revocation_reporter;
+  SessionReporter session_reporter;
+  ValidationReporter validation_reporter;
   Material material;
   musubi::session::Lifetimes lifetimes;
   base::SystemRandom random;
-  base::RealClock machine_clock;  // gRPC's deadlines are on it, whatever journeys run on.
 
-  musubi::session::MemorySessionStore sessions;
-  std::unique_ptr<musubi::link::LinkStore> links;
-  std::unique_ptr<person::PersonStore> persons;
+  musubi::session::MemorySessionStore memory_sessions;
+  ObservedSessionStore sessions;
+  std::unique_ptr<musubi::link::LinkStore> sqlite_links;
+  std::optional<ObservedLinkStore> links;
+  std::unique_ptr<person::PersonStore> sqlite_persons;
+  std::optional<ObservedPersonStore> persons;
 
-  std::unique_ptr<http::HttpClient> http;
+  std::unique_ptr<http::HttpClient> curl;
+  std::optional<ObservedHttpClient> http;
   std::unique_ptr<revocation::CrlStore> crl_store;
   std::unique_ptr<revocation::OcspClient> ocsp_client;
   std::unique_ptr<revocation::RevocationChecker> revocation_checker;
@@ -207,6 +244,7 @@ struct Assembly::Parts {
   std::unique_ptr<rpc::WorkerPool> bulk_workers;
   std::unique_ptr<Periodic> crl_reload;
   std::unique_ptr<Periodic> sweep;
+  std::unique_ptr<Periodic> probe;
   std::unique_ptr<rpc::Calls> calls;
   std::optional<session::SessionService> session_service;
   std::optional<pairing::PairingService> pairing_service;
@@ -214,23 +252,30 @@ struct Assembly::Parts {
   std::optional<link::LinkService> link_service;
   std::unique_ptr<rpc::Server> server;
   std::unique_ptr<Periodic> tls_refresh;  // Of the server.
+  std::unique_ptr<telemetry::HttpEndpoint> endpoint;
 };
 
 absl::Status Assembly::Parts::OpenStores(const Config& config) {
-  MUSUBI_ASSIGN_OR_RETURN(links,
+  MUSUBI_ASSIGN_OR_RETURN(sqlite_links,
                           ForFlag("link_db", musubi::link::CreateSqliteLinkStore(
                                                  {.clock = &clock,
                                                   .random = &random,
                                                   .audit_keyring = material.audit_keyring,
                                                   .account_keyring = material.account_keyring},
                                                  {.path = config.link_db})));
-  MUSUBI_ASSIGN_OR_RETURN(persons,
+  MUSUBI_ASSIGN_OR_RETURN(sqlite_persons,
                           ForFlag("person_db", person::CreateSqlitePersonStore(
                                                    {.clock = &clock,
                                                     .random = &random,
                                                     .index_keyring = material.person_index_keyring,
                                                     .data_keyring = material.person_data_keyring},
                                                    {.path = config.person_db})));
+  links.emplace(*sqlite_links, machine_clock, metrics, health);
+  persons.emplace(*sqlite_persons, machine_clock, metrics, health);
+  for (const Dependency store :
+       {Dependency::kSessionStore, Dependency::kLinkStore, Dependency::kPersonStore}) {
+    health.Use(store);
+  }
   return absl::OkStatus();
 }
 
@@ -240,20 +285,24 @@ absl::Status Assembly::Parts::OpenRevocation(const Config& config) {
     MUSUBI_ASSIGN_OR_RETURN(
         crl_store,
         ForFlag("crl_directory", revocation::CrlStore::Create(
-                                     {clock, revocation_log},
+                                     {clock, revocation_reporter},
                                      {.directory = config.crl_directory, .issuers = issuers})));
+    health.Use(Dependency::kCrls);
+    revocation_reporter.EndLoad();
   }
   if (!material.responders.empty()) {
-    MUSUBI_ASSIGN_OR_RETURN(http, http::CurlHttpClient::Create());
+    MUSUBI_ASSIGN_OR_RETURN(curl, http::CurlHttpClient::Create());
+    http.emplace(*curl, machine_clock, metrics);
+    health.Use(Dependency::kResponders);
     MUSUBI_ASSIGN_OR_RETURN(
         ocsp_client,
         ForFlag("responders", revocation::OcspClient::Create(
-                                  {*http, clock, random, crl_store.get(), revocation_log},
+                                  {*http, clock, random, crl_store.get(), revocation_reporter},
                                   {.issuers = issuers, .responders = material.responders})));
   }
   MUSUBI_ASSIGN_OR_RETURN(revocation_checker,
                           revocation::RevocationChecker::Create(
-                              {clock, crl_store.get(), ocsp_client.get(), revocation_log}));
+                              {clock, crl_store.get(), ocsp_client.get(), revocation_reporter}));
   return absl::OkStatus();
 }
 
@@ -263,12 +312,14 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
                                                  .relying_parties = material.relying_parties,
                                                  .random = random,
                                                  .service_keyring = material.service_keyring,
-                                                 .card_keyring = material.card_keyring},
+                                                 .card_keyring = material.card_keyring,
+                                                 .observer = &session_reporter},
                   lifetimes);
   validation.emplace(
       prelink::CertificateValidation::Dependencies{.clock = clock,
                                                    .card_validator = material.card_validator,
-                                                   .revocation_checker = *revocation_checker});
+                                                   .revocation_checker = *revocation_checker,
+                                                   .observer = &validation_reporter});
   session_use_cases.emplace(*journey);
   pairing_use_cases.emplace(*journey);
   proof_use_cases.emplace(
@@ -286,15 +337,25 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
       bulk_workers, rpc::WorkerPool::Create(
                         {.threads = config.bulk_worker_threads, .queue = config.worker_queue}));
   if (crl_store != nullptr) {
-    crl_reload = std::make_unique<Periodic>(timer, *workers, config.crl_reload_interval, [this] {
-      if (const absl::Status status = crl_store->Reload(); !status.ok()) {
-        log.Write(telemetry::Severity::kError, "crl_reload_failed",
-                  {{"error", std::string(status.message())}});
-      }
-    });
+    crl_reload = std::make_unique<Periodic>(timer, *workers, config.crl_reload_interval,
+                                            [this] { ReloadCrls(); });
   }
   sweep = std::make_unique<Periodic>(timer, *workers, kSweepInterval, [this] { Sweep(); });
+  probe = std::make_unique<Periodic>(timer, *workers, kProbeInterval,
+                                     [this] { ProbeStores(sessions, *links, *persons); });
   return absl::OkStatus();
+}
+
+void Assembly::Parts::ReloadCrls() {
+  revocation_reporter.BeginLoad();
+  const absl::Status status = crl_store->Reload();
+  if (status.ok()) {
+    revocation_reporter.EndLoad();
+    return;
+  }
+  health.Set(Dependency::kCrls, false, "the CRL folder cannot be read again: the log says why");
+  log.Write(telemetry::Severity::kError, "crl_reload_failed",
+            {{"error", std::string(status.message())}});
 }
 
 void Assembly::Parts::Sweep() {
@@ -325,7 +386,7 @@ void Assembly::Parts::RefreshTls(const Config& config) {
 
 absl::Status Assembly::Parts::Listen(const Config& config) {
   MUSUBI_ASSIGN_OR_RETURN(
-      calls, rpc::Calls::Create({machine_clock, random, request_log, *workers},
+      calls, rpc::Calls::Create({machine_clock, random, request_reporter, *workers},
                                 {.security = material.security, .session_ttl = lifetimes.session}));
   session_service.emplace(session::SessionService::Dependencies{
       .calls = *calls, .sessions = *session_use_cases, .timer = timer});
@@ -340,18 +401,15 @@ absl::Status Assembly::Parts::Listen(const Config& config) {
                                                   .clock = clock,
                                                   .bulk_workers = *bulk_workers});
   link_service.emplace(link::LinkService::Dependencies{.calls = *calls, .links = *link_use_cases});
+  const std::pair<ServiceName, grpc::Service*> all[] = {
+      {ServiceName::kSession, &*session_service},
+      {ServiceName::kPairing, &*pairing_service},
+      {ServiceName::kValidation, &*validation_service},
+      {ServiceName::kLink, &*link_service},
+  };
   std::vector<rpc::Server::Service> services;
-  if (config.Serves(ServiceName::kSession)) {
-    services.push_back({"musubi.v1.SessionService", &*session_service});
-  }
-  if (config.Serves(ServiceName::kPairing)) {
-    services.push_back({"musubi.v1.PairingService", &*pairing_service});
-  }
-  if (config.Serves(ServiceName::kValidation)) {
-    services.push_back({"musubi.v1.ValidationService", &*validation_service});
-  }
-  if (config.Serves(ServiceName::kLink)) {
-    services.push_back({"musubi.v1.LinkService", &*link_service});
+  for (const auto& [name, service] : all) {
+    if (config.Serves(name)) services.push_back({FullName(name), service});
   }
   auto made = rpc::Server::Create(
       *calls, std::move(services),
@@ -362,6 +420,40 @@ absl::Status Assembly::Parts::Listen(const Config& config) {
     tls_refresh = std::make_unique<Periodic>(timer, *workers, config.tls_refresh_interval,
                                              [this, config] { RefreshTls(config); });
   }
+  health.Follow([this, served = config.services](ServiceName service, bool serving) {
+    if (served.contains(service)) server->SetServing(FullName(service), serving);
+  });
+  return absl::OkStatus();
+}
+
+absl::Status Assembly::Parts::ListenForOperators(const Config& config) {
+  if (config.metrics_listen.empty()) return absl::OkStatus();
+  ReportProcess(registry, metrics);
+  registry.OnScrape([this] {
+    metrics.worker_queue.Set(static_cast<double>(workers->queued()), Pool::kJourneys);
+    metrics.worker_queue.Set(static_cast<double>(bulk_workers->queued()), Pool::kBulk);
+    metrics.worker_rejections.RaiseTo(static_cast<double>(workers->rejected()), Pool::kJourneys);
+    metrics.worker_rejections.RaiseTo(static_cast<double>(bulk_workers->rejected()), Pool::kBulk);
+    metrics.session_records.Set(static_cast<double>(memory_sessions.size()));
+  });
+  using Answer = telemetry::HttpEndpoint::Answer;
+  MUSUBI_ASSIGN_OR_RETURN(
+      endpoint,
+      ForFlag(
+          "metrics_listen",
+          telemetry::HttpEndpoint::Create(
+              config.metrics_listen,
+              {{"/metrics",
+                [this] {
+                  return Answer{200, "text/plain; version=0.0.4; charset=utf-8", registry.Scrape()};
+                }},
+               {"/healthz",
+                [] {
+                  return Answer{200, "text/plain", "alive\n"};
+                }},
+               {"/readyz", [this] {
+                  return Answer{health.Ready() ? 200 : 503, "application/json", health.Describe()};
+                }}})));
   return absl::OkStatus();
 }
 
@@ -375,10 +467,16 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Create(Dependencies dependen
   MUSUBI_RETURN_IF_ERROR(parts->OpenStores(config));
   MUSUBI_RETURN_IF_ERROR(parts->OpenRevocation(config));
   MUSUBI_RETURN_IF_ERROR(parts->MakeUseCases(config));
+  MUSUBI_RETURN_IF_ERROR(parts->ListenForOperators(config));
   MUSUBI_RETURN_IF_ERROR(parts->Listen(config));
   return std::unique_ptr<Assembly>(new Assembly(std::move(parts)));
 }
 
 rpc::Server& Assembly::server() { return *parts_->server; }
+
+std::optional<int> Assembly::metrics_port() const {
+  if (parts_->endpoint == nullptr) return std::nullopt;
+  return parts_->endpoint->port();
+}
 
 }  // namespace musubi::services::musubid

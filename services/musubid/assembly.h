@@ -4,6 +4,7 @@
 #define MUSUBI_SERVICES_MUSUBID_ASSEMBLY_H_
 
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -35,6 +36,8 @@ class Assembly {
   ~Assembly();
 
   rpc::Server& server();
+  // The port of metrics and health; nothing if there is none.
+  std::optional<int> metrics_port() const;
 
  private:
   struct Parts;

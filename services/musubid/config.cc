@@ -84,6 +84,12 @@ ABSL_FLAG(int, bulk_worker_threads, 2, "Threads that answer ValidateCertificates
 ABSL_FLAG(int, worker_queue, 1024, "Calls that may wait for one; more are refused");
 ABSL_FLAG(absl::Duration, drain_grace, absl::Seconds(20),
           "How long calls under way may take after SIGTERM");
+ABSL_FLAG(std::string, metrics_listen, "",
+          "Address of /metrics, /healthz and /readyz, HOST:PORT, plain HTTP; port 0 takes a free "
+          "one; empty: none");
+ABSL_FLAG(std::string, metrics_port_file, "", "File to write that port to");
+ABSL_FLAG(std::string, log_requests, "refused",
+          "Of which calls the log shows the message, without personal data: off, refused or all");
 
 namespace musubi::services::musubid {
 namespace {
@@ -198,6 +204,23 @@ absl::Status CheckFiles(const Config& config) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<LogRequests> ReadLogRequests() {
+  const std::string name = absl::GetFlag(FLAGS_log_requests);
+  if (name == "off") return LogRequests::kOff;
+  if (name == "refused") return LogRequests::kRefused;
+  if (name == "all") return LogRequests::kAll;
+  return Bad("log_requests", name, "must be off, refused or all");
+}
+
+absl::Status CheckMetricsAddress(const Config& config) {
+  if (config.metrics_listen.empty()) {
+    if (config.metrics_port_file.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError("--metrics_port_file needs --metrics_listen");
+  }
+  return base::Annotate(rpc::CheckListenAddress(config.metrics_listen, /*loopback_only=*/false),
+                        "--metrics_listen");
+}
+
 session::Lifetimes ReadLifetimes() {
   return session::Lifetimes{.session = absl::GetFlag(FLAGS_session_lifetime),
                             .start_code = absl::GetFlag(FLAGS_start_code_lifetime),
@@ -263,7 +286,9 @@ absl::StatusOr<Config> ReadFlags() {
                 .person_index_keyring = absl::GetFlag(FLAGS_person_index_keyring),
                 .person_data_keyring = absl::GetFlag(FLAGS_person_data_keyring),
                 .lifetimes = ReadLifetimes(),
-                .drain_grace = absl::GetFlag(FLAGS_drain_grace)};
+                .drain_grace = absl::GetFlag(FLAGS_drain_grace),
+                .metrics_listen = absl::GetFlag(FLAGS_metrics_listen),
+                .metrics_port_file = absl::GetFlag(FLAGS_metrics_port_file)};
   MUSUBI_ASSIGN_OR_RETURN(config.services, ReadServices());
   const std::string roles = absl::GetFlag(FLAGS_insecure_loopback_roles);
   if (!roles.empty()) {
@@ -280,6 +305,8 @@ absl::StatusOr<Config> ReadFlags() {
   config.environment = *parsed_environment;
   MUSUBI_ASSIGN_OR_RETURN(config.revocation_mode, ReadRevocationMode());
   MUSUBI_RETURN_IF_ERROR(CheckFiles(config));
+  MUSUBI_RETURN_IF_ERROR(CheckMetricsAddress(config));
+  MUSUBI_ASSIGN_OR_RETURN(config.log_requests, ReadLogRequests());
   MUSUBI_RETURN_IF_ERROR(config.lifetimes.Validate());
   MUSUBI_RETURN_IF_ERROR(CheckInterval("crl_reload_interval", config.crl_reload_interval));
   MUSUBI_RETURN_IF_ERROR(CheckInterval("tls_refresh_interval", config.tls_refresh_interval));

@@ -18,6 +18,9 @@ namespace musubi::services::musubid {
 
 enum class ServiceName { kSession, kPairing, kValidation, kLink };
 
+// Of which calls the log shows the message, redacted.
+enum class LogRequests { kOff, kRefused, kAll };
+
 struct Config {
   std::vector<std::string> listen;
   std::string port_file;
@@ -57,6 +60,11 @@ struct Config {
   size_t bulk_worker_threads = 0;
   size_t worker_queue = 0;
   absl::Duration drain_grace;
+
+  // For operators.
+  std::string metrics_listen;  // Empty: no metrics and no health over HTTP.
+  std::string metrics_port_file;
+  LogRequests log_requests = LogRequests::kRefused;
 
   bool Serves(ServiceName service) const { return services.contains(service); }
 };

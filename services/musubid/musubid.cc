@@ -75,6 +75,11 @@ int Run(const base::Clock& clock, base::Timer& timer) {
         base::WriteFileAtomically(config->port_file, PortLines(server), 0644);
     if (!written.ok()) return Refuse(base::Annotate(written, "--port_file"));
   }
+  if (const auto port = (*assembly)->metrics_port(); !config->metrics_port_file.empty()) {
+    const absl::Status written = base::WriteFileAtomically(
+        config->metrics_port_file, std::to_string(port.value_or(0)) + "\n", 0644);
+    if (!written.ok()) return Refuse(base::Annotate(written, "--metrics_port_file"));
+  }
   log.Write(telemetry::Severity::kInfo, "listening", {{"notice", server.notice()}});
   const sigset_t signals = EndSignals();
   int signal = 0;

@@ -134,6 +134,7 @@ void BulkReactor::Run(const v1::IndexedQuery& query) {
   }
   v1::IndexedAnswer answer;
   if (!over) {
+    const rpc::CallWork call_work(*call_);
     answer.set_index(query.index());
     absl::StatusOr<v1::Verdict> verdict = answer_(query.query(), call_->info());
     if (verdict.ok()) {

@@ -21,6 +21,7 @@ class LoopbackServer::Impl {
       request.url = from.path;
       request.content_type = from.get_header_value("Content-Type");
       request.body = from.body;
+      request.traceparent = from.get_header_value("traceparent");
       const Answer answer = handler_(request);
       to.status = answer.status_code;
       if (!answer.location.empty()) to.set_header("Location", answer.location);

@@ -2,9 +2,12 @@
 // start.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "lib/base/error.h"
 #include "lib/base/file.h"
 #include "lib/crypto/keyring.h"
+#include "lib/http/curl_http_client.h"
 #include "lib/link/sqlite_link_store.h"
 #include "musubi/v1/pairing.grpc.pb.h"
 #include "musubi/v1/session.grpc.pb.h"
@@ -62,6 +65,66 @@ TEST(MusubidJourney, LinksVerifiesAndUnlinksInBothFlows) {
       EXPECT_EQ(octets->find(name), std::string::npos) << file << " has " << name;
     }
   }
+}
+
+TEST(MusubidOperators, SeeAJourneyInMetricsHealthAndLog) {
+  TestStage stage;
+  stage->flags()["metrics_listen"] = "127.0.0.1:0";
+  stage->flags()["metrics_port_file"] = stage->File("metrics-port");
+  stage->flags()["log_requests"] = "all";
+  std::filesystem::create_directory(stage->File("crl"));
+  std::filesystem::copy(stage->flags().at("crl_directory") + "/scopes.json", stage->File("crl"));
+  stage->flags()["crl_directory"] = stage->File("crl");
+  ASSERT_TRUE(stage->Start().ok()) << stage->output();
+  const auto card = stage.NewCard();
+  ASSERT_TRUE(stage->Run(v1::ACT_LINK, v1::FLOW_CROSS_DEVICE, *card).ok()) << stage->output();
+
+  const auto http = http::CurlHttpClient::Create();
+  ASSERT_TRUE(http.ok()) << http.status();
+  const std::string port = *base::ReadFile(stage->File("metrics-port"));
+  const auto get = [&](const std::string& path) {
+    const auto response =
+        (*http)->Send({.url = "http://127.0.0.1:" + port.substr(0, port.find('\n')) + path,
+                       .max_response_size = size_t{4} << 20});
+    return response.ok() ? *response : http::Response{.body = response.status().ToString()};
+  };
+  const std::string metrics = get("/metrics").body;
+  for (const char* expected : {
+           R"(musubi_rpc_requests_total{method="/musubi.v1.LinkService/CreateLink",outcome="OK",)"
+           R"(role="FRONT"} 1)",
+           R"(musubi_session_transitions_total{act="LINK",flow="CROSS_DEVICE",state="USED"} 1)",
+           R"(musubi_verdicts_total{reason="UNSPECIFIED",status="VALID"} 1)",
+           R"(musubi_ocsp_calls_total{exchange="ANSWERED",outcome="ANSWERED"} 1)",
+           R"(musubi_service_serving{service="LINK"} 1)",
+           R"(musubi_dependency_up{dependency="LINK_STORE"} 1)",
+           "musubi_session_records 1\n",
+       }) {
+    EXPECT_NE(metrics.find(expected), std::string::npos) << expected << "\n" << metrics;
+  }
+  EXPECT_EQ(get("/healthz").status_code, 200);
+  const http::Response ready = get("/readyz");
+  EXPECT_EQ(ready.status_code, 200);
+  EXPECT_NE(ready.body.find("\"ready\": true"), std::string::npos) << ready.body;
+  for (const std::string& text : {metrics, ready.body, stage->output()}) {
+    EXPECT_EQ(text.find("shiken-001"), std::string::npos);
+    EXPECT_EQ(text.find("試験"), std::string::npos);
+  }
+  // Where the time of the proof went.
+  const std::string output = stage->output();
+  const size_t method = output.find("/musubi.v1.ValidationService/SubmitProof");
+  ASSERT_NE(method, std::string::npos);
+  const std::string line = output.substr(method, output.find('\n', method) - method);
+  for (const char* stage_of : {"\"validation_us\":", "\"revocation_network_us\":"}) {
+    const size_t at = line.find(stage_of);
+    ASSERT_NE(at, std::string::npos) << line;
+    EXPECT_NE(line[at + std::string(stage_of).size()], '0') << line;
+  }
+  EXPECT_NE(line.find("\"request\":\"{"), std::string::npos) << line;
+
+  // No CRL is there at all, which stops nothing.
+  EXPECT_NE(ready.body.find("scopes have no current CRL"), std::string::npos) << ready.body;
+  EXPECT_NE(metrics.find("musubi_dependency_up{dependency=\"CRLS\"} 0"), std::string::npos);
+  EXPECT_EQ(stage->Stop(), 0);
 }
 
 TEST(MusubidJourney, RevokedCardIsRefused) {
@@ -194,6 +257,9 @@ TEST(MusubidStart, RefusesBeforeItListensNamingThingAndFix) {
            Case{"session_lifetime", "30s", {"--session_lifetime=30s", "lower bound 1m"}},
            Case{"environment", "PRODUCTION", {"--anchors", "SIM", "PRODUCTION"}},
            Case{"environment", "sim", {"--environment=sim"}},
+           Case{"metrics_listen", "nonsense", {"--metrics_listen", "nonsense"}},
+           Case{"metrics_port_file", stage->File("m"), {"needs --metrics_listen"}},
+           Case{"log_requests", "some", {"--log_requests=some", "off, refused or all"}},
            Case{"revocation_mode", "NONE", {"--revocation_mode=NONE"}},
            Case{"tls_client_ca", "", {"--tls_client_ca, all three"}},
            Case{"tls_private_key", stage->File("tls/front.key"), {"is not the key of"}},

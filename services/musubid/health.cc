@@ -1,0 +1,170 @@
+#include "services/musubid/health.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/base/status.h"
+
+namespace musubi::services::musubid {
+namespace {
+
+constexpr ServiceName kServices[] = {ServiceName::kSession, ServiceName::kPairing,
+                                     ServiceName::kValidation, ServiceName::kLink};
+
+Dependency ToDependency(size_t index) { return static_cast<Dependency>(index); }
+
+std::string Timestamp(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
+// "UNAVAILABLE: what was said", shortened.
+std::string TextOf(const absl::Status& status) {
+  const std::string text =
+      absl::StatusCodeToString(status.code()) + ": " + std::string(base::ToStd(status.message()));
+  return text.substr(0, kMaxHealthText);
+}
+
+}  // namespace
+
+bool Stops(Dependency dependency, ServiceName service) {
+  switch (dependency) {
+    case Dependency::kSessionStore:
+      return true;
+    case Dependency::kLinkStore:
+    case Dependency::kPersonStore:
+      return service == ServiceName::kLink;
+    case Dependency::kCrls:
+    case Dependency::kResponders:
+      return false;
+  }
+  return true;
+}
+
+Health::Health(const base::Clock& clock, telemetry::Log& log, Metrics& metrics)
+    : clock_(clock), log_(log), metrics_(metrics) {
+  for (const ServiceName service : kServices) metrics_.service_serving.Set(1, service);
+}
+
+void Health::Use(Dependency dependency) {
+  base::MutexLock lock(mutex_);
+  Standing& standing = standings_[static_cast<size_t>(dependency)];
+  standing.used = true;
+  standing.since = clock_.Now();
+  metrics_.dependency_up.Set(1, dependency);
+}
+
+void Health::Report(Dependency dependency, const absl::Status& outcome) {
+  std::atomic<int>& failures = failures_[static_cast<size_t>(dependency)];
+  if (outcome.ok()) {
+    if (failures.load(std::memory_order_relaxed) == 0) return;
+    base::MutexLock lock(mutex_);
+    failures = 0;
+    Change(dependency, true);
+    return;
+  }
+  base::MutexLock lock(mutex_);
+  Standing& standing = standings_[static_cast<size_t>(dependency)];
+  standing.last_error = TextOf(outcome);
+  standing.last_error_at = clock_.Now();
+  if (++failures >= kFailuresUntilAway) Change(dependency, false);
+}
+
+void Health::Set(Dependency dependency, bool up, std::string_view text) {
+  base::MutexLock lock(mutex_);
+  if (!up) {
+    Standing& standing = standings_[static_cast<size_t>(dependency)];
+    standing.last_error = std::string(text.substr(0, kMaxHealthText));
+    standing.last_error_at = clock_.Now();
+  }
+  Change(dependency, up);
+}
+
+void Health::Change(Dependency dependency, bool up) {
+  Standing& standing = standings_[static_cast<size_t>(dependency)];
+  if (standing.up == up) return;
+  std::array<bool, std::size(kServices)> before;
+  for (size_t i = 0; i < before.size(); ++i) before[i] = ServingLocked(kServices[i]);
+  standing.up = up;
+  standing.since = clock_.Now();
+  metrics_.dependency_up.Set(up ? 1 : 0, dependency);
+  log_.Write(up ? telemetry::Severity::kInfo : telemetry::Severity::kError, "dependency",
+             {{"dependency", std::string(Name(dependency))},
+              {"up", up ? "true" : "false"},
+              {"error", up ? std::string() : standing.last_error}});
+  for (size_t i = 0; i < before.size(); ++i) {
+    const bool serving = ServingLocked(kServices[i]);
+    if (serving == before[i]) continue;
+    metrics_.service_serving.Set(serving ? 1 : 0, kServices[i]);
+    if (serving_) serving_(kServices[i], serving);
+  }
+}
+
+void Health::Follow(std::function<void(ServiceName, bool)> serving) {
+  base::MutexLock lock(mutex_);
+  serving_ = std::move(serving);
+  if (!serving_) return;
+  for (const ServiceName service : kServices) serving_(service, ServingLocked(service));
+}
+
+bool Health::ServingLocked(ServiceName service) const {
+  for (size_t i = 0; i < kNumDependencies; ++i) {
+    if (!standings_[i].up && Stops(ToDependency(i), service)) return false;
+  }
+  return true;
+}
+
+bool Health::ReadyLocked() const {
+  for (const ServiceName service : kServices) {
+    if (!ServingLocked(service)) return false;
+  }
+  return true;
+}
+
+bool Health::Serving(ServiceName service) {
+  base::MutexLock lock(mutex_);
+  return ServingLocked(service);
+}
+
+bool Health::Ready() {
+  base::MutexLock lock(mutex_);
+  return ReadyLocked();
+}
+
+std::string Health::Describe() {
+  base::MutexLock lock(mutex_);
+  nlohmann::ordered_json json = {{"ready", ReadyLocked()}};
+  for (const ServiceName service : kServices) {
+    json["services"][std::string(Name(service))] =
+        ServingLocked(service) ? "SERVING" : "NOT_SERVING";
+  }
+  json["dependencies"] = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < kNumDependencies; ++i) {
+    const Standing& standing = standings_[i];
+    if (!standing.used) continue;
+    nlohmann::ordered_json entry = {{"dependency", Name(ToDependency(i))},
+                                    {"up", standing.up},
+                                    {"since", Timestamp(standing.since)},
+                                    {"stops", nlohmann::ordered_json::array()}};
+    for (const ServiceName service : kServices) {
+      if (Stops(ToDependency(i), service)) entry["stops"].push_back(Name(service));
+    }
+    if (!standing.last_error.empty()) {
+      entry["last_error"] = standing.last_error;
+      entry["last_error_at"] = Timestamp(standing.last_error_at);
+    }
+    json["dependencies"].push_back(std::move(entry));
+  }
+  // An error's text may be no UTF-8, or cut within a character.
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+void ProbeStores(musubi::session::SessionStore& sessions, musubi::link::LinkStore& links,
+                 person::PersonStore& persons) {
+  // Ids that nobody has: the answer is that there is none.
+  (void)sessions.Now();
+  (void)links.GetSessionEnd({});
+  (void)persons.GetName({});
+}
+
+}  // namespace musubi::services::musubid
