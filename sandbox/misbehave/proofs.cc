@@ -110,8 +110,8 @@ Play NameNobodyAskedFor(Cast& cast) {
   v1::NameStatement& statement = *proof.mutable_name_statement();
   statement.set_name("試験\u3000一号");
   statement.set_issuer_key_id("sim-1");
-  statement.set_challenge_hash(std::string(32, 'x'));
-  statement.set_certificate_hash(std::string(32, 'x'));
+  statement.set_challenge_hash(std::string(32, 'c'));
+  statement.set_certificate_hash(std::string(32, 'h'));
   statement.set_signature(std::string(64, 'x'));
   return scene->Submit(proof);
 }

@@ -16,6 +16,7 @@
 #include "lib/base/encoding.h"
 #include "lib/base/file.h"
 #include "lib/crypto/keyring.h"
+#include "lib/http/curl_http_client.h"
 #include "lib/link/sqlite_link_store.h"
 #include "musubi/v1/pairing.pb.h"
 #include "musubi/v1/validation.pb.h"
@@ -38,6 +39,10 @@ struct Theatre {
   std::string errors ABSL_GUARDED_BY(mutex);  // The text of every error that a client was given.
 
   Theatre() {
+    // Every request is in the log, as it is when an operator looks for a fault.
+    stage->flags()["log_requests"] = "all";
+    stage->flags()["metrics_listen"] = "127.0.0.1:0";
+    stage->flags()["metrics_port_file"] = stage->File("metrics-port");
     const absl::Status started = stage->Start();
     MUSUBI_CHECK(started.ok(), started.ToString());
     cast = std::make_unique<sandbox::Cast>(
@@ -62,6 +67,18 @@ struct Theatre {
   std::string Errors() {
     base::MutexLock lock(mutex);
     return errors;
+  }
+
+  // What operators get from the server's other port.
+  std::string ForOperators(const std::string& path) {
+    const std::string port = *base::ReadFile(stage->File("metrics-port"));
+    auto http = http::CurlHttpClient::Create();
+    MUSUBI_CHECK(http.ok(), http.status().ToString());
+    const auto answer =
+        (*http)->Send({.url = "http://127.0.0.1:" + port.substr(0, port.find('\n')) + path,
+                       .max_response_size = size_t{1} << 20});
+    MUSUBI_CHECK(answer.ok(), answer.status().ToString());
+    return answer->body;
   }
 
   int64_t AuditEntries() { return link::ReadSqliteAuditHead(stage->File("links.db"))->sequence; }
@@ -114,17 +131,17 @@ std::string TestName(const testing::TestParamInfo<Misbehaviour>& row) {
 INSTANTIATE_TEST_SUITE_P(Table, MisbehaviourTest, testing::ValuesIn(sandbox::Misbehaviours()),
                          TestName);
 
-// Log lines without their numbers: a count may well be what somebody's code is.
-std::string WithoutNumbers(const std::string& log) {
-  static const std::regex number(":-?[0-9.]+(?=[,}])");
-  return std::regex_replace(log, number, ":");
+// Without the numbers of log lines and metrics: a count may well be what somebody's code is.
+std::string WithoutNumbers(const std::string& text) {
+  static const std::regex number("(:-?| )[0-9.e+-]+(?=[,}\n])");
+  return std::regex_replace(text, number, "");
 }
 
 // Runs after the table, whose journeys it looks back on: tests with a parameter run in the order in
 // which they are written.
 class LeakTest : public testing::TestWithParam<v1::Flow> {};
 
-TEST_P(LeakTest, NothingSecretOrPersonalIsInLogsErrorsOrFiles) {
+TEST_P(LeakTest, NothingSecretOrPersonalIsInLogsErrorsMetricsOrFiles) {
   Theatre& theatre = owner->Get();
   // Whoever runs this test alone has at least good journeys.
   for (const v1::Act act : {v1::ACT_LINK, v1::ACT_UNLINK}) {
@@ -135,13 +152,19 @@ TEST_P(LeakTest, NothingSecretOrPersonalIsInLogsErrorsOrFiles) {
       ASSERT_TRUE(scene.ok()) << scene.status();
     }
   }
+  const std::string metrics = theatre.ForOperators("/metrics");
+  EXPECT_NE(metrics.find("musubi_rpc_requests_total{"), std::string::npos);
+  const std::string readiness = theatre.ForOperators("/readyz");
   EXPECT_EQ(theatre.stage->Stop(), 0);
+  EXPECT_NE(theatre.stage->output().find("\"request\":\"{"), std::string::npos);
   theatre.secrets.Add("PIN", "1234");
   theatre.secrets.Add("PIN", "5678");
   EXPECT_GT(theatre.secrets.size(), 40u);
   std::map<std::string, std::string> places = {
       {"what the server wrote", WithoutNumbers(theatre.stage->output())},
-      {"the errors that clients were given", theatre.Errors()}};
+      {"the errors that clients were given", theatre.Errors()},
+      {"the metrics", WithoutNumbers(metrics)},
+      {"what readiness says", WithoutNumbers(readiness)}};
   for (const char* file : {"links.db", "links.db-wal", "persons.db", "persons.db-wal"}) {
     const auto content = base::ReadFile(theatre.stage->File(file));
     if (content.ok()) places[file] = *content;
