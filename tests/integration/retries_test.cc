@@ -2,7 +2,10 @@
 // it, the connection is cut, and the client asks again on a new one.
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "lib/base/error.h"
