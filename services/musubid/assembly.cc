@@ -474,6 +474,11 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Create(Dependencies dependen
 
 rpc::Server& Assembly::server() { return *parts_->server; }
 
+void Assembly::Drain(absl::Duration grace) {
+  parts_->health.Drain();
+  parts_->server->Drain(grace);
+}
+
 std::optional<int> Assembly::metrics_port() const {
   if (parts_->endpoint == nullptr) return std::nullopt;
   return parts_->endpoint->port();

@@ -36,6 +36,8 @@ class Assembly {
   ~Assembly();
 
   rpc::Server& server();
+  // Drain is Server::Drain, and readiness says so from its beginning.
+  void Drain(absl::Duration grace);
   // The port of metrics and health; nothing if there is none.
   std::optional<int> metrics_port() const;
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr ServiceName kServices[] = {ServiceName::kSession, ServiceName::kPairing,
                                      ServiceName::kValidation, ServiceName::kLink};
+static_assert(std::size(kServices) == kNumServices);
 
 Dependency ToDependency(size_t index) { return static_cast<Dependency>(index); }
 
@@ -83,8 +84,7 @@ void Health::Set(Dependency dependency, bool up, std::string_view text) {
 void Health::Change(Dependency dependency, bool up) {
   Standing& standing = standings_[static_cast<size_t>(dependency)];
   if (standing.up == up) return;
-  std::array<bool, std::size(kServices)> before;
-  for (size_t i = 0; i < before.size(); ++i) before[i] = ServingLocked(kServices[i]);
+  const AllServing before = ServingOfAll();
   standing.up = up;
   standing.since = clock_.Now();
   metrics_.dependency_up.Set(up ? 1 : 0, dependency);
@@ -92,6 +92,23 @@ void Health::Change(Dependency dependency, bool up) {
              {{"dependency", std::string(Name(dependency))},
               {"up", up ? "true" : "false"},
               {"error", up ? std::string() : standing.last_error}});
+  Tell(before);
+}
+
+void Health::Drain() {
+  base::MutexLock lock(mutex_);
+  const AllServing before = ServingOfAll();
+  draining_ = true;
+  Tell(before);
+}
+
+Health::AllServing Health::ServingOfAll() const {
+  AllServing serving{};
+  for (size_t i = 0; i < serving.size(); ++i) serving[i] = ServingLocked(kServices[i]);
+  return serving;
+}
+
+void Health::Tell(const AllServing& before) {
   for (size_t i = 0; i < before.size(); ++i) {
     const bool serving = ServingLocked(kServices[i]);
     if (serving == before[i]) continue;
@@ -108,6 +125,7 @@ void Health::Follow(std::function<void(ServiceName, bool)> serving) {
 }
 
 bool Health::ServingLocked(ServiceName service) const {
+  if (draining_) return false;
   for (size_t i = 0; i < kNumDependencies; ++i) {
     if (!standings_[i].up && Stops(ToDependency(i), service)) return false;
   }
@@ -133,7 +151,7 @@ bool Health::Ready() {
 
 std::string Health::Describe() {
   base::MutexLock lock(mutex_);
-  nlohmann::ordered_json json = {{"ready", ReadyLocked()}};
+  nlohmann::ordered_json json = {{"ready", ReadyLocked()}, {"draining", draining_}};
   for (const ServiceName service : kServices) {
     json["services"][std::string(Name(service))] =
         ServingLocked(service) ? "SERVING" : "NOT_SERVING";

@@ -28,6 +28,8 @@ namespace musubi::services::musubid {
 // busy fails one call and answers the next.
 inline constexpr int kFailuresUntilAway = 3;
 
+inline constexpr size_t kNumServices = 4;
+
 // Octets of an error's text that are kept.
 inline constexpr size_t kMaxHealthText = 200;
 
@@ -55,6 +57,9 @@ class Health {
   // another Follow; null: nobody follows.
   void Follow(std::function<void(ServiceName, bool)> serving);
 
+  // Drain makes every service NOT_SERVING, for good: the process is about to end.
+  void Drain();
+
   bool Serving(ServiceName service);
   // True if all services serve.
   bool Ready();
@@ -73,6 +78,11 @@ class Health {
   bool ServingLocked(ServiceName service) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ReadyLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Change(Dependency dependency, bool up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // By ServiceName.
+  using AllServing = std::array<bool, kNumServices>;
+  AllServing ServingOfAll() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells whoever follows which services have stopped or come back since `before`.
+  void Tell(const AllServing& before) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const base::Clock& clock_;
   telemetry::Log& log_;
@@ -82,6 +92,7 @@ class Health {
   base::Mutex mutex_;
   std::array<Standing, kNumDependencies> standings_ ABSL_GUARDED_BY(mutex_);
   std::function<void(ServiceName, bool)> serving_ ABSL_GUARDED_BY(mutex_);
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // How often the stores are probed: a server without calls notices within three of these.

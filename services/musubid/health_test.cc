@@ -106,6 +106,13 @@ TEST_F(HealthTest, StopsOnlyWhatCannotWorkWithoutTheDependency) {
   }
 }
 
+TEST_F(HealthTest, NothingServesWhileTheServerDrains) {
+  health_.Drain();
+  EXPECT_FALSE(health_.Ready());
+  for (const ServiceName service : kAll) EXPECT_FALSE(followed_.at(service));
+  EXPECT_EQ(nlohmann::json::parse(health_.Describe())["draining"], true);
+}
+
 TEST_F(HealthTest, AFailingStoreIsAwayAfterThreeFailuresAndBackAfterOneSuccess) {
   ScriptedPersons persons;
   ObservedPersonStore observed(persons, clock_, metrics_, health_);

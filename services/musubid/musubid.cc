@@ -86,7 +86,7 @@ int Run(const base::Clock& clock, base::Timer& timer) {
   sigwait(&signals, &signal);
   log.Write(telemetry::Severity::kInfo, "draining",
             {{"grace", absl::FormatDuration(config->drain_grace)}});
-  server.Drain(config->drain_grace);
+  (*assembly)->Drain(config->drain_grace);
   log.Write(telemetry::Severity::kInfo, "stopped", {});
   return 0;
 }
