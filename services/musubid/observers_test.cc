@@ -57,10 +57,27 @@ class LineKeeper final : public rpc::RequestObserver {
   std::deque<std::string> lines_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Services whose every method goes through Calls, and is then answered with `outcome`.
-struct Outcomes {
+// Services whose every method goes through Calls, and is then answered with the outcome that was
+// set last. The lock is for ThreadSanitizer, which does not see those of gRPC.
+class Outcomes {
+ public:
+  Outcomes(rpc::Calls& calls_in, absl::Status outcome)
+      : calls(calls_in), outcome_(std::move(outcome)) {}
+
+  void Set(const absl::Status& outcome) {
+    base::MutexLock lock(mutex_);
+    outcome_ = outcome;
+  }
+  absl::Status Get() {
+    base::MutexLock lock(mutex_);
+    return outcome_;
+  }
+
   rpc::Calls& calls;
-  absl::Status outcome;
+
+ private:
+  base::Mutex mutex_;
+  absl::Status outcome_ ABSL_GUARDED_BY(mutex_);
 };
 #define UNARY(name)                                                                              \
   grpc::ServerUnaryReactor* name(grpc::CallbackServerContext* context,                           \
@@ -68,14 +85,14 @@ struct Outcomes {
       override {                                                                                 \
     return outcomes->calls.Unary(                                                                \
         context, request, response,                                                              \
-        [this](const rpc::CallInfo&, const auto&, auto&) { return outcomes->outcome; });         \
+        [this](const rpc::CallInfo&, const auto&, auto&) { return outcomes->Get(); });           \
   }
 #define WATCH(name)                                                                               \
   grpc::ServerWriteReactor<v1::name##Response>* name(grpc::CallbackServerContext* context,        \
                                                      const v1::name##Request* request) override { \
     return outcomes->calls.Watch<v1::name##Response>(                                             \
         context, request,                                                                         \
-        [this](const rpc::CallInfo&, const auto&, auto) { return outcomes->outcome; });           \
+        [this](const rpc::CallInfo&, const auto&, auto) { return outcomes->Get(); });             \
   }
 struct Sessions final : v1::SessionService::CallbackService {
   UNARY(CreateSession)
@@ -238,7 +255,7 @@ TEST_F(RequestLineTest, ShowsTheMessageOfTheCallsThatWereAskedFor) {
   };
   for (const auto& test_case : kCases) {
     keeper_.log_requests = test_case.log_requests;
-    outcomes_.outcome = test_case.outcome;
+    outcomes_.Set(test_case.outcome);
     const std::string line = LineOf(rule, request);
     EXPECT_EQ(line.find("\"request\":") != std::string::npos, test_case.shown) << line;
     EXPECT_EQ(line.find("\"detail\":\"a fault\"") != std::string::npos,

@@ -33,6 +33,13 @@ class TestStage {
     stage_ = *std::move(stage);
   }
 
+  // A race that ThreadSanitizer found in the server is in its output alone: the process goes on.
+  ~TestStage() {
+    EXPECT_EQ(stage_->output().find("ThreadSanitizer"), std::string::npos) << stage_->output();
+  }
+  TestStage(const TestStage&) = delete;
+  TestStage& operator=(const TestStage&) = delete;
+
   sandbox::Stage* operator->() { return stage_.get(); }
   sandbox::Stage& operator*() { return *stage_; }
   const fakes::SandboxWorld& world() const { return world_; }
