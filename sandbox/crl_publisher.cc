@@ -13,9 +13,18 @@
 namespace musubi::sandbox {
 namespace {
 
-constexpr std::array<std::string_view, 7> kReasonNames = {
-    "unspecified", "keyCompromise",        "cACompromise",   "affiliationChanged",
-    "superseded",  "cessationOfOperation", "certificateHold"};
+// By value.
+constexpr std::array<std::string_view, 11> kReasonNames = {"unspecified",
+                                                           "keyCompromise",
+                                                           "cACompromise",
+                                                           "affiliationChanged",
+                                                           "superseded",
+                                                           "cessationOfOperation",
+                                                           "certificateHold",
+                                                           "",  // Unused in the RFC.
+                                                           "",  // removeFromCRL
+                                                           "privilegeWithdrawn",
+                                                           "aACompromise"};
 
 constexpr std::array<std::string_view, std::size(kCrlMisbehaviours)> kMisbehaviourNames = {
     "none",
@@ -51,13 +60,7 @@ std::string_view Name(RevocationReason reason) {
 }
 
 absl::StatusOr<RevocationReason> ParseRevocationReason(std::string_view name) {
-  for (size_t i = 0; i < kReasonNames.size(); ++i) {
-    if (kReasonNames[i] == name) return static_cast<RevocationReason>(i);
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("no revocation reason ", base::ToAbsl(name),
-                   ": use unspecified, keyCompromise, cACompromise, affiliationChanged, "
-                   "superseded, cessationOfOperation or certificateHold"));
+  return ParseName<RevocationReason>("revocation reason", name, kRevocationReasons);
 }
 
 std::string_view Name(CrlMisbehaviour misbehaviour) {

@@ -15,7 +15,7 @@
 
 namespace musubi::sandbox {
 
-// CRLReason (RFC 5280 section 5.3.1), the values that JPKI uses.
+// CRLReason (RFC 5280 section 5.3.1), but for removeFromCRL: only delta CRLs have it.
 enum class RevocationReason : uint8_t {
   kUnspecified = 0,
   kKeyCompromise = 1,
@@ -24,7 +24,15 @@ enum class RevocationReason : uint8_t {
   kSuperseded = 4,
   kCessationOfOperation = 5,
   kCertificateHold = 6,
+  kPrivilegeWithdrawn = 9,
+  kAaCompromise = 10,
 };
+inline constexpr RevocationReason kRevocationReasons[] = {
+    RevocationReason::kUnspecified,     RevocationReason::kKeyCompromise,
+    RevocationReason::kCaCompromise,    RevocationReason::kAffiliationChanged,
+    RevocationReason::kSuperseded,      RevocationReason::kCessationOfOperation,
+    RevocationReason::kCertificateHold, RevocationReason::kPrivilegeWithdrawn,
+    RevocationReason::kAaCompromise};
 
 // "keyCompromise" and so on, as in the RFC.
 std::string_view Name(RevocationReason reason);

@@ -96,6 +96,16 @@ TEST_F(CrlPublisherTest, ACutListIsNone) {
   EXPECT_EQ(ParseOutcome(CrlMisbehaviour::kCut), CrlOutcome::kMalformed);
 }
 
+TEST(RevocationReason, IsReadBackByItsNameButForTheTwoThatNobodyMayGive) {
+  for (const RevocationReason reason : kRevocationReasons) {
+    EXPECT_EQ(*ParseRevocationReason(Name(reason)), reason) << Name(reason);
+  }
+  for (const char* name : {"", "removeFromCRL", "lost"}) {
+    EXPECT_EQ(ParseRevocationReason(name).status().code(), absl::StatusCode::kInvalidArgument)
+        << name;
+  }
+}
+
 TEST(CrlMisbehaviour, IsReadBackByItsName) {
   for (const CrlMisbehaviour misbehaviour : kCrlMisbehaviours) {
     EXPECT_EQ(*ParseCrlMisbehaviour(Name(misbehaviour)), misbehaviour);

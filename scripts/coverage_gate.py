@@ -5,6 +5,8 @@ import pathlib
 import re
 import sys
 
+from gen_errors import wire_name
+
 TABLE = pathlib.Path("lib/session/state_table.tsv")
 REASONS = pathlib.Path("lib/base/error_reasons.inc")
 # Programs that go through all reasons: what they make proves nothing.
@@ -23,10 +25,6 @@ def table_cells(text):
         for state, outcome in zip(states, outcomes, strict=True):
             for one in ("CROSS_DEVICE", "ONE_DEVICE") if flow == "-" else (flow,):
                 yield event, one, state, outcome
-
-
-def wire_name(camel):
-    return re.sub(r"(?<!^)([A-Z])", r"_\1", camel).upper()
 
 
 def all_reasons(text):

@@ -314,12 +314,12 @@ absl::StatusOr<std::optional<SessionEnd>> SqliteLinkStore::GetSessionEnd(
 absl::Status SqliteLinkStore::NoteNameRead(const LinkId& id) {
   base::MutexLock lock(mutex_);
   MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
-  MUSUBI_ASSIGN_OR_RETURN(const std::optional<Link> link,
-                          FirstLink(*db_, accounts_, "link_id = ?1", {id}));
-  if (!link.has_value()) return Error(ErrorReason::kLinkNotFound, "no link has this id");
+  Statement query = db_->Query("SELECT relying_party_id FROM links WHERE link_id = ?1", {id});
+  MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found) return Error(ErrorReason::kLinkNotFound, "no link has this id");
   MUSUBI_RETURN_IF_ERROR(Append({.at = Now(),
                                  .event = AuditEvent::kNameRead,
-                                 .relying_party_id = link->relying_party_id,
+                                 .relying_party_id = query.Text(0),
                                  .link_id = id,
                                  .session_id = std::nullopt,
                                  .journey = {},

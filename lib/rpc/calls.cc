@@ -222,19 +222,20 @@ grpc::ServerUnaryReactor* Calls::RunUnary(grpc::CallbackServerContext* context,
     return reactor;
   }
   // Context, request and response live until Finish, which this task alone calls.
-  const bool queued = dependencies_.workers.Submit([context, reactor, call, work] {
-    if (context->IsCancelled()) {
-      reactor->Finish(call->Cancelled());
-      return;
-    }
-    absl::Status outcome;
-    {
-      CallWork call_work(*call);
-      call_work.WasQueued();
-      outcome = work(call->info());
-    }
-    reactor->Finish(call->End(outcome));
-  });
+  const bool queued =
+      dependencies_.workers.Submit([context, reactor, call, work = std::move(work)] {
+        if (context->IsCancelled()) {
+          reactor->Finish(call->Cancelled());
+          return;
+        }
+        absl::Status outcome;
+        {
+          CallWork call_work(*call);
+          call_work.WasQueued();
+          outcome = work(call->info());
+        }
+        reactor->Finish(call->End(outcome));
+      });
   if (!queued) reactor->Finish(call->End(Overloaded()));
   return reactor;
 }

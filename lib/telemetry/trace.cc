@@ -12,20 +12,11 @@ namespace {
 constexpr size_t kLength = 55;
 constexpr uint8_t kSampled = 1;
 
-int Nibble(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  return -1;
-}
-
 // `hex` must be twice as long as `octets`.
 bool ReadHex(std::string_view hex, std::span<uint8_t> octets) {
-  for (size_t i = 0; i < octets.size(); ++i) {
-    const int high = Nibble(hex[2 * i]);
-    const int low = Nibble(hex[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    octets[i] = static_cast<uint8_t>(high << 4 | low);
-  }
+  const auto decoded = base::HexDecode(hex);
+  if (!decoded.ok()) return false;
+  std::ranges::copy(*decoded, octets.begin());
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
@@ -77,21 +78,27 @@ class Retries : public testing::Test {
     const auto connection = ConnectOverProxy(role);
     const auto stub = Service::NewStub(connection->channel());
     const std::string call = "lost-" + std::to_string(++lost_);
+    const std::string span = absl::StrCat(absl::Hex(lost_, absl::kZeroPad16));
     grpc::ClientContext context;
     connection->Prepare(context, credential);
     context.AddMetadata("x-request-id", call);
+    context.AddMetadata("traceparent", "00-" + std::string(32, 'a') + "-" + span + "-01");
     proxy_->HoldAnswers();
     grpc::Status status;
     Response response;
     std::thread caller([&] { status = (stub.get()->*method)(&context, request, &response); });
-    const std::string logged = "\"request_id\":\"" + call + "\"";
-    EXPECT_TRUE(stage_->WaitForOutput(logged).ok());
+    // In the line of the log it stands after the outcome.
+    EXPECT_TRUE(stage_->WaitForOutput("\"parent_span_id\":\"" + span + "\"").ok());
     proxy_->Cut();
     caller.join();
     EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
     const std::string output = stage_->output();
-    EXPECT_EQ(output.find("\"outcome\":\"" + outcome + "\"", output.find(logged)),
-              output.find("\"outcome\":", output.find(logged)));
+    const size_t line = output.find("\"request_id\":\"" + call + "\"");
+    ASSERT_NE(line, std::string::npos);
+    const size_t at = output.find("\"outcome\":", line);
+    ASSERT_NE(at, std::string::npos);
+    const std::string expected = "\"outcome\":\"" + outcome + "\"";
+    EXPECT_EQ(output.substr(at, expected.size()), expected);
   }
 
   // Loses the answer of a call, repeats the call twice, and returns what the repeated call got.

@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "absl/strings/ascii.h"
 #include "lib/base/encoding.h"
 #include "lib/pki/certificate.h"
 #include "musubi/v1/options.pb.h"
@@ -17,13 +18,8 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-bool IsWordOctet(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-         c == '_' || c == '-' || static_cast<unsigned char>(c) >= 0x80;
-}
-
-bool IsHexDigit(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+bool IsWordOctet(unsigned char c) {
+  return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-' || c >= 0x80;
 }
 
 // The card's pseudonym at a relying party, which links.subject keeps in plain.
@@ -34,12 +30,6 @@ bool IsPseudonym(const FieldDescriptor& field) {
 bool IsMarked(const FieldDescriptor& field) {
   return field.options().GetExtension(v1::personal_data) ||
          field.options().GetExtension(v1::secret);
-}
-
-std::string Upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-  return text;
 }
 
 // What long values are found by first.
@@ -97,14 +87,15 @@ void Secrets::Add(const std::string& what, std::string_view value) {
   ++values_;
   AddForm(what, "as it is", std::string(value));
   AddForm(what, "hexadecimal", base::HexEncode(octets));
-  AddForm(what, "hexadecimal", Upper(base::HexEncode(octets)));
+  AddForm(what, "hexadecimal", absl::AsciiStrToUpper(base::HexEncode(octets)));
   AddForm(what, "base64", base::Base64Encode(octets));
   AddForm(what, "base64url", base::Base64UrlEncode(octets));
 }
 
 void Secrets::AddForm(const std::string& what, const char* form, std::string value) {
   std::string name = what + " " + form;
-  if (value.size() < kUnmistakable && std::all_of(value.begin(), value.end(), IsHexDigit)) {
+  if (value.size() < kUnmistakable &&
+      std::all_of(value.begin(), value.end(), absl::ascii_isxdigit)) {
     words_.emplace(std::move(value), std::move(name));
     return;
   }
