@@ -1,0 +1,22 @@
+#include "bench/clocks.h"
+
+#include <time.h>
+
+#include "lib/base/check.h"
+
+namespace musubi::bench {
+namespace {
+
+absl::Duration Read(clockid_t clock) {
+  timespec now{};
+  MUSUBI_CHECK(clock_gettime(clock, &now) == 0, "the kernel has no such clock");
+  return absl::DurationFromTimespec(now);
+}
+
+}  // namespace
+
+absl::Duration ThreadCpuTime() { return Read(CLOCK_THREAD_CPUTIME_ID); }
+absl::Duration ProcessCpuTime() { return Read(CLOCK_PROCESS_CPUTIME_ID); }
+absl::Duration SteadyTime() { return Read(CLOCK_MONOTONIC); }
+
+}  // namespace musubi::bench
