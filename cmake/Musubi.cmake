@@ -77,6 +77,10 @@ function(musubi_test name)
     add_dependencies(server_tests ${name})
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 600)
+  if(arg_KIND STREQUAL "conformance")
+    set_tests_properties(${name} PROPERTIES
+      ENVIRONMENT "MUSUBI_CONFORMANCE_RESULTS=${PROJECT_BINARY_DIR}/results/conformance")
+  endif()
 endfunction()
 
 # musubi_fuzzer(NAME SOURCES file... [DEPS target...] [SEEDS folder]): a libFuzzer harness.

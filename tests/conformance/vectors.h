@@ -1,31 +1,38 @@
 // Where the vectors lie that others wrote: MUSUBI_CONFORMANCE_DIR, by default
-// ../shared/conformance.
+// ../shared/conformance; and how their files are read. For tests: a file that is missing from a
+// folder that is there dies.
 #ifndef MUSUBI_TESTS_CONFORMANCE_VECTORS_H_
 #define MUSUBI_TESTS_CONFORMANCE_VECTORS_H_
 
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "lib/base/bytes.h"
 
 namespace musubi::conformance {
 
 // VectorFile returns the path of `name` below the folder. Nothing, and a loud line, if the folder
-// is absent: the test then has nothing to hold against, and our own vectors still run. A file that
-// is missing from a folder that is there is the caller's failure.
-inline std::optional<std::string> VectorFile(const std::string& name) {
-  const char* variable = std::getenv("MUSUBI_CONFORMANCE_DIR");
-  const std::string folder = variable != nullptr ? variable : "../shared/conformance";
-  if (!std::filesystem::is_directory(folder)) {
-    std::fprintf(stderr,
-                 "\n*** CONFORMANCE VECTORS ABSENT: %s is no folder; %s was NOT run. Set "
-                 "MUSUBI_CONFORMANCE_DIR. ***\n\n",
-                 folder.c_str(), name.c_str());
-    return std::nullopt;
-  }
-  return folder + "/" + name;
-}
+// is absent: the test then has nothing to hold against, and our own vectors still run.
+std::optional<std::string> VectorFile(const std::string& name);
+
+// ReadVector returns all octets of a file.
+base::Bytes ReadVector(const std::string& path);
+
+struct PemBlock {
+  std::string label;  // "CERTIFICATE", "X509 CRL", "OCSP RESPONSE"...
+  base::Bytes der;
+};
+// The blocks of a PEM text, in order; whatever stands between them is skipped.
+std::vector<PemBlock> ParsePem(std::string_view text);
+std::vector<PemBlock> ReadPem(const std::string& path);
+// The first block of any label; dies if there is none.
+base::Bytes ReadOnePem(const std::string& path);
+
+// FromRfc3339 dies on another form.
+absl::Time FromRfc3339(const std::string& text);
 
 }  // namespace musubi::conformance
 
