@@ -93,7 +93,7 @@ bool CardValidator::IsOfOtherEnvironment(const pki::Certificate& certificate) co
 
 std::optional<VerdictReason> CardValidator::CheckProof(const pki::Certificate& certificate,
                                                        const Proof& proof) const {
-  const bool pss = proof.algorithm == crypto::SignatureAlgorithm::kRsaPssSha256;
+  const bool pss = proof.algorithm.scheme == crypto::SignatureScheme::kRsaPss;
   if ((pss && !options_.accept_pss_proofs) || !certificate.key_type() ||
       !crypto::Fits(proof.algorithm, *certificate.key_type())) {
     return VerdictReason::kProofAlgorithmNotAllowed;

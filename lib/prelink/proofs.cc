@@ -49,8 +49,7 @@ jpki::Challenge ChallengeFor(const SessionRecord& record, const RelyingParty& re
 base::Hash256 ProofHash(const SubmitProofArgs& args) {
   const auto& statement = args.name_statement;
   return crypto::Sha256LengthPrefixed(
-      {args.certificate_der, base::AsBytes(std::to_string(static_cast<int>(args.algorithm))),
-       args.signature,
+      {args.certificate_der, base::AsBytes(crypto::Name(args.algorithm)), args.signature,
        statement.has_value() ? base::ByteView(statement->signature) : base::ByteView()});
 }
 

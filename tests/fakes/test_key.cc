@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "lib/base/check.h"
@@ -27,6 +28,8 @@ EVP_PKEY* Generate(KeyKind kind) {
       return EVP_RSA_gen(2048);
     case KeyKind::kRsa3072:
       return EVP_RSA_gen(3072);
+    case KeyKind::kRsa4096:
+      return EVP_RSA_gen(4096);
     case KeyKind::kEcP256:
       return EVP_EC_gen("P-256");
     case KeyKind::kEcP384:
@@ -50,14 +53,16 @@ EVP_PKEY* Generate(KeyKind kind) {
   return key;
 }
 
-base::Bytes SignWith(EVP_PKEY* key, const EVP_MD* digest, bool pss, base::ByteView message) {
+// `pss_salt` is the salt's length; nothing for PKCS #1 v1.5 and for ECDSA.
+base::Bytes SignWith(EVP_PKEY* key, const EVP_MD* digest, std::optional<int> pss_salt,
+                     base::ByteView message) {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   EVP_PKEY_CTX* options = nullptr;
   size_t size = 0;
   MUSUBI_CHECK(EVP_DigestSignInit(context, &options, digest, nullptr, key) == 1, "cannot sign");
-  if (pss) {
+  if (pss_salt.has_value()) {
     MUSUBI_CHECK(EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
-                     EVP_PKEY_CTX_set_rsa_pss_saltlen(options, 32) == 1,
+                     EVP_PKEY_CTX_set_rsa_pss_saltlen(options, *pss_salt) == 1,
                  "cannot set PSS");
   }
   MUSUBI_CHECK(EVP_DigestSign(context, nullptr, &size, message.data(), message.size()) == 1,
@@ -124,13 +129,16 @@ base::Bytes TestKey::CertificateAlgorithmDer() const {
 
 base::Bytes TestKey::SignCertificate(base::ByteView tbs) const {
   const bool sha384 = kind_ == KeyKind::kEcP384 || kind_ == KeyKind::kEcP521;
-  return SignWith(pair_->key, sha384 ? EVP_sha384() : EVP_sha256(), /*pss=*/false, tbs);
+  return SignWith(pair_->key, sha384 ? EVP_sha384() : EVP_sha256(), std::nullopt, tbs);
 }
 
 base::Bytes TestKey::Sign(SignatureAlgorithm algorithm, base::ByteView message) const {
-  return SignWith(pair_->key,
-                  algorithm == SignatureAlgorithm::kEcdsaP384Sha384 ? EVP_sha384() : EVP_sha256(),
-                  algorithm == SignatureAlgorithm::kRsaPssSha256, message);
+  const EVP_MD* digest = algorithm.hash == crypto::SignatureHash::kSha256   ? EVP_sha256()
+                         : algorithm.hash == crypto::SignatureHash::kSha384 ? EVP_sha384()
+                                                                            : EVP_sha512();
+  std::optional<int> pss_salt;
+  if (algorithm.scheme == crypto::SignatureScheme::kRsaPss) pss_salt = algorithm.salt_size;
+  return SignWith(pair_->key, digest, pss_salt, message);
 }
 
 }  // namespace musubi::fakes

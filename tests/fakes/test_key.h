@@ -9,7 +9,16 @@
 
 namespace musubi::fakes {
 
-enum class KeyKind { kRsa1024, kRsa2048, kRsa2048Exponent3, kRsa3072, kEcP256, kEcP384, kEcP521 };
+enum class KeyKind {
+  kRsa1024,
+  kRsa2048,
+  kRsa2048Exponent3,
+  kRsa3072,
+  kRsa4096,
+  kEcP256,
+  kEcP384,
+  kEcP521
+};
 
 // TestKey signs. Immutable and thread-safe.
 class TestKey {
