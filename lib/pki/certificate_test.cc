@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "lib/pki/name.h"
 #include "tests/fakes/der_writer.h"
 #include "tests/fakes/test_ca.h"
 

@@ -1,27 +1,78 @@
 #include "lib/pki/der.h"
 
 #include <algorithm>
-#include <vector>
+#include <array>
+#include <string_view>
 
 namespace musubi::pki {
 namespace {
 
 using base::ByteView;
 
-bool IsCanonicalBitString(ByteView content) {
-  if (content.empty() || content[0] > 7) return false;
-  const int unused = content[0];
-  if (content.size() == 1) return unused == 0;
-  return (content.back() & ((1 << unused) - 1)) == 0;
+constexpr std::array<bool, 256> MakePrintable() {
+  std::array<bool, 256> table{};
+  for (int c = 0; c < 256; ++c) {
+    const bool alphanumeric =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    table[static_cast<size_t>(c)] = alphanumeric;
+  }
+  for (const char c : std::string_view(" '()+,-./:=?")) table[static_cast<uint8_t>(c)] = true;
+  return table;
+}
+constexpr std::array<bool, 256> kPrintable = MakePrintable();
+
+bool IsScalarValue(uint32_t c) { return c < 0xd800 || (c >= 0xe000 && c <= 0x10ffff); }
+
+// RFC 3629 section 4.
+bool IsUtf8(ByteView text) {
+  size_t at = 0;
+  while (at < text.size()) {
+    const uint8_t lead = text[at++];
+    if (lead < 0x80) continue;
+    const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+    if (lead < 0xc2 || lead > 0xf4 || text.size() - at < static_cast<size_t>(more)) return false;
+    uint32_t c = lead & (0x3f >> more);
+    for (int i = 0; i < more; ++i) {
+      if ((text[at] & 0xc0) != 0x80) return false;
+      c = (c << 6) | (text[at++] & 0x3f);
+    }
+    static constexpr uint32_t kSmallest[] = {0, 0x80, 0x800, 0x10000};
+    if (c < kSmallest[more] || !IsScalarValue(c)) return false;
+  }
+  return true;
 }
 
-bool IsOid(ByteView content) {
-  bool first_of_arc = true;
-  for (const uint8_t octet : content) {
-    if (first_of_arc && octet == 0x80) return false;
-    first_of_arc = (octet & 0x80) == 0;
+// BMPString (2) and UniversalString (4).
+bool IsWide(ByteView text, size_t width) {
+  if (text.size() % width != 0) return false;
+  for (size_t at = 0; at < text.size(); at += width) {
+    uint32_t c = 0;
+    for (size_t i = 0; i < width; ++i) c = (c << 8) | text[at + i];
+    if (!IsScalarValue(c)) return false;
   }
-  return !content.empty() && first_of_arc;
+  return true;
+}
+
+// The decimal digits of an arc less `less`, which is not more than the arc.
+std::string ArcText(ByteView arc, int less) {
+  std::string digits = "0";  // Least significant first.
+  for (size_t i = 0; i < arc.size(); ++i) {
+    int carry = (arc[i] & 0x7f) - (i + 1 == arc.size() ? less : 0);
+    for (char& digit : digits) {
+      carry += 128 * (digit - '0');
+      digit = static_cast<char>('0' + (carry % 10 + 10) % 10);
+      carry = (carry - (digit - '0')) / 10;
+    }
+    for (; carry > 0; carry /= 10) digits.push_back(static_cast<char>('0' + carry % 10));
+  }
+  while (digits.size() > 1 && digits.back() == '0') digits.pop_back();
+  std::ranges::reverse(digits);
+  return digits;
+}
+
+template <typename Predicate>
+bool All(ByteView text, Predicate predicate) {
+  return std::all_of(text.begin(), text.end(), predicate);
 }
 
 bool IsCanonicalPrimitive(const DerElement& element) {
@@ -41,7 +92,7 @@ bool IsCanonicalPrimitive(const DerElement& element) {
     case der_tag::kOid:
       return IsOid(content);
     default:
-      return true;
+      return IsCanonicalText(element.tag, content);
   }
 }
 
@@ -79,29 +130,14 @@ bool IsStrictDerAt(ByteView input, int depth, bool in_set) {
 
 }  // namespace
 
-std::optional<DerElement> DerReader::Read() {
-  if (rest_.size() < 2) return std::nullopt;
-  if ((rest_[0] & 0x1f) == 0x1f) return std::nullopt;
-  size_t header = 2;
-  size_t length = rest_[1];
-  if (length >= 0x80) {
-    const size_t octets = length & 0x7f;
-    // 0 is the indefinite form; 4 octets are more than any input of ours.
-    if (octets == 0 || octets > 4 || rest_.size() < 2 + octets) return std::nullopt;
-    length = 0;
-    for (size_t i = 0; i < octets; ++i) length = (length << 8) | rest_[2 + i];
-    if (length < 0x80 || (length >> (8 * (octets - 1))) == 0) return std::nullopt;
-    header += octets;
-  }
-  if (rest_.size() - header < length) return std::nullopt;
-  DerElement element{rest_[0], rest_.subspan(header, length), rest_.first(header + length)};
-  rest_ = rest_.subspan(header + length);
-  return element;
-}
-
-std::optional<DerElement> DerReader::Read(uint8_t tag) {
-  if (!Next(tag)) return std::nullopt;
-  return Read();
+std::optional<DerElement> DerReader::ReadLong() {
+  const size_t octets = rest_[1] & 0x7f;
+  // 0 is the indefinite form; 4 octets are more than any input of ours.
+  if (octets == 0 || octets > 4 || rest_.size() < 2 + octets) return std::nullopt;
+  size_t length = 0;
+  for (size_t i = 0; i < octets; ++i) length = (length << 8) | rest_[2 + i];
+  if (length < 0x80 || (length >> (8 * (octets - 1))) == 0) return std::nullopt;
+  return Take(2 + octets, length);
 }
 
 std::optional<DerElement> ReadSingle(ByteView input, uint8_t tag) {
@@ -112,6 +148,43 @@ std::optional<DerElement> ReadSingle(ByteView input, uint8_t tag) {
 }
 
 bool IsStrictDer(ByteView input) { return IsStrictDerAt(input, 1, /*in_set=*/false); }
+
+bool IsOid(ByteView content) {
+  bool first_of_arc = true;
+  for (const uint8_t octet : content) {
+    if (first_of_arc && octet == 0x80) return false;
+    first_of_arc = (octet & 0x80) == 0;
+  }
+  return !content.empty() && content.size() <= kMaxOidSize && first_of_arc;
+}
+
+bool IsCanonicalBitString(ByteView content) {
+  if (content.empty() || content[0] > 7) return false;
+  const int unused = content[0];
+  if (content.size() == 1) return unused == 0;
+  return (content.back() & ((1 << unused) - 1)) == 0;
+}
+
+bool IsCanonicalText(uint8_t tag, ByteView content) {
+  switch (tag) {
+    case der_tag::kUtf8String:
+      return IsUtf8(content);
+    case der_tag::kNumericString:
+      return All(content, [](uint8_t c) { return (c >= '0' && c <= '9') || c == ' '; });
+    case der_tag::kPrintableString:
+      return All(content, [](uint8_t c) { return kPrintable[c]; });
+    case der_tag::kIa5String:
+      return All(content, [](uint8_t c) { return c < 0x80; });
+    case der_tag::kVisibleString:
+      return All(content, [](uint8_t c) { return c >= 0x20 && c < 0x7f; });
+    case der_tag::kBmpString:
+      return IsWide(content, 2);
+    case der_tag::kUniversalString:
+      return IsWide(content, 4);
+    default:
+      return true;
+  }
+}
 
 bool IsMinimalInteger(ByteView content) {
   if (content.empty()) return false;
@@ -129,21 +202,28 @@ std::optional<uint64_t> ToUint64(ByteView content) {
   return value;
 }
 
+std::optional<uint32_t> SmallSerial(ByteView content) {
+  if (content.size() > 5) return std::nullopt;
+  const auto value = ToUint64(content);
+  if (!value || *value == 0 || *value > 0xffffffff) return std::nullopt;
+  return static_cast<uint32_t>(*value);
+}
+
 std::optional<std::string> OidText(ByteView content) {
   if (!IsOid(content)) return std::nullopt;
   std::string text;
-  uint64_t arc = 0;
-  for (const uint8_t octet : content) {
-    if ((arc >> 57) != 0) return std::nullopt;
-    arc = (arc << 7) | (octet & 0x7f);
-    if ((octet & 0x80) != 0) continue;
-    if (text.empty()) {
-      const uint64_t first = std::min<uint64_t>(arc / 40, 2);
-      text = std::to_string(first) + "." + std::to_string(arc - 40 * first);
-    } else {
-      text += "." + std::to_string(arc);
+  while (!content.empty()) {
+    const auto last = std::ranges::find_if(content, [](uint8_t c) { return (c & 0x80) == 0; });
+    const size_t size = static_cast<size_t>(last - content.begin()) + 1;
+    const ByteView arc = content.first(size);
+    content = content.subspan(size);
+    if (!text.empty()) {
+      text += "." + ArcText(arc, 0);
+      continue;
     }
-    arc = 0;
+    // X.690 section 8.19.4: the first two arcs are one, and only below 2 the second is below 40.
+    const int first = size > 1 ? 2 : std::min(arc[0] / 40, 2);
+    text = std::to_string(first) + "." + ArcText(arc, 40 * first);
   }
   return text;
 }
@@ -169,13 +249,20 @@ std::optional<absl::Time> ParseTime(const DerElement& element) {
   const int hour = number(year_digits + 4, 2);
   const int minute = number(year_digits + 6, 2);
   const int second = number(year_digits + 8, 2);
-  // CivilSecond normalises what is out of range: a real time comes back unchanged.
-  const absl::CivilSecond civil(year, month, day, hour, minute, second);
-  if (civil.year() != year || civil.month() != month || civil.day() != day ||
-      civil.hour() != hour || civil.minute() != minute || civil.second() != second) {
+  static constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) {
     return std::nullopt;
   }
-  return absl::FromCivil(civil, absl::UTCTimeZone());
+  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  if (day > kDays[month - 1] + (month == 2 && leap ? 1 : 0)) return std::nullopt;
+  // Days since 1970-01-01 in the Gregorian calendar, counted in years that begin in March.
+  const int64_t y = month > 2 ? year : year - 1;
+  const int64_t month_from_march = (month + 9) % 12;
+  const int64_t day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+  const int64_t floor_years = y + 400;  // So that year 0 divides as all others do.
+  const int64_t days = 365 * floor_years + floor_years / 4 - floor_years / 100 + floor_years / 400 +
+                       day_of_year - 719468 - 146097;
+  return absl::FromUnixSeconds(((days * 24 + hour) * 60 + minute) * 60 + second);
 }
 
 }  // namespace musubi::pki

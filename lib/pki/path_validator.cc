@@ -11,7 +11,6 @@
 #include <tuple>
 
 #include "lib/base/check.h"
-#include "lib/pki/certificate_parsed.h"
 #include "lib/pki/name.h"
 
 namespace musubi::pki {
@@ -83,11 +82,18 @@ class OpenSslPath {
       : path_(path), profile_(profile) {}
 
   std::optional<Failure> Check() {
+    for (size_t i = 0; i < path_.size(); ++i) {
+      x509_.push_back(Read(path_[i].der()));
+      if (x509_.back() == nullptr) {
+        return Failure{Stage::kConstraints, VerdictReason::kMalformed, static_cast<int>(i),
+                       "OpenSSL takes it for malformed"};
+      }
+    }
     std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store(X509_STORE_new(),
                                                                   X509_STORE_free);
     std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(),
                                                                             X509_STORE_CTX_free);
-    // Not owning: the path holds the certificates.
+    // Not owning: x509_ holds the certificates.
     std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> untrusted(sk_X509_new_null(),
                                                                          FreeStack);
     std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> trusted(sk_X509_new_null(),
@@ -126,7 +132,23 @@ class OpenSslPath {
  private:
   static void FreeStack(STACK_OF(X509) * stack) { sk_X509_free(stack); }
 
-  X509* At(size_t i) const { return path_[i].parsed().x509.get(); }
+  struct Deleter {
+    void operator()(X509* x509) const { X509_free(x509); }
+  };
+  using OwnedX509 = std::unique_ptr<X509, Deleter>;
+
+  // Null if OpenSSL refuses it.
+  static OwnedX509 Read(base::ByteView der) {
+    const uint8_t* at = der.data();
+    OwnedX509 x509(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+    const bool whole = x509 != nullptr && at == der.data() + der.size() &&
+                       (X509_get_extension_flags(x509.get()) & EXFLAG_INVALID) == 0;
+    if (!whole) x509.reset();
+    ERR_clear_error();
+    return x509;
+  }
+
+  X509* At(size_t i) const { return x509_[i].get(); }
 
   // Replaces OpenSSL's search for issuers by the path that was found: it compares key identifiers
   // as if they decided, and never tries a second candidate.
@@ -175,6 +197,7 @@ class OpenSslPath {
 
   const std::vector<Certificate>& path_;
   const ValidationProfile& profile_;
+  std::vector<OwnedX509> x509_;  // Of path_, made for this check only.
 };
 
 // PathBuilder looks for a path depth first, and keeps the failure that got furthest.
