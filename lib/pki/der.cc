@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string_view>
 
 namespace musubi::pki {
@@ -27,6 +28,15 @@ bool IsScalarValue(uint32_t c) { return c < 0xd800 || (c >= 0xe000 && c <= 0x10f
 bool IsUtf8(ByteView text) {
   size_t at = 0;
   while (at < text.size()) {
+    // Eight of ASCII at once: nearly all texts are.
+    uint64_t eight = 0;
+    if (text.size() - at >= sizeof(eight)) {
+      std::memcpy(&eight, text.data() + at, sizeof(eight));
+      if ((eight & 0x8080808080808080) == 0) {
+        at += sizeof(eight);
+        continue;
+      }
+    }
     const uint8_t lead = text[at++];
     if (lead < 0x80) continue;
     const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
@@ -138,13 +148,6 @@ std::optional<DerElement> DerReader::ReadLong() {
   for (size_t i = 0; i < octets; ++i) length = (length << 8) | rest_[2 + i];
   if (length < 0x80 || (length >> (8 * (octets - 1))) == 0) return std::nullopt;
   return Take(2 + octets, length);
-}
-
-std::optional<DerElement> ReadSingle(ByteView input, uint8_t tag) {
-  DerReader reader(input);
-  auto element = reader.Read(tag);
-  if (!reader.done()) return std::nullopt;
-  return element;
 }
 
 bool IsStrictDer(ByteView input) { return IsStrictDerAt(input, 1, /*in_set=*/false); }

@@ -85,7 +85,12 @@ class DerReader {
 };
 
 // ReadSingle reads an input that is exactly one element of this identifier octet.
-std::optional<DerElement> ReadSingle(base::ByteView input, uint8_t tag);
+inline std::optional<DerElement> ReadSingle(base::ByteView input, uint8_t tag) {
+  DerReader reader(input);
+  const auto element = reader.Read(tag);
+  if (!reader.done()) return std::nullopt;
+  return element;
+}
 
 // IsStrictDer tests a sequence of elements and all that they hold, to kMaxDerDepth: canonical
 // BOOLEAN, INTEGER, OBJECT IDENTIFIER, BIT STRING, NULL; text of whole and valid characters;
