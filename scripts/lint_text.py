@@ -1,7 +1,7 @@
 """What no text of ours holds: loose ends, paths of a machine, issue numbers, stray whitespace."""
 import re
 
-SUFFIXES = (".h", ".cc", ".inc", ".md", ".py", ".sh", ".proto", ".json", ".yaml", ".yml", ".ts",
+SUFFIXES = (".h", ".cc", ".inc", ".md", ".py", ".sh", ".go", ".java", ".proto", ".json", ".yaml", ".yml",
             ".cmake", ".sql", ".tsv", "CMakeLists.txt", ".gitignore", ".clang-format")
 # Written so that this file does not hold the words themselves.
 _MARKS = re.compile(r"\b(" + "|".join(("TO" "DO", "FIX" "ME", "X" "XX")) + r")\b")
