@@ -58,7 +58,7 @@ std::vector<Peer> Peers() {
   const std::string others = absl::GetFlag(FLAGS_directory) + "/peers/";
   return {
       {.rows = {"openssl_no_crl", "openssl_crl_once", "openssl_crl_check_5300",
-                "openssl_policy_crl_once"},
+                "openssl_policy_crl_once", "openssl_share_parse"},
        .file = compiled + "openssl",
        .argv = {compiled + "openssl"},
        .package = "libssl-dev"},

@@ -12,6 +12,7 @@
 #include "lib/pki/certificate.h"
 #include "lib/pki/trust_store.h"
 #include "lib/revocation/crl_store.h"
+#include "sandbox/private_key.h"
 #include "tests/fakes/crl_directory.h"
 #include "tests/fakes/simulated_clock.h"
 
@@ -217,6 +218,24 @@ void AddRawRows(std::vector<OurRow>& rows) {
   rows.push_back(NotThereYet("raw_scalar", kMicroseconds));
 }
 
+// One signature of the card that is planned for 2028, by a key that is in hand as octets.
+void AddP384Row(std::vector<OurRow>& rows) {
+  constexpr int kChecks = 200;
+  const auto key = sandbox::PrivateKey::Generate(sandbox::KeyType::kEcP384);
+  const base::Bytes message(256, 'm'), signature = key.Sign(message), spki = key.Public().info;
+  rows.push_back(
+      {.task = {"p384_signature", kMicroseconds, [=]() -> absl::StatusOr<double> {
+                  const absl::Duration before = ThreadCpuTime();
+                  for (int i = 0; i < kChecks; ++i) {
+                    if (!crypto::VerifySignature(crypto::SignatureAlgorithm::kEcdsaP384Sha384, spki,
+                                                 message, signature)) {
+                      return absl::InternalError("refuses a good signature");
+                    }
+                  }
+                  return absl::ToDoubleMicroseconds(ThreadCpuTime() - before) / kChecks;
+                }}});
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<OurRow>> MakeOurRows(const Workload& workload) {
@@ -224,6 +243,7 @@ absl::StatusOr<std::vector<OurRow>> MakeOurRows(const Workload& workload) {
   AddLanesRows(rows);
   MUSUBI_RETURN_IF_ERROR(AddScalarRows(workload, rows));
   AddRawRows(rows);
+  AddP384Row(rows);
   return rows;
 }
 

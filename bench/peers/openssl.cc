@@ -112,12 +112,29 @@ Validator Make(std::string name, const Workload& workload, Revocation revocation
           .does_not_see = std::move(does_not_see)};
 }
 
+// What of the rows above is d2i_X509, which also decodes the key: it checks nothing.
+Validator MakeShareOfParsing(const Workload& workload) {
+  std::vector<std::string> does_not_see;
+  for (const BadCard& bad : workload.bad_cards) does_not_see.push_back(bad.why);
+  return {.name = "openssl_share_parse",
+          .validate =
+              [](std::span<const SignedCard> cards) {
+                size_t parsed = 0;
+                for (const SignedCard& card : cards) {
+                  parsed += ParseCertificate(card.certificate) != nullptr ? 1 : 0;
+                }
+                return parsed;
+              },
+          .does_not_see = std::move(does_not_see)};
+}
+
 absl::StatusOr<std::vector<Validator>> MakeAll(const Workload& workload) {
   return std::vector<Validator>{
       Make("openssl_no_crl", workload, Revocation::kNone),
       Make("openssl_crl_once", workload, Revocation::kCrlOnce),
       Make("openssl_crl_check_5300", workload, Revocation::kCrlCheck),
-      Make("openssl_policy_crl_once", workload, Revocation::kCrlOnce, Policies::kChecked)};
+      Make("openssl_policy_crl_once", workload, Revocation::kCrlOnce, Policies::kChecked),
+      MakeShareOfParsing(workload)};
 }
 
 }  // namespace
