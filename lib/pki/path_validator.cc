@@ -1,17 +1,13 @@
 #include "lib/pki/path_validator.h"
 
-#include <openssl/err.h>
-#include <openssl/x509.h>
-#include <openssl/x509_vfy.h>
-#include <openssl/x509v3.h>
-
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <tuple>
 
 #include "lib/base/check.h"
 #include "lib/pki/name.h"
+#include "lib/pki/openssl_path.h"
+#include "lib/pki/path_rules.h"
 
 namespace musubi::pki {
 namespace {
@@ -21,7 +17,11 @@ bool Contains(const List& list, const Value& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-// Critical extensions of intermediates: all that OpenSSL and we process (RFC 5280 section 6.1).
+constexpr std::string_view kAnyPolicy = "2.5.29.32.0";
+constexpr std::string_view kAnyExtendedKeyUsage = "2.5.29.37.0";
+
+// Critical extensions of intermediates and anchors: all that OpenSSL and we process (RFC 5280
+// section 6.1).
 constexpr std::array<std::string_view, 9> kProcessedExtensions = {
     "2.5.29.15",  // keyUsage
     "2.5.29.17",  // subjectAltName
@@ -34,11 +34,6 @@ constexpr std::array<std::string_view, 9> kProcessedExtensions = {
     "2.5.29.54",  // inhibitAnyPolicy
 };
 
-// RFC 5280 section 4.1.2.2.
-bool IsConformingSerial(base::ByteView serial) {
-  return serial.size() <= 20 && (serial[0] & 0x80) == 0 && !(serial.size() == 1 && serial[0] == 0);
-}
-
 std::optional<VerdictReason> CheckAlgorithms(const Certificate& certificate,
                                              const ValidationProfile& profile) {
   const auto algorithm = certificate.signature_algorithm();
@@ -50,14 +45,62 @@ std::optional<VerdictReason> CheckAlgorithms(const Certificate& certificate,
   return std::nullopt;
 }
 
-std::optional<VerdictReason> CheckIntermediateProfile(const Certificate& certificate,
-                                                      const ValidationProfile& profile) {
-  if (certificate.version() != 3) return VerdictReason::kVersionNotSupported;
-  if (const auto fault = CheckAlgorithms(certificate, profile)) return fault;
-  for (const std::string& oid : certificate.critical_extensions()) {
-    if (!Contains(kProcessedExtensions, oid)) return VerdictReason::kUnknownCriticalExtension;
+bool HasOnlyProcessedCriticalExtensions(const Certificate& certificate) {
+  return std::ranges::all_of(certificate.critical_extensions(), [](const std::string& oid) {
+    return Contains(kProcessedExtensions, oid);
+  });
+}
+
+// Whether extendedKeyUsage names the purpose; where it `may_be_silent`, it may also be absent or
+// have anyExtendedKeyUsage.
+bool NamesPurpose(const Certificate& certificate, const std::string& purpose, bool may_be_silent) {
+  const auto& usages = certificate.extended_key_usage();
+  if (!usages) return may_be_silent;
+  return Contains(*usages, purpose) || (may_be_silent && Contains(*usages, kAnyExtendedKeyUsage));
+}
+
+enum class IssuerKind { kIntermediate, kAnchor };
+
+// What every issuer must be, beside an intermediate's version and algorithms.
+std::optional<VerdictReason> CheckIssuerProfile(const Certificate& certificate, IssuerKind kind,
+                                                const ValidationProfile& profile,
+                                                const PathInputs& inputs) {
+  if (!HasOnlyProcessedCriticalExtensions(certificate) || !UnderstandsPolicies(certificate)) {
+    return VerdictReason::kUnknownCriticalExtension;
+  }
+  if (profile.conformance == Conformance::kWholePath && CheckConformance(certificate)) {
+    return VerdictReason::kProfileMismatch;
+  }
+  if (inputs.purpose && !NamesPurpose(certificate, inputs.purpose->extended_key_usage,
+                                      kind == IssuerKind::kAnchor ||
+                                          inputs.purpose->rule != PurposeRule::kAllNameIt)) {
+    return VerdictReason::kWrongExtendedKeyUsage;
   }
   return std::nullopt;
+}
+
+std::optional<VerdictReason> CheckIntermediateProfile(const Certificate& certificate,
+                                                      const ValidationProfile& profile,
+                                                      const PathInputs& inputs) {
+  if (certificate.version() != 3) return VerdictReason::kVersionNotSupported;
+  if (const auto fault = CheckAlgorithms(certificate, profile)) return fault;
+  return CheckIssuerProfile(certificate, IssuerKind::kIntermediate, profile, inputs);
+}
+
+// The inputs with the policies that the profile requires; nothing if no policy is in both.
+std::optional<PathInputs> WithRequiredPolicies(PathInputs inputs,
+                                               const ValidationProfile& profile) {
+  if (profile.required_policies.empty()) return inputs;
+  inputs.initial_explicit_policy = true;
+  if (inputs.initial_policies.empty() || Contains(inputs.initial_policies, kAnyPolicy)) {
+    inputs.initial_policies = profile.required_policies;
+    return inputs;
+  }
+  std::erase_if(inputs.initial_policies, [&](const std::string& policy) {
+    return !Contains(profile.required_policies, policy);
+  });
+  if (inputs.initial_policies.empty()) return std::nullopt;
+  return inputs;
 }
 
 bool IsSelfIssued(const Certificate& certificate) {
@@ -74,141 +117,19 @@ struct Failure {
   std::string diagnostic;
 };
 
-// Path validation by OpenSSL of one path, whose signatures, times and CA bits are checked already:
-// what remains are policies and name constraints, and a second opinion about everything else.
-class OpenSslPath {
- public:
-  OpenSslPath(const std::vector<Certificate>& path, const ValidationProfile& profile)
-      : path_(path), profile_(profile) {}
-
-  std::optional<Failure> Check() {
-    for (size_t i = 0; i < path_.size(); ++i) {
-      x509_.push_back(Read(path_[i].der()));
-      if (x509_.back() == nullptr) {
-        return Failure{Stage::kConstraints, VerdictReason::kMalformed, static_cast<int>(i),
-                       "OpenSSL takes it for malformed"};
-      }
-    }
-    std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store(X509_STORE_new(),
-                                                                  X509_STORE_free);
-    std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(),
-                                                                            X509_STORE_CTX_free);
-    // Not owning: x509_ holds the certificates.
-    std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> untrusted(sk_X509_new_null(),
-                                                                         FreeStack);
-    std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> trusted(sk_X509_new_null(),
-                                                                       FreeStack);
-    MUSUBI_CHECK(store && context && untrusted && trusted, "out of memory");
-    for (size_t i = 1; i + 1 < path_.size(); ++i) sk_X509_push(untrusted.get(), At(i));
-    sk_X509_push(trusted.get(), At(path_.size() - 1));
-    X509_STORE_set_check_issued(store.get(), IsNextInPath);
-    MUSUBI_CHECK(X509_STORE_CTX_init(context.get(), store.get(), At(0), untrusted.get()) == 1,
-                 "cannot start a validation");
-    X509_STORE_CTX_set0_trusted_stack(context.get(), trusted.get());
-    X509_STORE_CTX_set_app_data(context.get(), this);
-    X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(context.get());
-    unsigned long flags =
-        X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_NO_CHECK_TIME | X509_V_FLAG_POLICY_CHECK;
-    // Without any initial policy OpenSSL refuses every path that requires an explicit one.
-    static const std::vector<std::string> kAnyPolicy = {"2.5.29.32.0"};
-    const bool any = profile_.required_policies.empty();
-    if (!any) flags |= X509_V_FLAG_EXPLICIT_POLICY;
-    for (const std::string& policy : any ? kAnyPolicy : profile_.required_policies) {
-      ASN1_OBJECT* oid = OBJ_txt2obj(policy.c_str(), /*no_name=*/1);
-      MUSUBI_CHECK(oid != nullptr && X509_VERIFY_PARAM_add0_policy(param, oid) == 1,
-                   "a required policy is no OID");
-    }
-    X509_VERIFY_PARAM_set_flags(param, flags);
-    X509_VERIFY_PARAM_set_depth(param, static_cast<int>(kMaxPathLength));
-    const bool ok = X509_verify_cert(context.get()) == 1;
-    const int error = X509_STORE_CTX_get_error(context.get());
-    const int depth = X509_STORE_CTX_get_error_depth(context.get());
-    ERR_clear_error();
-    if (ok && error == X509_V_OK) return std::nullopt;
-    return Failure{Stage::kConstraints, ReasonOf(error), depth,
-                   X509_verify_cert_error_string(error)};
-  }
-
- private:
-  static void FreeStack(STACK_OF(X509) * stack) { sk_X509_free(stack); }
-
-  struct Deleter {
-    void operator()(X509* x509) const { X509_free(x509); }
-  };
-  using OwnedX509 = std::unique_ptr<X509, Deleter>;
-
-  // Null if OpenSSL refuses it.
-  static OwnedX509 Read(base::ByteView der) {
-    const uint8_t* at = der.data();
-    OwnedX509 x509(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-    const bool whole = x509 != nullptr && at == der.data() + der.size() &&
-                       (X509_get_extension_flags(x509.get()) & EXFLAG_INVALID) == 0;
-    if (!whole) x509.reset();
-    ERR_clear_error();
-    return x509;
-  }
-
-  X509* At(size_t i) const { return x509_[i].get(); }
-
-  // Replaces OpenSSL's search for issuers by the path that was found: it compares key identifiers
-  // as if they decided, and never tries a second candidate.
-  static int IsNextInPath(X509_STORE_CTX* context, X509* subject, X509* issuer) {
-    const auto* self = static_cast<const OpenSslPath*>(X509_STORE_CTX_get_app_data(context));
-    const size_t last = self->path_.size() - 1;
-    for (size_t i = 0; i < last; ++i) {
-      if (self->At(i) == subject && self->At(i + 1) == issuer) return 1;
-    }
-    const bool asks_anchor_itself = subject == issuer && subject == self->At(last);
-    return asks_anchor_itself && IsSelfIssued(self->path_[last]) ? 1 : 0;
-  }
-
-  static VerdictReason ReasonOf(int error) {
-    switch (error) {
-      case X509_V_ERR_PERMITTED_VIOLATION:
-      case X509_V_ERR_EXCLUDED_VIOLATION:
-      case X509_V_ERR_SUBTREE_MINMAX:
-      case X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE:
-      case X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX:
-      case X509_V_ERR_UNSUPPORTED_NAME_SYNTAX:
-        return VerdictReason::kNameConstraintsViolated;
-      case X509_V_ERR_NO_EXPLICIT_POLICY:
-      case X509_V_ERR_INVALID_POLICY_EXTENSION:
-        return VerdictReason::kPolicyConstraintsViolated;
-      case X509_V_ERR_INVALID_CA:
-      case X509_V_ERR_INVALID_NON_CA:
-        return VerdictReason::kBasicConstraintsViolated;
-      case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
-        return VerdictReason::kIssuerKeyUsage;
-      case X509_V_ERR_PATH_LENGTH_EXCEEDED:
-        return VerdictReason::kPathTooLong;
-      case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
-        return VerdictReason::kUnknownCriticalExtension;
-      case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-        return VerdictReason::kBadIssuerSignature;
-      // What it answers when its own bounds on policy nodes or name comparisons are exceeded.
-      case X509_V_ERR_OUT_OF_MEM:
-      case X509_V_ERR_UNSPECIFIED:
-      case X509_V_ERR_CERT_CHAIN_TOO_LONG:
-        return VerdictReason::kTooComplex;
-      default:
-        return VerdictReason::kProfileMismatch;
-    }
-  }
-
-  const std::vector<Certificate>& path_;
-  const ValidationProfile& profile_;
-  std::vector<OwnedX509> x509_;  // Of path_, made for this check only.
-};
-
 // PathBuilder looks for a path depth first, and keeps the failure that got furthest.
 class PathBuilder {
  public:
   PathBuilder(const std::vector<TrustAnchor>& anchors, const ValidationProfile& profile,
-              std::span<const Certificate> intermediates, absl::Time time)
+              std::span<const Certificate> intermediates, absl::Time time, const PathInputs& inputs)
       : anchors_(anchors),
         profile_(profile),
         intermediates_(intermediates),
-        time_(time),
+        time_(absl::FromUnixSeconds(absl::ToUnixSeconds(time))),
+        inputs_(inputs),
+        effective_inputs_(WithRequiredPolicies(inputs, profile)),
+        max_intermediates_(
+            std::min(profile.max_intermediates, inputs.max_intermediates.value_or(kMaxPathLength))),
         used_(intermediates.size(), false) {}
 
   // The path, or nothing and failure().
@@ -217,6 +138,7 @@ class PathBuilder {
     if (Extend()) return ValidatedPath{std::move(path_), anchor_->id};
     return std::nullopt;
   }
+  std::vector<std::string>& user_constrained_policies() { return user_constrained_policies_; }
   const Failure& failure() const { return *failure_; }
 
  private:
@@ -257,8 +179,7 @@ class PathBuilder {
       if (profile_.role && anchor.role != *profile_.role) continue;
       consider({&anchor.certificate, &anchor, 0, 0});
     }
-    for (size_t i = 0; i < intermediates_.size() && path_.size() <= profile_.max_intermediates;
-         ++i) {
+    for (size_t i = 0; i < intermediates_.size() && path_.size() <= max_intermediates_; ++i) {
       if (!used_[i]) consider({&intermediates_[i], nullptr, i, 0});
     }
     std::stable_sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) {
@@ -287,23 +208,25 @@ class PathBuilder {
   bool Try(const Candidate& candidate) {
     const Certificate& subject = path_.back();
     const Certificate& issuer = *candidate.certificate;
-    const auto algorithm = subject.signature_algorithm();
-    MUSUBI_CHECK(algorithm.has_value(), "the profile let an unknown algorithm through");
-    if (candidate.anchor != nullptr) {
-      const auto key = issuer.key_type();
-      if (!key ||
-          !Contains(candidate.anchor->allowed_algorithms, KeyedAlgorithm{*key, *algorithm})) {
-        Note(false, {Stage::kProfile, VerdictReason::kAlgorithmNotAllowed, last(),
-                     "not an algorithm of anchor " + candidate.anchor->id});
-        return false;
-      }
+    MUSUBI_CHECK(subject.signature_algorithm().has_value(),
+                 "the profile let an unknown algorithm through");
+    crypto::SignatureAlgorithm algorithm = *subject.signature_algorithm();
+    const auto key = issuer.key_type();
+    if (key) algorithm = crypto::ForKey(algorithm, *key);
+    const bool anchor_allows =
+        candidate.anchor == nullptr ||
+        (key && Contains(candidate.anchor->allowed_algorithms, KeyedAlgorithm{*key, algorithm}));
+    if (!anchor_allows || !Contains(profile_.allowed_algorithms, algorithm)) {
+      Note(false, {Stage::kProfile, VerdictReason::kAlgorithmNotAllowed, last(),
+                   anchor_allows ? "on this curve" : "of anchor " + candidate.anchor->id});
+      return false;
     }
     if (signature_checks_ == kMaxSignatureChecks) {
       NoteTooComplex(Stage::kIssuerSignature, "too many signature checks");
       return false;
     }
     ++signature_checks_;
-    if (!crypto::VerifySignature(*algorithm, issuer.spki_der(), subject.tbs_der(),
+    if (!crypto::VerifySignature(algorithm, issuer.spki_der(), subject.tbs_der(),
                                  subject.signature())) {
       Note(false, {Stage::kIssuerSignature, VerdictReason::kBadIssuerSignature, last(),
                    "signature does not verify"});
@@ -318,7 +241,7 @@ class PathBuilder {
   }
 
   bool Continue(const Candidate& candidate) {
-    if (const auto fault = CheckIntermediateProfile(path_.back(), profile_)) {
+    if (const auto fault = CheckIntermediateProfile(path_.back(), profile_, inputs_)) {
       Note(false, {Stage::kProfile, *fault, last(), "intermediate"});
       return false;
     }
@@ -330,12 +253,38 @@ class PathBuilder {
 
   bool Complete(const TrustAnchor& anchor) {
     anchor_ = &anchor;
-    auto failure = CheckValidity();
+    auto failure = CheckAnchorProfile();
+    if (!failure) failure = CheckValidity();
     if (!failure) failure = CheckIssuers();
-    if (!failure) failure = OpenSslPath(path_, profile_).Check();
+    if (!failure) failure = CheckPoliciesAndNames();
     if (!failure) return true;
     Note(true, *std::move(failure));
     return false;
+  }
+
+  std::optional<Failure> CheckAnchorProfile() const {
+    const auto fault = CheckIssuerProfile(path_.back(), IssuerKind::kAnchor, profile_, inputs_);
+    if (!fault) return std::nullopt;
+    return Failure{Stage::kProfile, *fault, last(), "anchor"};
+  }
+
+  std::optional<Failure> CheckPoliciesAndNames() {
+    if (!effective_inputs_) {
+      return Failure{Stage::kConstraints, VerdictReason::kPolicyConstraintsViolated, 0,
+                     "no initial policy is one of the profile's"};
+    }
+    OpenSslResult result = ValidateWithOpenSsl(path_, *effective_inputs_);
+    if (result.failure) {
+      return Failure{Stage::kConstraints, result.failure->reason, result.failure->cert_index,
+                     std::move(result.failure->diagnostic)};
+    }
+    // After OpenSSL, whose bound on comparisons holds for these too.
+    if (const auto index = CheckNamesOfPath(path_)) {
+      return Failure{Stage::kConstraints, VerdictReason::kNameConstraintsViolated, *index,
+                     "a wildcard or a URI's address"};
+    }
+    user_constrained_policies_ = std::move(result.user_constrained_policies);
+    return std::nullopt;
   }
 
   // RFC 5280 section 6.1.3 (a) (2), for the anchor too, and the bounds of its use.
@@ -380,8 +329,12 @@ class PathBuilder {
   const ValidationProfile& profile_;
   const std::span<const Certificate> intermediates_;
   const absl::Time time_;
+  const PathInputs& inputs_;
+  const std::optional<PathInputs> effective_inputs_;
+  const size_t max_intermediates_;
 
   std::vector<Certificate> path_;
+  std::vector<std::string> user_constrained_policies_;
   const TrustAnchor* anchor_ = nullptr;
   std::vector<bool> used_;
   int signature_checks_ = 0;
@@ -404,14 +357,13 @@ PathResult Invalid(VerdictReason reason, int cert_index, absl::Time time, std::s
 
 ValidationProfile ValidationProfile::Rfc5280() {
   using crypto::KeyType;
-  using crypto::SignatureAlgorithm;
   ValidationProfile profile;
   profile.name = "rfc5280";
-  profile.allowed_keys = {KeyType::kRsa2048, KeyType::kRsa3072, KeyType::kRsa4096, KeyType::kEcP256,
-                          KeyType::kEcP384};
-  profile.allowed_algorithms = {
-      SignatureAlgorithm::kRsaPkcs1Sha256, SignatureAlgorithm::kRsaPssSha256,
-      SignatureAlgorithm::kEcdsaP256Sha256, SignatureAlgorithm::kEcdsaP384Sha384};
+  profile.allowed_keys = {KeyType::kRsa2048,    KeyType::kRsa3072,   KeyType::kRsa4096,
+                          KeyType::kEcP256,     KeyType::kEcP384,    KeyType::kRsaPss2048,
+                          KeyType::kRsaPss3072, KeyType::kRsaPss4096};
+  profile.allowed_algorithms.assign(crypto::kNamedSignatureAlgorithms.begin(),
+                                    crypto::kNamedSignatureAlgorithms.end());
   profile.known_critical_extensions.assign(kProcessedExtensions.begin(),
                                            kProcessedExtensions.end());
   profile.target_may_be_ca = true;
@@ -436,17 +388,24 @@ std::optional<VerdictReason> CheckProfile(const Certificate& target,
       return VerdictReason::kUnknownCriticalExtension;
     }
   }
+  if (!UnderstandsPolicies(target)) return VerdictReason::kUnknownCriticalExtension;
   if (profile.required_extended_key_usage &&
       !(target.extended_key_usage() &&
         Contains(*target.extended_key_usage(), *profile.required_extended_key_usage))) {
     return VerdictReason::kWrongExtendedKeyUsage;
   }
   if (target.is_ca() && !profile.target_may_be_ca) return VerdictReason::kCaCertificate;
-  if (profile.rfc5280_forms_required &&
-      !(IsConformingSerial(target.serial()) && target.validity_form_conforms())) {
-    return VerdictReason::kProfileMismatch;
-  }
+  const bool conforms =
+      profile.conformance == Conformance::kNotAsked ||
+      (profile.conformance == Conformance::kTargetForms ? HasConformingForms(target)
+                                                        : !CheckConformance(target));
+  if (!conforms) return VerdictReason::kProfileMismatch;
   return std::nullopt;
+}
+
+bool FitsPurpose(const Certificate& target, const Purpose& purpose) {
+  return NamesPurpose(target, purpose.extended_key_usage,
+                      purpose.rule == PurposeRule::kNotContradicted);
 }
 
 int CompareKeyIdentifiers(const Certificate& subject, const Certificate& issuer) {
@@ -470,7 +429,7 @@ int CompareKeyIdentifiers(const Certificate& subject, const Certificate& issuer)
 
 PathResult PathValidator::Validate(base::ByteView target,
                                    std::span<const base::Bytes> intermediates,
-                                   absl::Time validation_time) const {
+                                   absl::Time validation_time, const PathInputs& inputs) const {
   // Before any parsing: what is too much costs nothing.
   if (intermediates.size() + 1 > kMaxGivenCertificates) {
     return Invalid(VerdictReason::kTooComplex, 0, validation_time, "too many certificates");
@@ -490,25 +449,30 @@ PathResult PathValidator::Validate(base::ByteView target,
                      std::string(failures[i].message()));
     }
   }
-  return Validate(*parsed, parsed_intermediates, validation_time);
+  return Validate(*parsed, parsed_intermediates, validation_time, inputs);
 }
 
 PathResult PathValidator::Validate(const Certificate& target,
                                    std::span<const Certificate> intermediates,
-                                   absl::Time validation_time) const {
+                                   absl::Time validation_time, const PathInputs& inputs) const {
   if (intermediates.size() + 1 > kMaxGivenCertificates) {
     return Invalid(VerdictReason::kTooComplex, 0, validation_time, "too many certificates");
   }
   if (const auto fault = CheckProfile(target, profile_)) {
     return Invalid(*fault, 0, validation_time, "profile " + profile_.name);
   }
-  PathBuilder builder(anchors_, profile_, intermediates, validation_time);
+  if (inputs.purpose && !FitsPurpose(target, *inputs.purpose)) {
+    return Invalid(VerdictReason::kWrongExtendedKeyUsage, 0, validation_time,
+                   "purpose " + inputs.purpose->extended_key_usage);
+  }
+  PathBuilder builder(anchors_, profile_, intermediates, validation_time, inputs);
   PathResult result;
   result.path = builder.Build(target);
   if (!result.path) {
     const Failure& failure = builder.failure();
     return Invalid(failure.reason, failure.cert_index, validation_time, failure.diagnostic);
   }
+  result.user_constrained_policies = std::move(builder.user_constrained_policies());
   result.verdict.status = VerdictStatus::kValid;
   result.verdict.checked_at = validation_time;
   return result;

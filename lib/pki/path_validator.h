@@ -33,6 +33,17 @@ enum class IssuerIdentification {
 // Which validation times callers may ask for. They enforce it: nothing here knows the present.
 enum class TimeRule { kNowOnly, kAnyTime };
 
+// How far certificates must be as RFC 5280 section 4 has a CA make them, beyond what section 6 has
+// everybody check.
+enum class Conformance {
+  kNotAsked,
+  // The target's serial is positive and of at most 20 octets, its times are in their form.
+  kTargetForms,
+  // Every MUST of section 4 that a certificate shows by itself holds for every certificate of the
+  // path, the anchor included: see CheckConformance in path_rules.h.
+  kWholePath,
+};
+
 // ValidationProfile says what is asked of a path beyond RFC 5280. The defaults allow nothing.
 struct ValidationProfile {
   std::string name;  // For logs.
@@ -43,11 +54,10 @@ struct ValidationProfile {
   std::vector<std::string> known_critical_extensions;
   bool target_may_be_v1 = false;
   bool target_may_be_ca = false;
-  // Whether serials must be positive and of at most 20 octets, and times in the form of RFC 5280.
-  bool rfc5280_forms_required = true;
+  Conformance conformance = Conformance::kTargetForms;
   // The target's extendedKeyUsage must be present and have this.
   std::optional<std::string> required_extended_key_usage;
-  // One of these must be valid for the path; empty: any, or none.
+  // One of these must be valid for the path; empty: any, or none. OIDs, dotted.
   std::vector<std::string> required_policies;
   IssuerIdentification issuer_identification = IssuerIdentification::kMustAgree;
   // The only anchors that count; nothing: all.
@@ -58,6 +68,39 @@ struct ValidationProfile {
   // Rfc5280 allows what the RFC does, with the keys and algorithms that we verify.
   static ValidationProfile Rfc5280();
 };
+
+// How a path must agree with the purpose that it is validated for (RFC 5280 section 4.2.1.12).
+enum class PurposeRule {
+  // Where a certificate has an extendedKeyUsage, that names the purpose or anyExtendedKeyUsage.
+  kNotContradicted,
+  // The target's must be there and name it; issuers as before.
+  kTargetNamesIt,
+  // Those of all intermediates too; the anchor as before.
+  kAllNameIt,
+};
+
+struct Purpose {
+  std::string extended_key_usage;  // OID, dotted.
+  PurposeRule rule = PurposeRule::kNotContradicted;
+};
+
+// PathInputs are the inputs of one validation (RFC 5280 section 6.1.1): the defaults are those that
+// ask for nothing. They narrow what the profile allows, and never widen it.
+struct PathInputs {
+  // (c) user-initial-policy-set: OIDs for which IsDottedOid holds; empty: any-policy. Where the
+  // profile requires policies too, only those in both count.
+  std::vector<std::string> initial_policies;
+  bool initial_policy_mapping_inhibit = false;  // (e)
+  bool initial_explicit_policy = false;         // (f)
+  bool initial_any_policy_inhibit = false;      // (g)
+  // What the target is to be used for; nothing: anything. The anchor's own extendedKeyUsage counts.
+  std::optional<Purpose> purpose;
+  // Self-issued ones count too, as against the profile's own limit.
+  std::optional<size_t> max_intermediates;
+};
+
+// IsDottedOid tells whether a text may be an initial policy.
+bool IsDottedOid(const std::string& text);
 
 // ValidatedPath is a path that holds: [0] the target, then its issuer, ..., at last the anchor.
 struct ValidatedPath {
@@ -74,6 +117,9 @@ struct ValidatedPath {
 struct PathResult {
   Verdict verdict;
   std::optional<ValidatedPath> path;
+  // RFC 5280 section 6.1.5 (g), the user-constrained-policy-set: OIDs in alphabetical order; that
+  // of any-policy stands for all. Empty if the verdict is not VALID.
+  std::vector<std::string> user_constrained_policies;
 };
 
 // PathValidator is immutable; thread-safe.
@@ -87,10 +133,14 @@ class PathValidator {
   // unknown, issuer signature, validity, constraints. Of several paths that fail, the one that got
   // furthest is reported. Among certificates of one path the target comes first; in a failure of
   // size or parse, cert_index counts the certificates as given.
+  //
+  // Anchors are held to their own certificates: validity, cA, path length, key usage, policies,
+  // name constraints, critical extensions (RFC 5937). Times count in whole seconds, as in
+  // certificates.
   PathResult Validate(base::ByteView target, std::span<const base::Bytes> intermediates,
-                      absl::Time validation_time) const;
+                      absl::Time validation_time, const PathInputs& inputs = {}) const;
   PathResult Validate(const Certificate& target, std::span<const Certificate> intermediates,
-                      absl::Time validation_time) const;
+                      absl::Time validation_time, const PathInputs& inputs = {}) const;
 
   const ValidationProfile& profile() const { return profile_; }
 
@@ -106,6 +156,9 @@ VerdictReason ParseFailure(const absl::Status& status);
 // version, algorithm, key, critical extensions, extended key usage, CA, forms.
 std::optional<VerdictReason> CheckProfile(const Certificate& target,
                                           const ValidationProfile& profile);
+
+// FitsPurpose tells whether the target's own extensions let it be used for the purpose.
+bool FitsPurpose(const Certificate& target, const Purpose& purpose);
 
 // CompareKeyIdentifiers compares the parts of the subject's authorityKeyIdentifier that are given
 // with the issuer's name, serial and subjectKeyIdentifier: 1 if all that can be compared agree and

@@ -228,8 +228,10 @@ TEST(PathValidator, ValidityIsInclusiveAtBothEnds) {
   ExpectInvalid(ValidateCard(anchors, card, from - absl::Seconds(1)), VerdictReason::kNotYetValid,
                 0);
   ExpectInvalid(ValidateCard(anchors, card, to + absl::Seconds(1)), VerdictReason::kExpired, 0);
-  ExpectInvalid(ValidateCard(anchors, card, to + absl::Milliseconds(1)), VerdictReason::kExpired,
-                0);
+  // Times count in whole seconds: notAfter's own second belongs to the validity.
+  EXPECT_TRUE(ValidateCard(anchors, card, to + absl::Milliseconds(999)).verdict.valid());
+  ExpectInvalid(ValidateCard(anchors, card, from - absl::Milliseconds(1)),
+                VerdictReason::kNotYetValid, 0);
 }
 
 TEST(PathValidator, AnExpiredAnchorIsReportedAsTheIssuer) {

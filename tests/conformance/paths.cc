@@ -1,0 +1,52 @@
+#include "tests/conformance/paths.h"
+
+#include "absl/strings/str_cat.h"
+#include "tests/conformance/vectors.h"
+#include "tests/fakes/test_ca.h"
+
+namespace musubi::conformance {
+namespace {
+
+pki::TrustAnchor Anchor(const pki::Certificate& certificate, const pki::ValidationProfile& profile,
+                        size_t number) {
+  pki::TrustAnchor anchor = fakes::AnchorOf(certificate, absl::StrCat("anchor-", number));
+  anchor.not_before_use = absl::InfinitePast();
+  anchor.allowed_algorithms.clear();
+  for (const auto algorithm : profile.allowed_algorithms) {
+    for (const auto key : profile.allowed_keys) {
+      if (crypto::Fits(algorithm, key)) anchor.allowed_algorithms.push_back({key, algorithm});
+    }
+  }
+  return anchor;
+}
+
+}  // namespace
+
+PathAnswer Validate(const PathCase& path, const pki::ValidationProfile& profile) {
+  std::vector<pki::TrustAnchor> anchors;
+  for (const base::Bytes& der : path.anchors) {
+    if (const auto parsed = pki::Certificate::Parse(der); parsed.ok()) {
+      anchors.push_back(Anchor(*parsed, profile, anchors.size()));
+    }
+  }
+  const pki::PathResult result =
+      pki::PathValidator(std::move(anchors), profile)
+          .Validate(path.target, path.intermediates, path.time, path.inputs);
+  const pki::Verdict& verdict = result.verdict;
+  PathAnswer answer{"undetermined", {}, result.user_constrained_policies};
+  if (verdict.valid()) answer.word = "valid";
+  if (verdict.status == pki::VerdictStatus::kInvalid) answer.word = "invalid";
+  answer.diagnostic = absl::StrCat(std::string(Name(verdict.reason)), " at ",
+                                   verdict.cert_index.value_or(-1), ": ", verdict.diagnostic);
+  return answer;
+}
+
+std::vector<base::Bytes> Certificates(const std::vector<std::string>& pem_texts) {
+  std::vector<base::Bytes> certificates;
+  for (const std::string& text : pem_texts) {
+    for (PemBlock& block : ParsePem(text)) certificates.push_back(std::move(block.der));
+  }
+  return certificates;
+}
+
+}  // namespace musubi::conformance
