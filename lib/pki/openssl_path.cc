@@ -235,6 +235,8 @@ OpenSslResult ValidateWithOpenSsl(const std::vector<Certificate>& path, const Pa
   return Validation(std::move(chain)).Run(inputs);
 }
 
-bool IsDottedOid(const std::string& text) { return ParseOid(text) != nullptr; }
+bool IsDottedOid(const std::string& text) {
+  return !text.empty() && text.back() != '.' && ParseOid(text) != nullptr;
+}
 
 }  // namespace musubi::pki

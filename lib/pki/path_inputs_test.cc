@@ -1,0 +1,235 @@
+// The inputs of RFC 5280 section 6.1.1, and what an anchor's own certificate says.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "lib/pki/path_validator.h"
+#include "tests/fakes/der_writer.h"
+#include "tests/fakes/test_ca.h"
+
+namespace musubi::pki {
+namespace {
+
+using base::Bytes;
+using fakes::CertificateSpec;
+using fakes::KeyKind;
+using fakes::TestCa;
+using fakes::TestKey;
+using testing::ElementsAre;
+using testing::IsEmpty;
+namespace der = fakes::der;
+
+using Change = std::function<void(CertificateSpec&)>;
+
+const absl::Time kNow = absl::FromCivil(absl::CivilDay(2026, 4, 1), absl::UTCTimeZone());
+constexpr std::string_view kGold = "2.999.7.1";
+constexpr std::string_view kSilver = "2.999.7.2";
+constexpr std::string_view kAnyPolicy = "2.5.29.32.0";
+constexpr std::string_view kPolicyMappingsOid = "2.5.29.33";
+constexpr std::string_view kInhibitAnyPolicyOid = "2.5.29.54";
+constexpr std::string_view kServerAuth = "1.3.6.1.5.5.7.3.1";
+constexpr std::string_view kClientAuth = "1.3.6.1.5.5.7.3.2";
+constexpr std::string_view kAnyUsage = "2.5.29.37.0";
+
+Change Policies(std::initializer_list<std::string_view> oids) {
+  const Bytes value = fakes::PoliciesValue(oids);
+  return [value](CertificateSpec& spec) { spec.Set(fakes::kCertificatePoliciesOid, true, value); };
+}
+Change MapsGoldToSilver() {
+  return [](CertificateSpec& spec) {
+    Policies({kGold})(spec);
+    spec.Set(kPolicyMappingsOid, true,
+             der::Sequence({der::Sequence({der::Oid(kGold), der::Oid(kSilver)})}));
+  };
+}
+// requireExplicitPolicy [0] or inhibitPolicyMapping [1], after no certificate.
+Change PolicyConstraint(int which) {
+  return [which](CertificateSpec& spec) {
+    spec.Set(fakes::kPolicyConstraintsOid, true,
+             der::Sequence({der::ContextPrimitive(which, Bytes{0})}));
+  };
+}
+Change Usages(std::initializer_list<std::string_view> oids) {
+  const Bytes value = fakes::ExtendedKeyUsageValue(oids);
+  return [value](CertificateSpec& spec) { spec.Set(fakes::kExtendedKeyUsageOid, false, value); };
+}
+Change NoUsages() {
+  return [](CertificateSpec& spec) { spec.Remove(fakes::kExtendedKeyUsageOid); };
+}
+
+// anchor - sub - card.
+struct Chain {
+  Change anchor, sub, card;
+};
+
+PathResult Validate(const Chain& chain, const PathInputs& inputs,
+                    const ValidationProfile& profile = ValidationProfile::Rfc5280()) {
+  const TestCa root;
+  const TestKey& sub_key = TestKey::Get(KeyKind::kRsa2048, 21);
+  CertificateSpec anchor = root.AnchorSpec();
+  if (chain.anchor) chain.anchor(anchor);
+  CertificateSpec sub = root.SubordinateSpec(sub_key, "Sub");
+  if (chain.sub) chain.sub(sub);
+  CertificateSpec card = root.CardSpec(TestKey::Get(KeyKind::kRsa2048, 10));
+  card.issuer = sub.subject;
+  if (chain.card) chain.card(card);
+  return PathValidator({fakes::AnchorOf(fakes::ParseCertificate(root.Issue(anchor)), "root")},
+                       profile)
+      .Validate(fakes::IssueCertificate(card, sub_key), std::vector<Bytes>{root.Issue(sub)}, kNow,
+                inputs);
+}
+
+void ExpectPolicies(const PathResult& result, const std::vector<std::string>& policies) {
+  EXPECT_TRUE(result.verdict.valid()) << result.verdict.diagnostic;
+  EXPECT_EQ(result.user_constrained_policies, policies);
+}
+void ExpectInvalid(const PathResult& result, VerdictReason reason, int cert_index) {
+  EXPECT_EQ(result.verdict.status, VerdictStatus::kInvalid);
+  EXPECT_EQ(Name(result.verdict.reason), Name(reason)) << result.verdict.diagnostic;
+  EXPECT_EQ(result.verdict.cert_index, cert_index);
+  EXPECT_THAT(result.user_constrained_policies, IsEmpty());
+}
+void ExpectNoPolicy(const PathResult& result) {
+  ExpectInvalid(result, VerdictReason::kPolicyConstraintsViolated, 0);
+}
+
+TEST(PathInputs, TheInitialPoliciesLimitThoseOfThePath) {
+  const Chain chain{nullptr, Policies({kGold, kSilver}), Policies({kGold})};
+  ExpectPolicies(Validate(chain, {}), {std::string(kGold)});
+  ExpectPolicies(Validate(chain, {.initial_policies = {std::string(kGold)}}), {std::string(kGold)});
+  // Nothing holds, and nothing was demanded.
+  ExpectPolicies(Validate(chain, {.initial_policies = {std::string(kSilver)}}), {});
+  ExpectNoPolicy(Validate(
+      chain, {.initial_policies = {std::string(kSilver)}, .initial_explicit_policy = true}));
+}
+
+TEST(PathInputs, AnExplicitPolicyIsDemandedFromTheFirstCertificateOn) {
+  ExpectPolicies(Validate({nullptr, Policies({kAnyPolicy}), Policies({kGold})},
+                          {.initial_explicit_policy = true}),
+                 {std::string(kGold)});
+  ExpectPolicies(Validate({nullptr, nullptr, Policies({kGold})}, {}), {});
+  ExpectNoPolicy(
+      Validate({nullptr, nullptr, Policies({kGold})}, {.initial_explicit_policy = true}));
+}
+
+TEST(PathInputs, MappingIsInhibited) {
+  const Chain chain{nullptr, MapsGoldToSilver(), Policies({kSilver})};
+  PathInputs inputs{.initial_policies = {std::string(kGold)}, .initial_explicit_policy = true};
+  ExpectPolicies(Validate(chain, inputs), {std::string(kGold)});
+  inputs.initial_policy_mapping_inhibit = true;
+  ExpectNoPolicy(Validate(chain, inputs));
+}
+
+TEST(PathInputs, AnyPolicyIsInhibited) {
+  const Chain chain{nullptr, Policies({kAnyPolicy}), Policies({kGold})};
+  PathInputs inputs{.initial_explicit_policy = true};
+  ExpectPolicies(Validate(chain, inputs), {std::string(kGold)});
+  inputs.initial_any_policy_inhibit = true;
+  ExpectNoPolicy(Validate(chain, inputs));
+}
+
+TEST(PathInputs, TheProfilesPoliciesAreNotWidened) {
+  ValidationProfile profile = ValidationProfile::Rfc5280();
+  profile.required_policies = {std::string(kGold)};
+  const Chain both{nullptr, Policies({kGold, kSilver}), Policies({kGold, kSilver})};
+  ExpectPolicies(Validate(both, {}, profile), {std::string(kGold)});
+  ExpectPolicies(Validate(both, {.initial_policies = {std::string(kAnyPolicy)}}, profile),
+                 {std::string(kGold)});
+  ExpectPolicies(
+      Validate(both, {.initial_policies = {std::string(kSilver), std::string(kGold)}}, profile),
+      {std::string(kGold)});
+  ExpectNoPolicy(Validate(both, {.initial_policies = {std::string(kSilver)}}, profile));
+}
+
+TEST(PathInputs, TheAnchorsOwnPoliciesCount) {
+  const PathInputs explicit_policy{.initial_explicit_policy = true};
+  const Chain gold{Policies({kGold}), Policies({kGold}), Policies({kGold})};
+  ExpectPolicies(Validate(gold, explicit_policy), {std::string(kGold)});
+  ExpectNoPolicy(
+      Validate({Policies({kSilver}), Policies({kGold}), Policies({kGold})}, explicit_policy));
+  // Without policies of its own it stands for any.
+  ExpectPolicies(Validate({PolicyConstraint(0), Policies({kGold}), Policies({kGold})}, {}),
+                 {std::string(kGold)});
+  ExpectNoPolicy(Validate({PolicyConstraint(0), nullptr, Policies({kGold})}, {}));
+  ExpectNoPolicy(
+      Validate({PolicyConstraint(1), MapsGoldToSilver(), Policies({kSilver})}, explicit_policy));
+  ExpectNoPolicy(Validate(
+      {[](CertificateSpec& spec) { spec.Set(kInhibitAnyPolicyOid, true, der::Integer(0)); },
+       Policies({kAnyPolicy}), Policies({kGold})},
+      explicit_policy));
+}
+
+TEST(PathInputs, TheAnchorsCriticalExtensionsCount) {
+  ExpectInvalid(Validate({[](CertificateSpec& spec) {
+                            spec.Set("2.999.9", true, Bytes{5, 0});
+                          },
+                          nullptr, nullptr},
+                         {}),
+                VerdictReason::kUnknownCriticalExtension, 2);
+}
+
+TEST(PathInputs, TheAnchorConformsWhereTheWholePathHasTo) {
+  ValidationProfile profile = ValidationProfile::Rfc5280();
+  profile.conformance = Conformance::kWholePath;
+  const Change not_critical = [](CertificateSpec& spec) {
+    spec.Set(fakes::kBasicConstraintsOid, false, fakes::BasicConstraintsValue(true));
+  };
+  EXPECT_TRUE(Validate({}, {}, profile).verdict.valid());
+  ExpectInvalid(Validate({not_critical, nullptr, nullptr}, {}, profile),
+                VerdictReason::kProfileMismatch, 2);
+  ExpectInvalid(Validate({nullptr, not_critical, nullptr}, {}, profile),
+                VerdictReason::kProfileMismatch, 1);
+  profile.conformance = Conformance::kTargetForms;
+  EXPECT_TRUE(Validate({not_critical, not_critical, nullptr}, {}, profile).verdict.valid());
+}
+
+TEST(PathInputs, APurposeIsAskedOfTheWholePath) {
+  auto inputs = [](PurposeRule rule) {
+    return PathInputs{.purpose = Purpose{std::string(kClientAuth), rule}};
+  };
+  const PathInputs lenient = inputs(PurposeRule::kNotContradicted);
+  const PathInputs target = inputs(PurposeRule::kTargetNamesIt);
+  const PathInputs all = inputs(PurposeRule::kAllNameIt);
+  auto expect_wrong = [](const PathResult& result, int cert_index) {
+    ExpectInvalid(result, VerdictReason::kWrongExtendedKeyUsage, cert_index);
+  };
+  const Chain client{nullptr, Usages({kClientAuth}), Usages({kClientAuth})};
+  for (const PathInputs& i : {lenient, target, all}) {
+    EXPECT_TRUE(Validate(client, i).verdict.valid());
+    expect_wrong(Validate({nullptr, nullptr, Usages({kServerAuth})}, i), 0);
+    expect_wrong(Validate({nullptr, Usages({kServerAuth}), Usages({kClientAuth})}, i), 1);
+    expect_wrong(Validate({Usages({kServerAuth}), Usages({kClientAuth}), Usages({kClientAuth})}, i),
+                 2);
+  }
+  const Chain silent{nullptr, nullptr, NoUsages()};
+  const Chain any{nullptr, Usages({kAnyUsage}), Usages({kAnyUsage})};
+  EXPECT_TRUE(Validate(silent, lenient).verdict.valid());
+  EXPECT_TRUE(Validate(any, lenient).verdict.valid());
+  expect_wrong(Validate(silent, target), 0);
+  expect_wrong(Validate(any, target), 0);
+  const Chain silent_issuer{nullptr, nullptr, Usages({kClientAuth})};
+  const Chain any_issuer{nullptr, Usages({kAnyUsage}), Usages({kClientAuth})};
+  EXPECT_TRUE(Validate(silent_issuer, target).verdict.valid());
+  EXPECT_TRUE(Validate(any_issuer, target).verdict.valid());
+  expect_wrong(Validate(silent_issuer, all), 1);
+  expect_wrong(Validate(any_issuer, all), 1);
+}
+
+TEST(PathInputs, IntermediatesAreLimited) {
+  EXPECT_TRUE(Validate({}, {.max_intermediates = 1}).verdict.valid());
+  ExpectInvalid(Validate({}, {.max_intermediates = 0}), VerdictReason::kIssuerUnknown, 0);
+  ValidationProfile profile = ValidationProfile::Rfc5280();
+  profile.max_intermediates = 0;
+  ExpectInvalid(Validate({}, {.max_intermediates = 5}, profile), VerdictReason::kIssuerUnknown, 0);
+}
+
+TEST(PathInputs, AnOidIsDottedNumbers) {
+  EXPECT_TRUE(IsDottedOid("2.999.1.30"));
+  for (const char* text : {"", "2", "anyPolicy", "2.999.", "3.1", "1.40", "2.999.x"}) {
+    EXPECT_FALSE(IsDottedOid(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace musubi::pki
