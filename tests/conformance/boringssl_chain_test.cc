@@ -1,10 +1,10 @@
-// BoringSSL's pki/testdata: verify_chain.
+// BoringSSL's pki/testdata: verify_chain; and path_builder and verify_real_chains, which come
+// without expectations: what is asked of them here follows from who signed what, and until when.
 #include <gtest/gtest.h>
-
-#include <map>
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "lib/pki/der.h"
 #include "tests/conformance/json.h"
 #include "tests/conformance/paths.h"
 #include "tests/conformance/suite.h"
@@ -76,6 +76,116 @@ TEST(BoringSsl, AgreesOnEveryChain) {
   }
   suite.Finish();
   policies.Finish();
+}
+
+// Certificates of a file, PEM or DER ones in a row.
+std::vector<base::Bytes> ReadAll(const std::string& name) {
+  const std::string path = *VectorFile("boringssl_pki/" + name);
+  std::vector<base::Bytes> certificates;
+  for (PemBlock& block : ReadPem(path)) {
+    if (block.label == "CERTIFICATE") certificates.push_back(std::move(block.der));
+  }
+  if (!certificates.empty()) return certificates;
+  const base::Bytes file = ReadVector(path);
+  pki::DerReader reader(file);
+  while (const auto element = reader.Read()) certificates.push_back(base::ToBytes(element->whole));
+  return certificates;
+}
+
+std::vector<base::Bytes> ReadAll(const std::string& folder, const std::vector<std::string>& names) {
+  std::vector<base::Bytes> all;
+  for (const std::string& name : names) {
+    for (base::Bytes& der : ReadAll(folder + name)) all.push_back(std::move(der));
+  }
+  return all;
+}
+
+struct Search {
+  const char* id;
+  const char* folder;
+  const char* target;
+  std::vector<std::string> intermediates;
+  std::vector<std::string> anchors;
+  const char* time;
+  const char* expected;
+};
+
+TEST(BoringSsl, FindsThePathAmongSeveral) {
+  if (!VectorFile("boringssl_pki/manifest.json").has_value()) return;
+  const char* const roots = "path_builder/multi-root-";
+  const char* const real = "verify_real_chains/";
+  // A by B; B by C and by F; C by D and by E; F by E.
+  const std::vector<std::string> web = {"B-by-C.pem", "B-by-F.pem", "C-by-D.pem", "C-by-E.pem",
+                                        "F-by-E.pem"};
+  const char* const y2017 = "2017-07-11T00:00:00Z";
+  const char* const y2023 = "2023-10-11T00:00:00Z";
+  const std::vector<Search> searches = {
+      {"multi-root/to-d", roots, "A-by-B.pem", web, {"D-by-D.pem"}, y2017, "valid"},
+      {"multi-root/to-e", roots, "A-by-B.pem", web, {"E-by-E.pem"}, y2017, "valid"},
+      {"multi-root/to-c", roots, "A-by-B.pem", web, {"C-by-D.pem"}, y2017, "valid"},
+      {"multi-root/nowhere", roots, "A-by-B.pem", web, {}, y2017, "invalid"},
+      {"multi-root/without-c-by-d",
+       roots,
+       "A-by-B.pem",
+       {"B-by-C.pem", "C-by-E.pem"},
+       {"D-by-D.pem"},
+       y2017,
+       "invalid"},
+      {"google/roots",
+       real,
+       "google-leaf.der",
+       {"google-intermediate1.der"},
+       {"mozilla_roots.der"},
+       y2017,
+       "valid"},
+      {"google/no-intermediate",
+       real,
+       "google-leaf.der",
+       {},
+       {"mozilla_roots.der"},
+       y2017,
+       "invalid"},
+      {"google/expired",
+       real,
+       "google-leaf.der",
+       {"google-intermediate1.der"},
+       {"mozilla_roots.der"},
+       y2023,
+       "invalid"},
+      {"lencr/x1",
+       real,
+       "lencr-leaf.der",
+       {"lencr-intermediate-r3.der", "lencr-root-x1-cross-signed.der"},
+       {"lencr-root-x1.der"},
+       y2023,
+       "valid"},
+      {"lencr/expired-anchor",
+       real,
+       "lencr-leaf.der",
+       {"lencr-intermediate-r3.der", "lencr-root-x1-cross-signed.der"},
+       {"lencr-root-dst-x3.der"},
+       y2023,
+       "invalid"},
+      {"lencr/expired-anchor-beside-x1",
+       real,
+       "lencr-leaf.der",
+       {"lencr-intermediate-r3.der", "lencr-root-x1-cross-signed.der"},
+       {"lencr-root-dst-x3.der", "lencr-root-x1.der"},
+       y2023,
+       "valid"},
+  };
+  const pki::ValidationProfile profile = Profile();
+  Suite suite("boringssl_paths", profile.name);
+  for (const Search& search : searches) {
+    PathCase c;
+    c.target = ReadAll(search.folder, {search.target}).at(0);
+    c.intermediates = ReadAll(search.folder, search.intermediates);
+    c.anchors = ReadAll(search.folder, search.anchors);
+    c.time = FromRfc3339(search.time);
+    const PathAnswer answer = Validate(c, profile);
+    suite.Case(search.id, search.expected, answer.word, answer.diagnostic);
+  }
+  suite.Finish();
 }
 
 }  // namespace
