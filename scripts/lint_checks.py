@@ -5,6 +5,7 @@ from lint_hermetic import check_hermetic
 from lint_includes import check_includes, check_std_types, check_table
 from lint_links import check_links, check_named_files
 from lint_privacy import check_privacy
+from lint_rfc import check_rfc_coverage
 from lint_text import (check_issue_numbers, check_lock_files, check_machine_paths, check_marks,
                        check_whitespace)
 from lint_tools import (check_format, check_generated, check_proto, check_python, check_shell)
@@ -30,4 +31,5 @@ CHECKS = [
     ("buf lint", check_proto),
     ("contract and code agree", check_contract),
     ("every stored field is documented", check_privacy),
+    ("every step of the RFCs has a function and a test", check_rfc_coverage),
 ]

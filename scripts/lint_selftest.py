@@ -12,6 +12,7 @@ import lint_hermetic
 import lint_includes
 import lint_links
 import lint_privacy
+import lint_rfc
 import lint_text
 import lint_tools
 from lint_common import Tree
@@ -26,6 +27,10 @@ def header(path, body=""):
 
 def hermetic(tree):
     return lint_hermetic.check_hermetic(tree, allowed={})
+
+
+def rfc_coverage(tree):
+    return lint_rfc.check_rfc_coverage(tree, steps={"RFC 1": ["1 (a)", "1 (b)"]})
 
 
 def include(path, line, expected):
@@ -157,6 +162,18 @@ CASES = [
             "RevocationMethod", "CrlReason")),
         gen_errors.MISBEHAVIOURS: "// Cards.\n",
         gen_errors.OUTPUT: "old\n"}, ["docs/errors.md:1: out of date"]),
+    (rfc_coverage, {
+        lint_rfc.DOCUMENT: "## RFC 1\n| step | what | function | test |\n|---|---|---|---|\n"
+                           "| 1 (a) | x | `lib/a.cc:Here` `Gone` | `lib/a_test.cc:A.Is` `A.IsNot` |\n"
+                           "| 1 (c) | x | `lib/b.cc:Here` | |\n"
+                           "## Others\n| 1 (d) | x |\n",
+        "lib/a.cc": "void Here();\n", "lib/a_test.cc": "TEST(A, Is) {}\n"},
+     ["lib/a.cc has no function Gone", "lib/a_test.cc has no test A.IsNot", "lib/b.cc:Here: no such file",
+      "names no test", "no row for 1 (b)", "1 (c) is no step"]),
+    (rfc_coverage, {
+        lint_rfc.DOCUMENT: "## RFC 1\n| 1 (a) | x | `lib/a.cc:Here` | `lib/a_test.cc:A.Is` |\n"
+                           "| 1 (b) | x | `lib/a.cc:Here` | `lib/a_test.cc:A.Is` |\n",
+        "lib/a.cc": "void Here();\n", "lib/a_test.cc": "TEST(A, Is) {}\n"}, []),
     (lint_tools.check_generated, {
         gen_metrics.TABLE: '// Calls\nMUSUBI_METRIC(calls, Counter, "calls_total", "Calls.")\n',
         gen_metrics.OUTPUT: "old\n"}, ["docs/metrics.md:1: out of date"]),

@@ -160,6 +160,48 @@ TEST(PathInputs, TheAnchorsOwnPoliciesCount) {
       explicit_policy));
 }
 
+TEST(PathInputs, AnyPolicyIsNeitherMappedNorMappedTo) {
+  auto maps = [](std::string_view from, std::string_view to) {
+    return [from, to](CertificateSpec& spec) {
+      Policies({kGold, kAnyPolicy})(spec);
+      spec.Set(kPolicyMappingsOid, true,
+               der::Sequence({der::Sequence({der::Oid(from), der::Oid(to)})}));
+    };
+  };
+  const PathInputs explicit_policy{.initial_explicit_policy = true};
+  EXPECT_TRUE(Validate({nullptr, maps(kGold, kSilver), Policies({kSilver})}, explicit_policy)
+                  .verdict.valid());
+  for (const auto& change : {maps(kAnyPolicy, kSilver), maps(kGold, kAnyPolicy)}) {
+    const PathResult result = Validate({nullptr, change, Policies({kSilver})}, explicit_policy);
+    EXPECT_EQ(result.verdict.status, VerdictStatus::kInvalid);
+  }
+}
+
+TEST(PathInputs, TheTargetsOwnDemandForAPolicyCounts) {
+  const Chain without{nullptr, nullptr, Policies({kGold})};
+  ExpectPolicies(Validate(without, {}), {});
+  ExpectNoPolicy(Validate({nullptr, nullptr, PolicyConstraint(0)}, {}));
+}
+
+TEST(PathInputs, TheAnchorsNameConstraintsCount) {
+  auto constraint = [](int list, std::string_view country) {
+    return [list, country](CertificateSpec& spec) {
+      spec.Set(fakes::kNameConstraintsOid, true,
+               der::Sequence({der::Context(
+                   list, {der::Sequence({der::Context(4, {der::Name({{"C", country}})})})})}));
+    };
+  };
+  constexpr int kPermitted = 0;
+  constexpr int kExcluded = 1;
+  EXPECT_TRUE(Validate({constraint(kPermitted, "JP"), nullptr, nullptr}, {}).verdict.valid());
+  EXPECT_TRUE(Validate({constraint(kExcluded, "US"), nullptr, nullptr}, {}).verdict.valid());
+  for (const auto& change : {constraint(kPermitted, "US"), constraint(kExcluded, "JP")}) {
+    const PathResult result = Validate({change, nullptr, nullptr}, {});
+    EXPECT_EQ(result.verdict.status, VerdictStatus::kInvalid);
+    EXPECT_EQ(Name(result.verdict.reason), Name(VerdictReason::kNameConstraintsViolated));
+  }
+}
+
 TEST(PathInputs, TheAnchorsCriticalExtensionsCount) {
   ExpectInvalid(Validate({[](CertificateSpec& spec) {
                             spec.Set("2.999.9", true, Bytes{5, 0});
