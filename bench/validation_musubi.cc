@@ -224,7 +224,7 @@ void AddP384Row(std::vector<OurRow>& rows) {
   const auto key = sandbox::PrivateKey::Generate(sandbox::KeyType::kEcP384);
   const base::Bytes message(256, 'm'), signature = key.Sign(message), spki = key.Public().info;
   rows.push_back(
-      {.task = {"p384_signature", kMicroseconds, [=]() -> absl::StatusOr<double> {
+      {.task = {"p384_signature", "us a signature", [=]() -> absl::StatusOr<double> {
                   const absl::Duration before = ThreadCpuTime();
                   for (int i = 0; i < kChecks; ++i) {
                     if (!crypto::VerifySignature(crypto::SignatureAlgorithm::kEcdsaP384Sha384, spki,
