@@ -127,5 +127,29 @@ TEST(OpenSslVerify, AgreesOnEveryCase) {
   suite.Finish();
 }
 
+// crltest.c: one leaf, lists of all kinds. X509_V_OK is valid, every error is invalid.
+TEST(OpenSslCrlTest, AgreesOnEveryCase) {
+  const auto path = VectorFile("openssl_verify/manifest.json");
+  if (!path.has_value()) return;
+  const Json manifest = Json::Load(*path);
+  const pki::ValidationProfile profile = Profile();
+  auto read = [](const std::string& name) {
+    return ReadOnePem(*VectorFile("openssl_verify/crltest/" + name + ".pem"));
+  };
+  Suite suite("openssl_crltest", profile.name);
+  for (const Json& test : manifest["crltest"].items()) {
+    PathCase c;
+    c.target = read(test["target"].text());
+    for (const std::string& name : test["trusted"].texts()) c.anchors.push_back(read(name));
+    for (const std::string& name : test["crls"].texts()) c.crls.push_back(read(name));
+    c.revocation = true;
+    c.time = absl::FromUnixSeconds(test["verify_time_unix"].number());
+    const PathAnswer answer = Validate(c, profile);
+    suite.Case(test["id"].text(), test["expected"].text() == "X509_V_OK" ? "valid" : "invalid",
+               answer.word, answer.diagnostic);
+  }
+  suite.Finish();
+}
+
 }  // namespace
 }  // namespace musubi::conformance

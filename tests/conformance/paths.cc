@@ -29,24 +29,28 @@ PathAnswer Validate(const PathCase& path, const pki::ValidationProfile& profile)
       anchors.push_back(Anchor(*parsed, profile, anchors.size()));
     }
   }
-  const pki::PathResult result =
-      pki::PathValidator(std::move(anchors), profile)
-          .Validate(path.target, path.intermediates, path.time, path.inputs);
+  const pki::ValidationResult result =
+      pki::Validator(std::move(anchors), profile)
+          .Validate({.target = path.target,
+                     .intermediates = path.intermediates,
+                     .crls = path.crls,
+                     .revocation = path.revocation ? pki::RevocationScope::kWholePath
+                                                   : pki::RevocationScope::kNone,
+                     .validation_time = path.time,
+                     .inputs = path.inputs});
   const pki::Verdict& verdict = result.verdict;
-  PathAnswer answer{"undetermined", {}, result.user_constrained_policies};
-  if (verdict.valid()) answer.word = "valid";
-  if (verdict.status == pki::VerdictStatus::kInvalid) answer.word = "invalid";
+  PathAnswer answer{verdict.valid() ? "valid" : "invalid", {}, result.user_constrained_policies};
   answer.diagnostic = absl::StrCat(std::string(Name(verdict.reason)), " at ",
                                    verdict.cert_index.value_or(-1), ": ", verdict.diagnostic);
   return answer;
 }
 
-std::vector<base::Bytes> Certificates(const std::vector<std::string>& pem_texts) {
-  std::vector<base::Bytes> certificates;
+std::vector<base::Bytes> PemContents(const std::vector<std::string>& pem_texts) {
+  std::vector<base::Bytes> contents;
   for (const std::string& text : pem_texts) {
-    for (PemBlock& block : ParsePem(text)) certificates.push_back(std::move(block.der));
+    for (PemBlock& block : ParsePem(text)) contents.push_back(std::move(block.der));
   }
-  return certificates;
+  return contents;
 }
 
 }  // namespace musubi::conformance

@@ -7,7 +7,7 @@
 
 #include "absl/time/time.h"
 #include "lib/base/bytes.h"
-#include "lib/pki/path_validator.h"
+#include "lib/pki/validation.h"
 
 namespace musubi::conformance {
 
@@ -15,12 +15,15 @@ struct PathCase {
   base::Bytes target;
   std::vector<base::Bytes> intermediates;
   std::vector<base::Bytes> anchors;  // One that does not parse is none.
+  std::vector<base::Bytes> crls;
+  // Whether every certificate of the path must be known not to be revoked.
+  bool revocation = false;
   absl::Time time;
   pki::PathInputs inputs;
 };
 
 struct PathAnswer {
-  std::string word;  // "valid", "invalid", "undetermined".
+  std::string word;  // "valid", or "invalid" for every other verdict.
   std::string diagnostic;
   std::vector<std::string> user_constrained_policies;
 };
@@ -29,8 +32,8 @@ struct PathAnswer {
 // trusts, it trusts without more.
 PathAnswer Validate(const PathCase& path, const pki::ValidationProfile& profile);
 
-// Certificates of a PEM text or file, whatever their label.
-std::vector<base::Bytes> Certificates(const std::vector<std::string>& pem_texts);
+// What PEM texts hold, whatever the label.
+std::vector<base::Bytes> PemContents(const std::vector<std::string>& pem_texts);
 
 }  // namespace musubi::conformance
 

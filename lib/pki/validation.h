@@ -1,0 +1,74 @@
+// One call for everything that can be said about a certificate from what a caller has at hand:
+// path, possession and revocation, in the published order of failures. What `musubictl validate`
+// and the suites of others use. Fetches nothing and remembers nothing: a service's CRL snapshots,
+// OCSP client and prepared issuers are elsewhere (lib/revocation, lib/jpki).
+#ifndef MUSUBI_LIB_PKI_VALIDATION_H_
+#define MUSUBI_LIB_PKI_VALIDATION_H_
+
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "lib/base/bytes.h"
+#include "lib/crypto/signature.h"
+#include "lib/pki/path_validator.h"
+#include "lib/pki/trust_store.h"
+#include "lib/pki/verdict.h"
+
+namespace musubi::pki {
+
+// Most CRLs of one validation: two for each certificate of the longest path, and again as many that
+// turn out to be of no use. Beyond it the verdict is INVALID, TOO_COMPLEX.
+inline constexpr size_t kMaxGivenCrls = 32;
+
+// Which certificates of the path must be known not to be revoked. Never the anchor.
+enum class RevocationScope { kNone, kTarget, kWholePath };
+
+// A signature that shows that the target's key is at hand. Views must outlive the call.
+struct PossessionProof {
+  crypto::SignatureAlgorithm algorithm;
+  base::ByteView message;
+  base::ByteView signature;
+};
+
+// Views must outlive the call.
+struct ValidationRequest {
+  base::ByteView target;                        // DER.
+  std::span<const base::Bytes> intermediates;   // DER, in any order.
+  std::span<const base::Bytes> crls;            // DER. One that cannot be used says nothing.
+  std::optional<base::ByteView> ocsp_response;  // DER, about the target; a nonce is not looked at.
+  RevocationScope revocation = RevocationScope::kWholePath;
+  // For the whole validation: CRLs and the OCSP response must be in force then.
+  absl::Time validation_time;
+  PathInputs inputs;
+  std::optional<PossessionProof> proof;
+};
+
+struct ValidationResult {
+  // VALID only if everything that the request asks for holds. `revocation` is about the target, or
+  // about the certificate whose revocation decided.
+  Verdict verdict;
+  std::vector<std::string> user_constrained_policies;  // See PathResult; empty if not VALID.
+};
+
+// Validator is immutable; thread-safe.
+class Validator {
+ public:
+  Validator(std::vector<TrustAnchor> anchors, ValidationProfile profile)
+      : path_validator_(std::move(anchors), std::move(profile)) {}
+
+  // Validate answers REVOKED before REVOCATION_UNAVAILABLE, whatever comes first in the path.
+  ValidationResult Validate(const ValidationRequest& request) const;
+
+  const ValidationProfile& profile() const { return path_validator_.profile(); }
+
+ private:
+  PathValidator path_validator_;
+};
+
+}  // namespace musubi::pki
+
+#endif  // MUSUBI_LIB_PKI_VALIDATION_H_
