@@ -9,6 +9,7 @@
 #include "lib/base/json_object.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
+#include "lib/pki/general_name.h"
 #include "lib/pki/name.h"
 #include "lib/revocation/validation_time.h"
 
@@ -33,6 +34,15 @@ bool IsForPoint(const pki::Crl& crl, const base::Bytes& point) {
   return names_point &&
          std::ranges::any_of(scope->directory_names_der,
                              [&](const base::Bytes& name) { return pki::SameName(name, point); });
+}
+
+// Does "not listed" say something about `target`, whose distribution point has led to the list (RFC
+// 5280 section 6.3.3 (b) (2))?
+bool SpeaksOf(const pki::Crl& crl, const pki::CertificateView& target) {
+  const auto& scope = crl.issuing_distribution_point();
+  return !scope ||
+         !(scope->only_attribute_certificates || (scope->only_user_certificates && target.is_ca) ||
+           (scope->only_ca_certificates && !target.is_ca));
 }
 
 }  // namespace
@@ -215,25 +225,26 @@ absl::Status CrlStore::Reload() {
 }
 
 std::vector<std::shared_ptr<const CrlStore::Scope>> CrlStore::ScopesOf(
-    const pki::Certificate& target, const pki::Certificate& issuer) const {
-  const base::Hash256 key = KeyOf(issuer);
+    const CrlQuery& query) const {
+  const base::Hash256& key = query.issuer_key;
   std::vector<std::shared_ptr<const Scope>> found;
   base::MutexLock lock(mutex_);
   if (const auto full = scopes_.find({key, {}}); full != scopes_.end()) {
     found.push_back(full->second);
   }
-  for (const pki::DistributionPoint& point : target.crl_distribution_points()) {
-    if (point.only_some_reasons || point.other_crl_issuer) continue;
-    for (const base::Bytes& name : point.directory_names_der) {
-      if (name.empty()) continue;
-      if (const auto exact = scopes_.find({key, name}); exact != scopes_.end()) {
+  pki::DistributionPointCursor points = query.target.CrlDistributionPoints();
+  while (const auto point = points.Next()) {
+    if (point->reasons || !point->crl_issuer.empty()) continue;
+    pki::GeneralNameCursor names(point->full_name);
+    while (const auto name = names.Next(pki::general_name::kDirectoryName)) {
+      if (const auto exact = scopes_.find({key, base::ToBytes(*name)}); exact != scopes_.end()) {
         found.push_back(exact->second);
         continue;
       }
       // Equal under RFC 5280 section 7.1 though not in octets: rare, so the slow way.
       for (auto at = scopes_.lower_bound({key, {}}); at != scopes_.end() && at->first.first == key;
            ++at) {
-        if (pki::SameName(at->first.second, name)) found.push_back(at->second);
+        if (pki::SameName(at->first.second, *name)) found.push_back(at->second);
       }
     }
   }
@@ -243,8 +254,15 @@ std::vector<std::shared_ptr<const CrlStore::Scope>> CrlStore::ScopesOf(
 pki::RevocationFinding CrlStore::Lookup(const pki::Certificate& target,
                                         const pki::Certificate& issuer,
                                         absl::Time validation_time) const {
+  return Lookup({KeyOf(issuer), target.view(), validation_time});
+}
+
+void CrlStore::Prefetch(const CrlQuery&) const {}
+
+pki::RevocationFinding CrlStore::Lookup(const CrlQuery& query) const {
+  const pki::CertificateView& target = query.target;
   const absl::Time now = dependencies_.clock.Now();
-  const auto scopes = ScopesOf(target, issuer);
+  const auto scopes = ScopesOf(query);
   pki::RevocationFinding finding;
   finding.outcome = pki::RevocationOutcome::kNoUsableAnswer;
   finding.method = pki::RevocationMethod::kCrl;
@@ -259,9 +277,9 @@ pki::RevocationFinding CrlStore::Lookup(const pki::Certificate& target,
   };
   for (const auto& scope : scopes) {
     std::optional<Scope::Vanished> revoked;
-    if (const auto entry = scope->crl->Find(target.serial())) {
+    if (const auto entry = scope->crl->Find(target.serial)) {
       revoked = {entry->revoked_at, entry->reason};
-    } else if (const auto vanished = scope->vanished->find(base::ToBytes(target.serial()));
+    } else if (const auto vanished = scope->vanished->find(base::ToBytes(target.serial));
                vanished != scope->vanished->end()) {
       revoked = vanished->second;
       dependencies_.observer.OnVanishedRevocation();
@@ -278,12 +296,11 @@ pki::RevocationFinding CrlStore::Lookup(const pki::Certificate& target,
     describe(*scope);
     // An expired certificate's entry may have been taken off, unless the list says otherwise.
     const bool may_be_gone =
-        target.not_after() < now && (!crl.expired_certificates_since() ||
-                                     *crl.expired_certificates_since() > target.not_after());
+        target.not_after < now &&
+        (!crl.expired_certificates_since() || *crl.expired_certificates_since() > target.not_after);
     if (scope->expected && !may_be_gone &&
         pki::CheckCrlTime(crl, now, options_.skew) == pki::CrlOutcome::kUsable &&
-        pki::CheckCrlScope(crl, target) == pki::CrlOutcome::kUsable &&
-        CountsAt(crl.this_update(), validation_time, now)) {
+        SpeaksOf(crl, target) && CountsAt(crl.this_update(), query.validation_time, now)) {
       finding.outcome = pki::RevocationOutcome::kGood;
       return finding;
     }

@@ -17,6 +17,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/pki/certificate.h"
+#include "lib/pki/certificate_view.h"
 #include "lib/pki/crl.h"
 #include "lib/pki/verdict.h"
 #include "lib/revocation/observer.h"
@@ -33,6 +34,14 @@ inline constexpr char kScopesFile[] = "scopes.json";
 // remembered. A partition's own size is a few thousand; above it a new list is refused, so that
 // the scope goes stale rather than forgetful.
 inline constexpr size_t kMaxVanishedPerScope = size_t{1} << 20;
+
+// What is asked about one certificate, in views that live as long as the call. `issuer_key` is the
+// SHA-256 of the SubjectPublicKeyInfo whose key verified the signature of `target`.
+struct CrlQuery {
+  const base::Hash256& issuer_key;
+  const pki::CertificateView& target;
+  absl::Time validation_time;
+};
 
 // CrlStore answers from memory. A scope is (key that signs the CRL, issuing distribution point or
 // "full"). Look-ups see either the whole old list of a scope or the whole new one. In the JPKI
@@ -72,6 +81,11 @@ class CrlStore {
   // lacks it, kNoUsableAnswer otherwise. `validation_time`: see RevocationChecker.
   pki::RevocationFinding Lookup(const pki::Certificate& target, const pki::Certificate& issuer,
                                 absl::Time validation_time) const;
+  // The same for callers that have the key's hash at hand.
+  pki::RevocationFinding Lookup(const CrlQuery& query) const;
+  // Prefetch begins to bring what Lookup of the same query will read into the caches. It answers
+  // nothing and may be left out.
+  void Prefetch(const CrlQuery& query) const;
 
  private:
   struct Scope;
@@ -85,8 +99,7 @@ class CrlStore {
 
   absl::StatusOr<std::vector<ScopeSource>> ReadManifest() const;
   Loaded LoadScope(const ScopeSource& source, const std::shared_ptr<const Scope>& current) const;
-  std::vector<std::shared_ptr<const Scope>> ScopesOf(const pki::Certificate& target,
-                                                     const pki::Certificate& issuer) const;
+  std::vector<std::shared_ptr<const Scope>> ScopesOf(const CrlQuery& query) const;
 
   const Dependencies dependencies_;
   const Options options_;
