@@ -1,24 +1,69 @@
 #include "lib/jpki/card_validator.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
+#include "lib/base/check.h"
+#include "lib/base/status.h"
 #include "lib/crypto/hash.h"
-#include "lib/jpki/gate.h"
+#include "lib/pki/certificate.h"
+#include "lib/pki/der.h"
+#include "lib/pki/name.h"
 
 namespace musubi::jpki {
 namespace {
 
+using pki::CertificateView;
+using pki::PossessionOutcome;
 using pki::VerdictReason;
+using pki::VerdictStatus;
 
-CardCheck Invalid(VerdictReason reason, absl::Time validation_time, std::string diagnostic) {
-  CardCheck check;
-  check.verdict.status = pki::VerdictStatus::kInvalid;
-  check.verdict.reason = reason;
-  check.verdict.cert_index = 0;
-  check.verdict.checked_at = validation_time;
-  check.verdict.diagnostic = std::move(diagnostic);
-  return check;
+// Cards judged at once: their signatures fill the lanes several times over, and what they need
+// meanwhile fits the stack and the nearest caches.
+constexpr size_t kCardsAtOnce = 32;
+
+constexpr int kTarget = 0;
+constexpr int kIssuer = 1;
+
+// One signature to check, and whether it is good.
+struct SignatureCheck {
+  crypto::SignatureAlgorithm algorithm;
+  base::ByteView spki;
+  base::ByteView message;
+  base::ByteView signature;
+  bool good = false;
+};
+
+void Verify(std::span<SignatureCheck> checks) {
+  for (SignatureCheck& check : checks) {
+    check.good =
+        crypto::VerifySignature(check.algorithm, check.spki, check.message, check.signature);
+  }
+}
+
+void Refuse(pki::Verdict& verdict, VerdictReason reason, int cert_index = kTarget) {
+  verdict.status = VerdictStatus::kInvalid;
+  verdict.reason = reason;
+  verdict.cert_index = cert_index;
+}
+
+// Of the RelativeDistinguishedNames of a parsed Name.
+size_t CountRdns(base::ByteView name) {
+  size_t count = 0;
+  for (pki::DerReader rdns(pki::DerReader(name).Read()->content); rdns.Read();) ++count;
+  return count;
+}
+
+// OpenSSL has rules of its own for these, so the slow path judges them.
+bool IsSelfIssued(const CertificateView& certificate) {
+  return CountRdns(certificate.subject) == CountRdns(certificate.issuer) &&
+         pki::SameName(certificate.subject, certificate.issuer);
+}
+
+bool IsEc(const CertificateView& certificate) {
+  return certificate.key_type == crypto::KeyType::kEcP256 ||
+         certificate.key_type == crypto::KeyType::kEcP384;
 }
 
 }  // namespace
@@ -52,57 +97,203 @@ absl::StatusOr<CardValidator> CardValidator::Create(const pki::TrustStore& trust
         "no anchor of environment " + std::string(pki::Name(trust_store.environment())) +
         " has the role user_authentication: no card could be accepted");
   }
+  MUSUBI_ASSIGN_OR_RETURN(CardGate gate, CardGate::Create(hierarchy));
   pki::ValidationProfile profile = CardProfile(hierarchy);
   profile.time_rule = options.time_rule;
-  return CardValidator(trust_store, std::move(hierarchy), options,
+  return CardValidator(options, std::move(gate),
+                       PreparedIssuers::Create(trust_store, pki::AnchorRole::kUserAuthentication),
                        pki::PathValidator(std::move(anchors), std::move(profile)));
+}
+
+bool CardValidator::TakesAlgorithm(const Proof& proof, const CertificateView& certificate) const {
+  const bool pss = proof.algorithm.scheme == crypto::SignatureScheme::kRsaPss;
+  return (!pss || options_.accept_pss_proofs) && certificate.key_type &&
+         crypto::Fits(proof.algorithm, *certificate.key_type);
+}
+
+// Up to kCardsAtOnce cards on their way through the published order.
+class CardValidator::Batch {
+ public:
+  Batch(const CardValidator& validator, std::span<const CardQuestion> questions,
+        std::span<CardFinding> findings)
+      : validator_(validator), questions_(questions), findings_(findings) {}
+
+  void Run(absl::Time validation_time, BeforeSignatures before_signatures) {
+    // In whole seconds, as in certificates and on the slow path.
+    time_ = absl::FromUnixSeconds(absl::ToUnixSeconds(validation_time));
+    for (size_t i = 0; i < questions_.size(); ++i) {
+      findings_[i] = CardFinding();
+      findings_[i].verdict.checked_at = validation_time;
+      Open(i, before_signatures);
+    }
+    VerifySignatures();
+    for (size_t i = 0; i < questions_.size(); ++i) {
+      if (cards_[i].state == State::kFast) CloseFast(i);
+      if (cards_[i].state == State::kSlow) CloseSlowly(i);
+      if (findings_[i].verdict.valid()) AskPossession(i);
+    }
+    VerifySignatures();
+    for (size_t i = 0; i < questions_.size(); ++i) {
+      if (findings_[i].verdict.valid()) ClosePossession(i);
+    }
+  }
+
+ private:
+  enum class State { kDecided, kFast, kSlow };
+  struct Card {
+    State state = State::kDecided;
+    PreparedIssuers::Candidates candidates;
+    const SignatureCheck* issuer_signature = nullptr;
+    const SignatureCheck* proof = nullptr;
+  };
+
+  const SignatureCheck* Add(const SignatureCheck& check) {
+    checks_[count_] = check;
+    return &checks_[count_++];
+  }
+  void VerifySignatures() {
+    Verify(std::span(checks_).subspan(verified_, count_ - verified_));
+    verified_ = count_;
+  }
+
+  // Size, parse, profile and candidates; and the signatures that the fast path wants.
+  void Open(size_t i, BeforeSignatures before_signatures) {
+    CardFinding& finding = findings_[i];
+    const CertificateView& certificate = finding.certificate;
+    const auto parsed =
+        pki::ParseCertificateView(questions_[i].certificate_der, finding.certificate);
+    if (!parsed.ok()) {
+      finding.verdict.diagnostic = parsed.what;
+      return Refuse(finding.verdict, parsed.fault == pki::CertificateFault::kTooLarge
+                                         ? VerdictReason::kTooLarge
+                                         : VerdictReason::kMalformed);
+    }
+    if (const auto reason = validator_.gate_.Check(certificate)) {
+      return Refuse(finding.verdict, *reason);
+    }
+    Card& card = cards_[i];
+    card.candidates = validator_.issuers_.Find(certificate);
+    if (card.candidates.other_environment) {
+      return Refuse(finding.verdict, VerdictReason::kTestHierarchy);
+    }
+    if (card.candidates.first == nullptr) {
+      return Refuse(finding.verdict, VerdictReason::kIssuerUnknown);
+    }
+    const PreparedIssuer& issuer = *card.candidates.first;
+    before_signatures(certificate, issuer);
+    if (validator_.options_.paths == Paths::kSlowOnly || !issuer.plain ||
+        !HasPlainExtensions(certificate) || IsSelfIssued(certificate) ||
+        !issuer.Allows(*certificate.signature_algorithm)) {
+      card.state = State::kSlow;
+      return;
+    }
+    card.state = State::kFast;
+    card.issuer_signature = Add({*certificate.signature_algorithm, issuer.certificate().spki,
+                                 certificate.tbs, certificate.signature});
+    if (!IsEc(certificate)) AddProof(i);
+  }
+
+  // If there is one that is worth checking.
+  void AddProof(size_t i) {
+    const auto& proof = questions_[i].proof;
+    const CertificateView& certificate = findings_[i].certificate;
+    if (!proof || !validator_.TakesAlgorithm(*proof, certificate)) return;
+    cards_[i].proof = Add({proof->algorithm, certificate.spki, proof->message, proof->signature});
+  }
+
+  void CloseFast(size_t i) {
+    CardFinding& finding = findings_[i];
+    pki::Verdict& verdict = finding.verdict;
+    Card& card = cards_[i];
+    const PreparedIssuer& issuer = *card.candidates.first;
+    card.state = State::kDecided;
+    if (!card.issuer_signature->good) {
+      Refuse(verdict, VerdictReason::kBadIssuerSignature);
+    } else if (time_ < finding.certificate.not_before) {
+      Refuse(verdict, VerdictReason::kNotYetValid);
+    } else if (time_ > finding.certificate.not_after) {
+      Refuse(verdict, VerdictReason::kExpired);
+    } else if (time_ < issuer.valid_from || time_ > issuer.valid_through) {
+      Refuse(verdict, issuer.WhyNotAt(time_), kIssuer);
+    } else {
+      verdict.status = VerdictStatus::kValid;
+      finding.issuer = &issuer;
+      return;
+    }
+    // Another issuer may do better.
+    if (card.candidates.count > 1) card.state = State::kSlow;
+  }
+
+  void CloseSlowly(size_t i) {
+    CardFinding& finding = findings_[i];
+    const auto certificate = pki::Certificate::Parse(questions_[i].certificate_der);
+    MUSUBI_CHECK(certificate.ok(), "it was parsed before");
+    pki::PathResult result =
+        validator_.path_validator_.Validate(*certificate, {}, finding.verdict.checked_at);
+    finding.verdict = std::move(result.verdict);
+    if (!finding.verdict.valid()) return;
+    finding.issuer = validator_.issuers_.FindById(result.path->anchor_id);
+    MUSUBI_CHECK(finding.issuer != nullptr, "a path ends at an anchor that is not configured");
+  }
+
+  // An EC proof costs much, so it waits until everything else holds.
+  void AskPossession(size_t i) {
+    if (cards_[i].proof == nullptr) AddProof(i);
+  }
+
+  void ClosePossession(size_t i) {
+    if (!questions_[i].proof) return;
+    CardFinding& finding = findings_[i];
+    const SignatureCheck* proof = cards_[i].proof;
+    if (proof != nullptr && proof->good) {
+      finding.verdict.possession = PossessionOutcome::kProven;
+      return;
+    }
+    Refuse(finding.verdict, proof == nullptr ? VerdictReason::kProofAlgorithmNotAllowed
+                                             : VerdictReason::kPossessionFailed);
+    finding.verdict.possession = PossessionOutcome::kFailed;
+    finding.issuer = nullptr;
+  }
+
+  const CardValidator& validator_;
+  const std::span<const CardQuestion> questions_;
+  const std::span<CardFinding> findings_;
+  absl::Time time_;
+  std::array<Card, kCardsAtOnce> cards_;
+  std::array<SignatureCheck, 2 * kCardsAtOnce> checks_;
+  size_t count_ = 0;
+  size_t verified_ = 0;
+};
+
+void CardValidator::CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
+                               std::span<CardFinding> findings,
+                               BeforeSignatures before_signatures) const {
+  MUSUBI_CHECK(questions.size() == findings.size(), "every question has a place for its finding");
+  for (size_t from = 0; from < questions.size(); from += kCardsAtOnce) {
+    const size_t count = std::min(kCardsAtOnce, questions.size() - from);
+    Batch(*this, questions.subspan(from, count), findings.subspan(from, count))
+        .Run(validation_time, before_signatures);
+  }
+}
+
+void CardValidator::CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
+                               std::span<CardFinding> findings) const {
+  CheckBatch(questions, validation_time, findings,
+             [](const CertificateView&, const PreparedIssuer&) {});
 }
 
 CardCheck CardValidator::Check(base::ByteView certificate_der, const std::optional<Proof>& proof,
                                absl::Time validation_time) const {
-  const auto certificate = pki::Certificate::Parse(certificate_der);
-  if (!certificate.ok()) {
-    return Invalid(pki::ParseFailure(certificate.status()), validation_time,
-                   std::string(certificate.status().message()));
-  }
-  if (const auto reason = CheckCardProfile(*certificate, hierarchy_)) {
-    return Invalid(*reason, validation_time, "card profile");
-  }
-  if (IsOfOtherEnvironment(*certificate)) {
-    return Invalid(VerdictReason::kTestHierarchy, validation_time, "issuer of another environment");
-  }
-  pki::PathResult result = path_validator_.Validate(*certificate, {}, validation_time);
-  CardCheck check{std::move(result.verdict), std::move(result.path)};
-  if (!check.verdict.valid() || !proof) return check;
-  if (const auto reason = CheckProof(*certificate, *proof)) {
-    CardCheck failed = Invalid(*reason, validation_time, "proof");
-    failed.verdict.possession = pki::PossessionOutcome::kFailed;
-    return failed;
-  }
-  check.verdict.possession = pki::PossessionOutcome::kProven;
+  const CardQuestion question{certificate_der, proof};
+  CardFinding finding;
+  CheckBatch({&question, 1}, validation_time, {&finding, 1});
+  CardCheck check{std::move(finding.verdict), std::nullopt};
+  if (finding.issuer == nullptr) return check;
+  auto certificate = pki::Certificate::Parse(certificate_der);
+  MUSUBI_CHECK(certificate.ok(), "it was parsed before");
+  check.path = pki::ValidatedPath{{*std::move(certificate), finding.issuer->anchor.certificate},
+                                  finding.issuer->anchor.id};
   return check;
-}
-
-bool CardValidator::IsOfOtherEnvironment(const pki::Certificate& certificate) const {
-  const auto issuers = trust_store_.FindBySubject(certificate.issuer_der());
-  return !issuers.empty() &&
-         std::all_of(issuers.begin(), issuers.end(), [&](const pki::TrustAnchor* anchor) {
-           return anchor->environment != trust_store_.environment();
-         });
-}
-
-std::optional<VerdictReason> CardValidator::CheckProof(const pki::Certificate& certificate,
-                                                       const Proof& proof) const {
-  const bool pss = proof.algorithm.scheme == crypto::SignatureScheme::kRsaPss;
-  if ((pss && !options_.accept_pss_proofs) || !certificate.key_type() ||
-      !crypto::Fits(proof.algorithm, *certificate.key_type())) {
-    return VerdictReason::kProofAlgorithmNotAllowed;
-  }
-  if (!crypto::VerifySignature(proof.algorithm, certificate.spki_der(), proof.message,
-                               proof.signature)) {
-    return VerdictReason::kPossessionFailed;
-  }
-  return std::nullopt;
 }
 
 }  // namespace musubi::jpki

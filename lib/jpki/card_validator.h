@@ -4,13 +4,19 @@
 #define MUSUBI_LIB_JPKI_CARD_VALIDATOR_H_
 
 #include <optional>
+#include <span>
+#include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/base/bytes.h"
 #include "lib/base/secret.h"
 #include "lib/crypto/signature.h"
+#include "lib/jpki/gate.h"
 #include "lib/jpki/hierarchy.h"
+#include "lib/jpki/prepared_issuers.h"
+#include "lib/pki/certificate_view.h"
 #include "lib/pki/path_validator.h"
 #include "lib/pki/trust_store.h"
 #include "lib/pki/verdict.h"
@@ -32,6 +38,20 @@ struct CardCheck {
   std::optional<pki::ValidatedPath> path;
 };
 
+// One of a batch of questions, and what was found: the verdict of CardCheck, and instead of a path
+// the views that revocation is asked with.
+struct CardQuestion {
+  base::ByteView certificate_der;  // Kept alive by the caller, as the proof is.
+  std::optional<Proof> proof;
+};
+struct CardFinding {
+  pki::Verdict verdict;
+  pki::CertificateView certificate;  // Into the question's octets; whole if they could be parsed.
+  // Whose key verified the signature: set if and only if the verdict is VALID. Lives as long as the
+  // CardValidator.
+  const PreparedIssuer* issuer = nullptr;
+};
+
 // ProvenCard is what a card that passed every check tells us. All of it is personal data.
 struct ProvenCard {
   base::Hash256 issuer_key_hash{};  // SHA-256 of the issuer's SubjectPublicKeyInfo.
@@ -44,18 +64,28 @@ struct ProvenCard {
 // ProvenCardOf describes the target of a path, without a name.
 ProvenCard ProvenCardOf(const pki::ValidatedPath& path);
 
-// CardValidator is immutable; thread-safe.
+// CardValidator has two ways to one verdict. The fast path judges a card straight under a plain
+// prepared issuer on views, allocates nothing for RSA cards, and checks the signatures of a whole
+// batch at once. All else goes the slow path (pki::PathValidator): an issuer that is not plain, an
+// extension that cards do not have, more than one issuer that may have signed and the likeliest did
+// not. Immutable; thread-safe.
 class CardValidator {
  public:
+  enum class Paths { kAuto, kSlowOnly };
   struct Options {
     // Cards make PKCS #1 v1.5 signatures; some can do PSS, which nothing of ours asks for.
     bool accept_pss_proofs = false;
     // Which validation times callers may ask for; they enforce it (profile().time_rule).
     pki::TimeRule time_rule = pki::TimeRule::kNowOnly;
+    Paths paths = Paths::kAuto;
   };
+  // Called for a card whose issuer is known though not its signature yet: to prefetch what
+  // revocation will need.
+  using BeforeSignatures = absl::FunctionRef<void(const pki::CertificateView& certificate,
+                                                  const PreparedIssuer& issuer)>;
 
-  // Create joins anchors and policies. INVALID_ARGUMENT if they are of different environments, or
-  // if no anchor of this environment has the role user authentication.
+  // Create joins anchors and policies. INVALID_ARGUMENT if they are of different environments, if
+  // no anchor of this environment has the role user authentication, or for what CardGate refuses.
   static absl::StatusOr<CardValidator> Create(const pki::TrustStore& trust_store,
                                               Hierarchy hierarchy, Options options);
   static absl::StatusOr<CardValidator> Create(const pki::TrustStore& trust_store,
@@ -63,29 +93,37 @@ class CardValidator {
     return Create(trust_store, std::move(hierarchy), Options());
   }
 
-  // Check judges in the published order: size, parse, profile (gate.h), issuer unknown, issuer
+  // CheckBatch judges in the published order: size, parse, profile (gate.h), issuer unknown, issuer
   // signature, validity, constraints, possession. TEST_HIERARCHY also stands for a certificate
-  // whose issuer's name only anchors of another environment have.
+  // whose issuer's name only anchors of another environment have. An EC proof, which costs much, is
+  // checked only after everything else holds. `findings` has the size of `questions`.
+  void CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
+                  std::span<CardFinding> findings, BeforeSignatures before_signatures) const;
+  void CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
+                  std::span<CardFinding> findings) const;
+
+  // Check is the same for one, and copies what the path is made of.
   CardCheck Check(base::ByteView certificate_der, const std::optional<Proof>& proof,
                   absl::Time validation_time) const;
 
   const pki::ValidationProfile& profile() const { return path_validator_.profile(); }
 
  private:
-  CardValidator(pki::TrustStore trust_store, Hierarchy hierarchy, Options options,
+  class Batch;
+
+  CardValidator(Options options, CardGate gate, PreparedIssuers issuers,
                 pki::PathValidator path_validator)
-      : trust_store_(std::move(trust_store)),
-        hierarchy_(std::move(hierarchy)),
-        options_(options),
+      : options_(options),
+        gate_(std::move(gate)),
+        issuers_(std::move(issuers)),
         path_validator_(std::move(path_validator)) {}
 
-  bool IsOfOtherEnvironment(const pki::Certificate& certificate) const;
-  std::optional<pki::VerdictReason> CheckProof(const pki::Certificate& certificate,
-                                               const Proof& proof) const;
+  // Whether the proof's algorithm fits the key and is taken.
+  bool TakesAlgorithm(const Proof& proof, const pki::CertificateView& certificate) const;
 
-  pki::TrustStore trust_store_;
-  Hierarchy hierarchy_;
   Options options_;
+  CardGate gate_;
+  PreparedIssuers issuers_;
   pki::PathValidator path_validator_;
 };
 

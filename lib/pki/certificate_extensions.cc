@@ -110,7 +110,8 @@ bool IsUserNotice(const DerElement& notice) {
   return parts.done() || (IsDisplayText(parts.Read()) && parts.done());
 }
 
-bool IsPolicyQualifier(const DerElement& element) {
+// Tells of a qualifier that is not of RFC 5280.
+bool ReadPolicyQualifier(const DerElement& element, CertificateView& out) {
   static constexpr uint8_t kCps[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x02, 0x01};
   static constexpr uint8_t kUserNotice[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x02, 0x02};
   if (element.tag != der_tag::kSequence) return false;
@@ -123,6 +124,7 @@ bool IsPolicyQualifier(const DerElement& element) {
            IsCanonicalText(der_tag::kIa5String, qualifier->content);
   }
   if (SameOctets(id->content, kUserNotice)) return IsUserNotice(*qualifier);
+  out.has_other_policy_qualifiers = true;
   return IsStrictDer(qualifier->whole);
 }
 
@@ -144,7 +146,8 @@ bool ReadPolicies(const ExtensionView& extension, CertificateView& out) {
     if (parts.done()) return true;
     const auto qualifiers = parts.Read(der_tag::kSequence);
     return qualifiers && !qualifiers->content.empty() && parts.done() &&
-           EachOf(qualifiers->content, IsPolicyQualifier);
+           EachOf(qualifiers->content,
+                  [&](const DerElement& qualifier) { return ReadPolicyQualifier(qualifier, out); });
   });
   out.policies = *list;
   out.policies_critical = extension.critical;

@@ -154,6 +154,7 @@ struct CertificateView {
   std::optional<base::ByteView> extended_key_usage;
   base::ByteView policies;  // Content of the SEQUENCE OF PolicyInformation.
   bool policies_critical = false;
+  bool has_other_policy_qualifiers = false;  // Than those of RFC 5280 section 4.2.1.4.
   bool has_basic_constraints = false;
   bool is_ca = false;  // basicConstraints with cA TRUE.
   std::optional<uint64_t> path_length;
@@ -169,6 +170,9 @@ struct CertificateView {
   bool HasKeyUsage(KeyUsage usage) const {
     return (key_usage.value_or(0) & static_cast<uint16_t>(usage)) != 0;
   }
+  // Whether policies that are critical, if any, have only qualifiers that everybody must know: else
+  // RFC 5280 section 4.2.1.4 demands that the certificate is refused.
+  bool UnderstandsPolicies() const { return !policies_critical || !has_other_policy_qualifiers; }
   bool HasExtendedKeyUsage(base::ByteView oid) const;
   bool HasPolicy(base::ByteView oid) const;
   bool HasExtension(base::ByteView oid) const;

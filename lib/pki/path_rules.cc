@@ -17,8 +17,6 @@ using base::ByteView;
 // What lib/pki has no other use for: content octets of OIDs.
 constexpr uint8_t kFreshestCrl[] = {0x55, 0x1d, 0x2e};
 constexpr uint8_t kSubjectInfoAccess[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x0b};
-constexpr uint8_t kCpsQualifier[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x02, 0x01};
-constexpr uint8_t kUserNoticeQualifier[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x02, 0x02};
 
 constexpr size_t kMaxHostName = 253;  // RFC 1123 section 2.1, RFC 1035 section 3.1.
 constexpr size_t kMaxLabel = 63;
@@ -279,30 +277,6 @@ std::optional<std::string> CheckConformance(const Certificate& certificate) {
     if (IsCritical(certificate, oid)) return "critical " + OidText(oid).value_or("");
   }
   return std::nullopt;
-}
-
-bool UnderstandsPolicies(const Certificate& certificate) {
-  const auto extension = Find(certificate, oid::kCertificatePolicies);
-  if (!extension || !extension->critical) return true;
-  // The parser of certificates has tested all but the qualifiers.
-  DerReader policies(ReadSingle(extension->value, der_tag::kSequence)->content);
-  while (const auto policy = policies.Read()) {
-    DerReader parts(policy->content);
-    parts.Read();
-    const auto qualifiers = parts.Read();
-    if (!qualifiers) continue;
-    DerReader reader(qualifiers->content);
-    while (!reader.done()) {
-      const auto qualifier = reader.Read(der_tag::kSequence);
-      if (!qualifier) return false;
-      const auto id = DerReader(qualifier->content).Read(der_tag::kOid);
-      if (!id || !(std::ranges::equal(id->content, kCpsQualifier) ||
-                   std::ranges::equal(id->content, kUserNoticeQualifier))) {
-        return false;
-      }
-    }
-  }
-  return true;
 }
 
 std::optional<int> CheckNamesOfPath(const std::vector<Certificate>& path) {

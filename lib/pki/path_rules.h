@@ -29,10 +29,6 @@ bool HasConformingForms(const Certificate& certificate);
 //   4.2.1.15, 4.2.2    freshestCRL, authorityInfoAccess, subjectInfoAccess not critical.
 std::optional<std::string> CheckConformance(const Certificate& certificate);
 
-// UnderstandsPolicies is false if certificatePolicies is critical and has a qualifier other than
-// those of RFC 5280 section 4.2.1.4, which demands that such a certificate is refused.
-bool UnderstandsPolicies(const Certificate& certificate);
-
 // CheckNamesOfPath finds what name constraints forbid and OpenSSL lets through, in a path from the
 // target to the anchor: a wildcard that stands for an excluded name, and a URI whose host is an
 // address where URIs are constrained (RFC 5280 section 4.2.1.10). Returns the index of the

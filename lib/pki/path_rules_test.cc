@@ -170,10 +170,10 @@ TEST_F(Rules, CriticalPoliciesWithAQualifierOfAnotherKindAreNotUnderstood) {
                         der::Sequence({der::Sequence({der::Oid(qualifier), der::Ia5("x")})})})});
   };
   const std::string_view oid = fakes::kCertificatePoliciesOid;
-  EXPECT_TRUE(UnderstandsPolicies(Card(Set(oid, true, policies("1.3.6.1.5.5.7.2.1")))));
-  EXPECT_TRUE(UnderstandsPolicies(Card(Set(oid, false, policies("2.999.9")))));
-  EXPECT_FALSE(UnderstandsPolicies(Card(Set(oid, true, policies("2.999.9")))));
-  EXPECT_TRUE(UnderstandsPolicies(Card(Remove(oid))));
+  EXPECT_TRUE(Card(Set(oid, true, policies("1.3.6.1.5.5.7.2.1"))).view().UnderstandsPolicies());
+  EXPECT_TRUE(Card(Set(oid, false, policies("2.999.9"))).view().UnderstandsPolicies());
+  EXPECT_FALSE(Card(Set(oid, true, policies("2.999.9"))).view().UnderstandsPolicies());
+  EXPECT_TRUE(Card(Remove(oid)).view().UnderstandsPolicies());
 }
 
 TEST_F(Rules, AWildcardMayNotStandForAnExcludedName) {

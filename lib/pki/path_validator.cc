@@ -65,7 +65,7 @@ enum class IssuerKind { kIntermediate, kAnchor };
 std::optional<VerdictReason> CheckIssuerProfile(const Certificate& certificate, IssuerKind kind,
                                                 const ValidationProfile& profile,
                                                 const PathInputs& inputs) {
-  if (!HasOnlyProcessedCriticalExtensions(certificate) || !UnderstandsPolicies(certificate)) {
+  if (!HasOnlyProcessedCriticalExtensions(certificate) || !certificate.view().UnderstandsPolicies()) {
     return VerdictReason::kUnknownCriticalExtension;
   }
   if (profile.conformance == Conformance::kWholePath && CheckConformance(certificate)) {
@@ -388,7 +388,7 @@ std::optional<VerdictReason> CheckProfile(const Certificate& target,
       return VerdictReason::kUnknownCriticalExtension;
     }
   }
-  if (!UnderstandsPolicies(target)) return VerdictReason::kUnknownCriticalExtension;
+  if (!target.view().UnderstandsPolicies()) return VerdictReason::kUnknownCriticalExtension;
   if (profile.required_extended_key_usage &&
       !(target.extended_key_usage() &&
         Contains(*target.extended_key_usage(), *profile.required_extended_key_usage))) {
