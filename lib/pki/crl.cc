@@ -7,6 +7,7 @@
 #include "lib/crypto/signature.h"
 #include "lib/pki/der.h"
 #include "lib/pki/extensions.h"
+#include "lib/pki/general_name.h"
 #include "lib/pki/name.h"
 
 namespace musubi::pki {
@@ -21,7 +22,11 @@ struct Crl::Parsed {
   ByteView issuer;
   absl::Time this_update;
   std::optional<absl::Time> next_update;
+  bool v2 = false;
   std::optional<base::Bytes> number;
+  std::optional<base::Bytes> base_number;
+  ByteView authority_key_identifier;
+  ByteView issuing_distribution_point_der;
   std::optional<IssuingDistributionPoint> issuing_distribution_point;
   std::optional<absl::Time> expired_certificates_since;
   std::vector<CrlEntry> entries;
@@ -53,26 +58,24 @@ bool SerialLess(ByteView a, ByteView b) {
   return std::ranges::lexicographical_compare(a, b);
 }
 
-// RFC 5280 section 5.2.5: DistributionPointName, by full name only.
-CrlOutcome ParsePointName(ByteView content, IssuingDistributionPoint& out) {
+// RFC 5280 section 5.2.5: DistributionPointName.
+bool ParsePointName(ByteView content, IssuingDistributionPoint& out) {
   DerReader reader(content);
   const auto form = reader.Read();
-  if (!form || !reader.done()) return CrlOutcome::kMalformed;
-  if (form->tag != der_tag::Constructed(0)) return CrlOutcome::kDistributionPointNotSupported;
-  DerReader names(form->content);
-  if (names.done()) return CrlOutcome::kMalformed;
-  while (!names.done()) {
-    const auto name = names.Read();
-    if (!name) return CrlOutcome::kMalformed;
-    if (name->tag == der_tag::Constructed(4)) {
-      out.directory_names_der.push_back(base::ToBytes(name->content));
-    } else if (name->tag == der_tag::Primitive(6)) {
-      out.uris.push_back(base::ToString(name->content));
-    } else {
-      return CrlOutcome::kDistributionPointNotSupported;
-    }
+  if (!form || !reader.done()) return false;
+  if (form->tag == der_tag::Constructed(1)) {
+    out.relative_name = base::ToBytes(form->content);
+    return IsCommonRdn(form->content);
   }
-  return CrlOutcome::kUsable;
+  if (form->tag != der_tag::Constructed(0) || !IsGeneralNames(form->content)) return false;
+  out.full_name = base::ToBytes(form->content);
+  GeneralNameCursor directory_names(form->content);
+  while (const auto name = directory_names.Next(general_name::kDirectoryName)) {
+    out.directory_names_der.push_back(base::ToBytes(*name));
+  }
+  GeneralNameCursor uris(form->content);
+  while (const auto uri = uris.Next(general_name::kUri)) out.uris.push_back(base::ToString(*uri));
+  return true;
 }
 
 // A [n] IMPLICIT BOOLEAN DEFAULT FALSE: nothing if malformed, which an explicit FALSE is in DER.
@@ -92,42 +95,52 @@ CrlOutcome ParseIssuingDistributionPoint(ByteView value, Crl::Parsed& out) {
   DerReader reader(sequence->content);
   if (reader.Next(der_tag::Constructed(0))) {
     const auto name = reader.Read();
-    if (!name) return CrlOutcome::kMalformed;
-    const CrlOutcome outcome = ParsePointName(name->content, point);
-    if (outcome != CrlOutcome::kUsable) return outcome;
+    if (!name || !ParsePointName(name->content, point)) return CrlOutcome::kMalformed;
   }
   const auto only_users = ReadFlag(reader, 1);
   const auto only_cas = ReadFlag(reader, 2);
-  const bool some_reasons = reader.Next(der_tag::Primitive(3));
-  if (some_reasons) reader.Read();
+  if (reader.Next(der_tag::Primitive(3))) {
+    const auto reasons = reader.Read();
+    point.only_some_reasons = reasons ? ParseReasonFlags(reasons->content) : std::nullopt;
+    if (!point.only_some_reasons) return CrlOutcome::kMalformed;
+  }
   const auto indirect = ReadFlag(reader, 4);
   const auto only_attributes = ReadFlag(reader, 5);
   if (!only_users || !only_cas || !indirect || !only_attributes || !reader.done()) {
     return CrlOutcome::kMalformed;
   }
-  if (some_reasons) return CrlOutcome::kOnlySomeReasons;
-  if (*indirect) return CrlOutcome::kIndirect;
   if (*only_users + *only_cas + *only_attributes > 1) return CrlOutcome::kMalformed;
   point.only_user_certificates = *only_users;
   point.only_ca_certificates = *only_cas;
   point.only_attribute_certificates = *only_attributes;
+  point.indirect = *indirect;
   out.issuing_distribution_point = std::move(point);
+  out.issuing_distribution_point_der = value;
   return CrlOutcome::kUsable;
 }
 
+// RFC 5280 sections 5.2.3 and 5.2.4: a CRLNumber.
+std::optional<base::Bytes> ParseNumber(ByteView value) {
+  const auto number = ReadSingle(value, der_tag::kInteger);
+  if (!number || !IsSmallInteger(number->content) || IsNegative(number->content)) {
+    return std::nullopt;
+  }
+  return base::ToBytes(number->content);
+}
+
 CrlOutcome ParseCrlExtension(const Extension& extension, Crl::Parsed& out) {
-  if (extension.oid == kDeltaCrlIndicatorOid) return CrlOutcome::kDelta;
+  if (extension.oid == kDeltaCrlIndicatorOid) {
+    // Whoever takes it for a complete list is wrong: it must be critical (section 5.2.4).
+    out.base_number = ParseNumber(extension.value);
+    return extension.critical && out.base_number ? CrlOutcome::kUsable : CrlOutcome::kMalformed;
+  }
   if (extension.oid == kIssuingDistributionPointOid) {
     return IsStrictDer(extension.value) ? ParseIssuingDistributionPoint(extension.value, out)
                                         : CrlOutcome::kMalformed;
   }
   if (extension.oid == kCrlNumberOid) {
-    const auto number = ReadSingle(extension.value, der_tag::kInteger);
-    if (!number || !IsSmallInteger(number->content) || IsNegative(number->content)) {
-      return CrlOutcome::kMalformed;
-    }
-    out.number = base::ToBytes(number->content);
-    return CrlOutcome::kUsable;
+    out.number = ParseNumber(extension.value);
+    return out.number ? CrlOutcome::kUsable : CrlOutcome::kMalformed;
   }
   if (extension.oid == kExpiredCertificatesOid) {
     const auto time = ReadSingle(extension.value, der_tag::kGeneralizedTime);
@@ -137,25 +150,38 @@ CrlOutcome ParseCrlExtension(const Extension& extension, Crl::Parsed& out) {
     return CrlOutcome::kUsable;
   }
   // The key identifier is a hint; the signature decides.
-  if (extension.oid == kAuthorityKeyIdentifierOid) return CrlOutcome::kUsable;
+  if (extension.oid == kAuthorityKeyIdentifierOid) {
+    out.authority_key_identifier = extension.value;
+    return CrlOutcome::kUsable;
+  }
   return extension.critical ? CrlOutcome::kUnknownCriticalExtension : CrlOutcome::kUsable;
 }
 
-// RFC 5280 section 5.3.1. removeFromCRL belongs to delta CRLs, 7 is not used.
+// RFC 5280 section 5.3.1. 7 is not used.
 std::optional<CrlReason> ParseReason(ByteView value) {
   const auto reason = ReadSingle(value, der_tag::kEnumerated);
   if (!reason || reason->content.size() != 1) return std::nullopt;
   const int number = reason->content[0];
-  if (number > 10 || number == 7 || number == 8) return std::nullopt;
+  if (number > 10 || number == 7) return std::nullopt;
   return static_cast<CrlReason>(number + 1);
+}
+
+// RFC 5280 section 5.3.3: GeneralNames with the distinguished name of the certificate's issuer.
+std::optional<ByteView> ParseCertificateIssuer(ByteView value) {
+  const auto names = ReadSingle(value, der_tag::kSequence);
+  if (!names || !IsGeneralNames(names->content)) return std::nullopt;
+  return GeneralNameCursor(names->content).Next(general_name::kDirectoryName);
 }
 
 CrlOutcome ParseEntryExtensions(ByteView content, CrlEntry& entry) {
   const auto extensions = ReadExtensions(content);
   if (!extensions) return CrlOutcome::kMalformed;
   for (const Extension& extension : *extensions) {
-    if (extension.oid == kCertificateIssuerOid) return CrlOutcome::kIndirect;
-    if (extension.oid == kReasonCodeOid) {
+    if (extension.oid == kCertificateIssuerOid) {
+      const auto issuer = ParseCertificateIssuer(extension.value);
+      if (!issuer) return CrlOutcome::kMalformed;
+      entry.issuer = *issuer;
+    } else if (extension.oid == kReasonCodeOid) {
       const auto reason = ParseReason(extension.value);
       if (!reason) return CrlOutcome::kMalformed;
       entry.reason = *reason;
@@ -170,6 +196,8 @@ CrlOutcome ParseEntries(ByteView content, Crl::Parsed& out) {
   // RFC 5280 section 5.1.2.6: without entries the list must be absent.
   if (content.empty()) return CrlOutcome::kMalformed;
   DerReader reader(content);
+  // Section 5.3.3: an entry without certificateIssuer has that of the entry before it.
+  ByteView issuer = out.issuer;
   while (!reader.done()) {
     const auto element = reader.Read(der_tag::kSequence);
     if (!element) return CrlOutcome::kMalformed;
@@ -178,16 +206,46 @@ CrlOutcome ParseEntries(ByteView content, Crl::Parsed& out) {
     const auto date = parts.Read();
     const auto time = date ? ParseTime(*date) : std::nullopt;
     if (!serial || !IsSmallInteger(serial->content) || !time) return CrlOutcome::kMalformed;
-    CrlEntry entry{serial->content, *time, CrlReason::kNotGiven};
+    CrlEntry entry{serial->content, *time, CrlReason::kNotGiven, issuer};
     if (!parts.done()) {
+      if (!out.v2) return CrlOutcome::kVersionNotSupported;
       const auto extensions = parts.Read(der_tag::kSequence);
       if (!extensions || !parts.done()) return CrlOutcome::kMalformed;
       const CrlOutcome outcome = ParseEntryExtensions(extensions->content, entry);
       if (outcome != CrlOutcome::kUsable) return outcome;
     }
+    issuer = entry.issuer;
     out.entries.push_back(entry);
   }
   std::ranges::stable_sort(out.entries, SerialLess, &CrlEntry::serial);
+  return CrlOutcome::kUsable;
+}
+
+// What entries may say depends on extensions that come after them.
+CrlOutcome CheckEntries(const Crl::Parsed& crl) {
+  const bool indirect = crl.issuing_distribution_point && crl.issuing_distribution_point->indirect;
+  for (const CrlEntry& entry : crl.entries) {
+    // Section 5.3.1: removeFromCRL belongs to delta CRLs.
+    if (entry.reason == CrlReason::kRemoveFromCrl && !crl.base_number) {
+      return CrlOutcome::kMalformed;
+    }
+    if (entry.issuer.data() != crl.issuer.data() && !indirect) return CrlOutcome::kIndirect;
+  }
+  return CrlOutcome::kUsable;
+}
+
+// What keeps a list from being complete and direct.
+CrlOutcome CheckCompleteDirect(const Crl::Parsed& crl) {
+  if (!crl.v2) return CrlOutcome::kVersionNotSupported;
+  if (crl.base_number) return CrlOutcome::kDelta;
+  const auto& point = crl.issuing_distribution_point;
+  if (!point) return CrlOutcome::kUsable;
+  if (point->only_some_reasons) return CrlOutcome::kOnlySomeReasons;
+  if (point->indirect) return CrlOutcome::kIndirect;
+  if (point->names_distribution_point() && point->directory_names_der.empty() &&
+      point->uris.empty()) {
+    return CrlOutcome::kDistributionPointNotSupported;
+  }
   return CrlOutcome::kUsable;
 }
 
@@ -195,10 +253,12 @@ CrlOutcome ParseEntries(ByteView content, Crl::Parsed& out) {
 CrlOutcome ParseTbs(ByteView content, Crl::Parsed& out) {
   DerReader reader(content);
   // Without a version it is v1.
-  if (!reader.Next(der_tag::kInteger)) return CrlOutcome::kVersionNotSupported;
-  const auto version = reader.Read();
-  if (!version) return CrlOutcome::kMalformed;
-  if (ToUint64(version->content) != 1) return CrlOutcome::kVersionNotSupported;
+  if (reader.Next(der_tag::kInteger)) {
+    const auto version = reader.Read();
+    if (!version) return CrlOutcome::kMalformed;
+    if (ToUint64(version->content) != 1) return CrlOutcome::kVersionNotSupported;
+    out.v2 = true;
+  }
   const auto algorithm = reader.Read(der_tag::kSequence);
   if (!algorithm) return CrlOutcome::kMalformed;
   if (!std::ranges::equal(algorithm->whole, out.signature_algorithm_der)) {
@@ -222,6 +282,7 @@ CrlOutcome ParseTbs(ByteView content, Crl::Parsed& out) {
     if (outcome != CrlOutcome::kUsable) return outcome;
   }
   if (reader.Next(der_tag::Constructed(0))) {
+    if (!out.v2) return CrlOutcome::kVersionNotSupported;
     const auto tagged = reader.Read();
     const auto list = tagged ? ReadSingle(tagged->content, der_tag::kSequence) : std::nullopt;
     const auto extensions = list ? ReadExtensions(list->content) : std::nullopt;
@@ -231,7 +292,7 @@ CrlOutcome ParseTbs(ByteView content, Crl::Parsed& out) {
       if (outcome != CrlOutcome::kUsable) return outcome;
     }
   }
-  return reader.done() ? CrlOutcome::kUsable : CrlOutcome::kMalformed;
+  return reader.done() ? CheckEntries(out) : CrlOutcome::kMalformed;
 }
 
 CrlOutcome ParseList(Crl::Parsed& out) {
@@ -252,11 +313,27 @@ CrlOutcome ParseList(Crl::Parsed& out) {
 
 }  // namespace
 
-CrlParseResult ParseCrl(base::Bytes der) {
+std::optional<ReasonFlags> ParseReasonFlags(ByteView content) {
+  if (!IsCanonicalBitString(content)) return std::nullopt;
+  ReasonFlags flags = 0;
+  const ByteView octets = content.subspan(1);
+  for (size_t i = 0; i < octets.size() * 8; ++i) {
+    if ((octets[i / 8] & (0x80 >> (i % 8))) == 0) continue;
+    if (i > 8) return std::nullopt;
+    // Bit 0 means nothing.
+    flags = static_cast<ReasonFlags>((flags | (1 << i)) & kAllReasons);
+  }
+  return flags;
+}
+
+CrlParseResult ParseCrl(base::Bytes der, CrlForms forms) {
   if (der.size() > kMaxCrlSize) return {CrlOutcome::kTooLarge, std::nullopt};
   auto parsed = std::make_shared<Crl::Parsed>();
   parsed->der = std::move(der);
-  const CrlOutcome outcome = ParseList(*parsed);
+  CrlOutcome outcome = ParseList(*parsed);
+  if (outcome == CrlOutcome::kUsable && forms == CrlForms::kCompleteDirect) {
+    outcome = CheckCompleteDirect(*parsed);
+  }
   if (outcome != CrlOutcome::kUsable) return {outcome, std::nullopt};
   return {outcome, Crl(std::move(parsed))};
 }
@@ -271,16 +348,27 @@ const std::optional<base::Bytes>& Crl::number() const { return parsed_->number; 
 const std::optional<IssuingDistributionPoint>& Crl::issuing_distribution_point() const {
   return parsed_->issuing_distribution_point;
 }
+const std::optional<base::Bytes>& Crl::base_number() const { return parsed_->base_number; }
+ByteView Crl::authority_key_identifier_der() const { return parsed_->authority_key_identifier; }
+ByteView Crl::issuing_distribution_point_der() const {
+  return parsed_->issuing_distribution_point_der;
+}
 std::optional<absl::Time> Crl::expired_certificates_since() const {
   return parsed_->expired_certificates_since;
 }
 const std::vector<CrlEntry>& Crl::entries() const { return parsed_->entries; }
 
-std::optional<CrlEntry> Crl::Find(ByteView serial) const {
-  const auto& entries = parsed_->entries;
-  const auto found = std::ranges::lower_bound(entries, serial, SerialLess, &CrlEntry::serial);
-  if (found == entries.end() || !std::ranges::equal(found->serial, serial)) return std::nullopt;
-  return *found;
+std::optional<CrlEntry> Crl::Find(ByteView serial) const { return Find(serial, parsed_->issuer); }
+
+std::optional<CrlEntry> Crl::Find(ByteView serial, ByteView issuer_der) const {
+  const auto same =
+      std::ranges::equal_range(parsed_->entries, serial, SerialLess, &CrlEntry::serial);
+  for (const CrlEntry& entry : same) {
+    if (entry.issuer.data() == issuer_der.data() || SameName(entry.issuer, issuer_der)) {
+      return entry;
+    }
+  }
+  return std::nullopt;
 }
 
 CrlOutcome CheckCrlSignature(const Crl& crl, const Certificate& signer) {

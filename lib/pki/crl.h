@@ -1,7 +1,7 @@
 // One certificate revocation list (RFC 5280 section 5), parsed strictly, and the checks that decide
 // whether it may speak for a certificate (section 6.3.3). No I/O, no clock: time is an argument.
-// Only complete, direct CRLs are taken: a delta, an indirect one, or one for some reasons is
-// refused whole, as is one with a critical extension that is not understood.
+// A list with a critical extension that is not understood is refused whole. How lists of all forms
+// decide about a path: path_revocation.h.
 #ifndef MUSUBI_LIB_PKI_CRL_H_
 #define MUSUBI_LIB_PKI_CRL_H_
 
@@ -29,7 +29,7 @@ enum class CrlOutcome {
   // Parse.
   kTooLarge = 2,
   kMalformed = 3,            // Not one DER CertificateList, or trailing octets.
-  kVersionNotSupported = 4,  // Not v2.
+  kVersionNotSupported = 4,  // Not v2; where all forms are taken, no v1 either.
   kAlgorithmMismatch = 5,    // signatureAlgorithm differs from tbsCertList.signature.
   kUnknownCriticalExtension = 6,
   kUnknownCriticalEntryExtension = 7,
@@ -52,30 +52,49 @@ enum class CrlOutcome {
 
 std::string_view Name(CrlOutcome outcome);
 
-// RFC 5280 section 5.2.5, without what makes Parse refuse.
+// ReasonFlags (RFC 5280 section 4.2.1.13): bit 1 is keyCompromise, ..., bit 8 aACompromise.
+using ReasonFlags = uint16_t;
+inline constexpr ReasonFlags kAllReasons = 0x1fe;
+// ParseReasonFlags reads the content of a BIT STRING; nothing if it is none or names other reasons.
+std::optional<ReasonFlags> ParseReasonFlags(base::ByteView content);
+
+// RFC 5280 section 5.2.5.
 struct IssuingDistributionPoint {
   std::vector<base::Bytes> directory_names_der;
   std::vector<std::string> uris;
+  base::Bytes full_name;      // Content of GeneralNames, names of other forms included; or empty.
+  base::Bytes relative_name;  // Content of nameRelativeToCRLIssuer; or empty.
   bool only_user_certificates = false;
   bool only_ca_certificates = false;
   bool only_attribute_certificates = false;
+  bool indirect = false;
+  std::optional<ReasonFlags> only_some_reasons;
 
-  bool names_distribution_point() const { return !directory_names_der.empty() || !uris.empty(); }
+  bool names_distribution_point() const { return !full_name.empty() || !relative_name.empty(); }
 };
 
 // One revoked certificate.
 struct CrlEntry {
   base::ByteView serial;  // Content octets; a view into the CRL.
   absl::Time revoked_at;
-  CrlReason reason = CrlReason::kNotGiven;
+  CrlReason reason = CrlReason::kNotGiven;  // kRemoveFromCrl in a delta only.
+  base::ByteView issuer;                    // The certificate's issuer, a whole Name.
+};
+
+// Which lists a caller can make sense of.
+enum class CrlForms {
+  // v2, complete, direct, for all reasons, of a point with a directoryName or a URI.
+  kCompleteDirect,
+  // Every correct one: v1, deltas, indirect ones, those for some reasons too.
+  kAll,
 };
 
 class Crl;
 struct CrlParseResult;
 
-// ParseCrl takes exactly one DER CertificateList. `crl` is set if and only if the outcome is
-// kUsable, which at this point says nothing about signature, time or scope.
-CrlParseResult ParseCrl(base::Bytes der);
+// ParseCrl takes exactly one DER CertificateList of those forms. `crl` is set if and only if the
+// outcome is kUsable, which at this point says nothing about signature, time or scope.
+CrlParseResult ParseCrl(base::Bytes der, CrlForms forms = CrlForms::kCompleteDirect);
 
 // Crl is immutable and cheap to copy (shared); thread-safe. Views live as long as any copy.
 class Crl {
@@ -86,12 +105,19 @@ class Crl {
   std::optional<absl::Time> next_update() const;
   // Content octets of cRLNumber, not negative: compare with CompareCrlNumbers.
   const std::optional<base::Bytes>& number() const;
+  // That of the complete CRL which a delta starts from (section 5.2.4); nothing: it is complete.
+  const std::optional<base::Bytes>& base_number() const;
+  // The value of authorityKeyIdentifier and of issuingDistributionPoint; empty if absent.
+  base::ByteView authority_key_identifier_der() const;
+  base::ByteView issuing_distribution_point_der() const;
   const std::optional<IssuingDistributionPoint>& issuing_distribution_point() const;
   // The date of expiredCertsOnCRL (X.509): entries of certificates that expired since are kept.
   std::optional<absl::Time> expired_certificates_since() const;
 
-  // Find returns the entry of `serial` (content octets of the INTEGER).
+  // Find returns the entry of `serial` (content octets of the INTEGER) of the CRL's own issuer.
   std::optional<CrlEntry> Find(base::ByteView serial) const;
+  // The same for a certificate of any issuer: an indirect CRL lists those of several.
+  std::optional<CrlEntry> Find(base::ByteView serial, base::ByteView issuer_der) const;
   // Sorted by serial: shorter first, then by octets.
   const std::vector<CrlEntry>& entries() const;
 

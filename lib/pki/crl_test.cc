@@ -121,6 +121,9 @@ TEST_F(CrlTest, RefusesWhatItMustNotUse) {
        idp({der::ContextPrimitive(1, flag), der::ContextPrimitive(2, flag)})},
       {"a flag of FALSE", CrlOutcome::kMalformed, idp({name, der::ContextPrimitive(1, Bytes{0})})},
       {"name relative to the issuer", CrlOutcome::kDistributionPointNotSupported,
+       idp({der::Context(
+           0, {der::Context(1, {der::Sequence({der::Oid("2.5.4.3"), der::Utf8("Mihon-shi")})})})})},
+      {"an empty name relative to the issuer", CrlOutcome::kMalformed,
        idp({der::Context(0, {der::Context(1, {})})})},
       {"a DNS name as point", CrlOutcome::kDistributionPointNotSupported,
        idp({der::Context(
@@ -248,6 +251,54 @@ TEST(CompareCrlNumbers, OrdersAsNumbers) {
   EXPECT_GT(CompareCrlNumbers(Bytes{0x00, 0x80}, Bytes{0x7f}), 0);
   EXPECT_GT(CompareCrlNumbers(Bytes{0x01, 0x00}, Bytes{0x00, 0xff}), 0);
   EXPECT_LT(CompareCrlNumbers(Bytes{0}, Bytes{1}), 0);
+}
+
+TEST_F(CrlTest, OfAllFormsTellsDeltaIndirectAndReasons) {
+  CrlSpec spec = Spec();
+  spec.Set(fakes::kDeltaCrlIndicatorOid, true, der::Integer(6));
+  const Bytes flag{0xff};
+  // keyCompromise and cACompromise, and the first bit, which means nothing.
+  const Bytes reasons{0x05, 0xe0};
+  spec.Set(fakes::kIssuingDistributionPointOid, true,
+           fakes::IdpValue({der::ContextPrimitive(3, reasons), der::ContextPrimitive(4, flag)}));
+  const Bytes other = der::Name({{"C", "JP"}, {"CN", "another issuer"}});
+  spec.Revoke(Bytes{0x05}, kThisUpdate).Revoke(Bytes{0x06}, kThisUpdate, 8);
+  spec.Revoke(Bytes{0x05}, kThisUpdate, 1);
+  spec.entries[1].extensions.push_back(
+      {std::string(fakes::kCertificateIssuerOid), true, der::Sequence({der::Context(4, {other})})});
+  const CrlParseResult parsed = ParseCrl(Issue(spec), CrlForms::kAll);
+  ASSERT_EQ(parsed.outcome, CrlOutcome::kUsable);
+  const Crl& crl = *parsed.crl;
+  EXPECT_EQ(crl.base_number(), Bytes{6});
+  EXPECT_TRUE(crl.issuing_distribution_point()->indirect);
+  EXPECT_EQ(crl.issuing_distribution_point()->only_some_reasons, ReasonFlags{0b110});
+  // An entry without certificateIssuer has that of the one before it.
+  EXPECT_EQ(crl.Find(Bytes{0x05})->reason, CrlReason::kNotGiven);
+  EXPECT_EQ(crl.Find(Bytes{0x05}, other)->reason, CrlReason::kKeyCompromise);
+  EXPECT_EQ(crl.Find(Bytes{0x06}, other)->reason, CrlReason::kRemoveFromCrl);
+  EXPECT_FALSE(crl.Find(Bytes{0x06}).has_value());
+}
+
+TEST_F(CrlTest, OfAllFormsStillRefusesWhatNoListMaySay) {
+  CrlSpec v1 = Spec();
+  v1.version.reset();
+  EXPECT_EQ(ParseCrl(Issue(v1), CrlForms::kAll).outcome, CrlOutcome::kVersionNotSupported)
+      << "extensions";
+  v1.extensions.clear();
+  EXPECT_EQ(ParseCrl(Issue(v1), CrlForms::kAll).outcome, CrlOutcome::kUsable);
+  CrlSpec removed = Spec();
+  removed.Revoke(Bytes{0x05}, kThisUpdate, 8);
+  EXPECT_EQ(ParseCrl(Issue(removed), CrlForms::kAll).outcome, CrlOutcome::kMalformed)
+      << "removeFromCRL in a complete list";
+  CrlSpec not_critical = Spec();
+  not_critical.Set(fakes::kDeltaCrlIndicatorOid, false, der::Integer(6));
+  EXPECT_EQ(ParseCrl(Issue(not_critical), CrlForms::kAll).outcome, CrlOutcome::kMalformed);
+  CrlSpec direct = Spec();
+  direct.Revoke(Bytes{0x05}, kThisUpdate);
+  direct.entries[0].extensions.push_back(
+      {std::string(fakes::kCertificateIssuerOid), true,
+       der::Sequence({der::Context(4, {der::Name({{"CN", "another issuer"}})})})});
+  EXPECT_EQ(ParseCrl(Issue(direct), CrlForms::kAll).outcome, CrlOutcome::kIndirect);
 }
 
 }  // namespace

@@ -1,0 +1,61 @@
+// Whether certificates of a path are revoked, by CRLs that somebody gives: RFC 5280 section 6.3,
+// with indirect CRLs, deltas and CRLs for some reasons. Fetches nothing, remembers nothing, knows
+// no clock. A country's lists are lib/revocation's: this walks over each list that it is given.
+#ifndef MUSUBI_LIB_PKI_PATH_REVOCATION_H_
+#define MUSUBI_LIB_PKI_PATH_REVOCATION_H_
+
+#include <optional>
+#include <span>
+
+#include "absl/time/time.h"
+#include "lib/pki/certificate.h"
+#include "lib/pki/crl.h"
+#include "lib/pki/path_validator.h"
+#include "lib/pki/verdict.h"
+
+namespace musubi::pki {
+
+// Bounds of one check; what lies beyond one is not used, so that the finding can only become
+// kNoUsableAnswer.
+inline constexpr int kMaxCrlSignatureChecks = 64;
+// Signers of CRLs whose own revocation is asked, one behind the other.
+inline constexpr int kMaxCrlSignerDepth = 3;
+
+struct GivenRevocationData {
+  std::span<const Crl> crls;  // Parsed with CrlForms::kAll.
+  // Where signers of CRLs are looked for, beside the path. Trusted for nothing.
+  std::span<const Certificate> certificates;
+};
+
+struct PathRevocationOptions {
+  bool use_deltas = true;  // RFC 5280 section 6.3.1 (b).
+  // False: the target alone is asked about, not the CAs between it and the anchor.
+  bool whole_path = true;
+  // How far a CA's clock may be ahead of ours.
+  absl::Duration skew = absl::ZeroDuration();
+  // Age up to which a CRL without nextUpdate is in force; nothing: it never is.
+  std::optional<absl::Duration> max_age_without_next_update;
+};
+
+// The finding about the first certificate that is revoked, or else the first without a usable
+// answer; about the target if all are good. `cert_index` is nothing in that last case.
+struct PathRevocationResult {
+  RevocationFinding finding;
+  std::optional<int> cert_index;
+};
+
+// CheckPathRevocation asks about every certificate of the path but the anchor. A CRL counts if its
+// signer is a certificate of the path above the one that is asked about, or has itself a path to
+// the same anchor by `signer_paths`, may sign CRLs, and is not revoked. `signer_paths` therefore
+// must not demand what only targets have. `now` decides whether a CRL is in force; for a
+// `validation_time` before it a CRL must not be older than that, and a revocation after it is
+// reported with its time (REVOKED_LATER is the caller's to say). A certificate that has expired is
+// GOOD only by a list that keeps such entries.
+PathRevocationResult CheckPathRevocation(const ValidatedPath& path, const GivenRevocationData& data,
+                                         const PathValidator& signer_paths,
+                                         absl::Time validation_time, absl::Time now,
+                                         const PathRevocationOptions& options = {});
+
+}  // namespace musubi::pki
+
+#endif  // MUSUBI_LIB_PKI_PATH_REVOCATION_H_
