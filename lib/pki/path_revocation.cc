@@ -303,23 +303,19 @@ class Checker {
 
 }  // namespace
 
-PathRevocationResult CheckPathRevocation(const ValidatedPath& path, const GivenRevocationData& data,
-                                         const PathValidator& signer_paths,
-                                         absl::Time validation_time, absl::Time now,
-                                         const PathRevocationOptions& options) {
+std::vector<RevocationFinding> CheckPathRevocation(const ValidatedPath& path,
+                                                   const GivenRevocationData& data,
+                                                   const PathValidator& signer_paths,
+                                                   absl::Time validation_time, absl::Time now,
+                                                   const PathRevocationOptions& options) {
   Checker checker(data, signer_paths, path.anchor_id, validation_time, now, options);
   const std::span<const Certificate> certificates(path.certificates);
   const size_t asked = options.whole_path ? certificates.size() - 1 : 1;
-  PathRevocationResult result;
+  std::vector<RevocationFinding> findings;
   for (size_t i = 0; i < asked; ++i) {
-    RevocationFinding finding = checker.Check(certificates[i], certificates.subspan(i + 1));
-    const bool revoked = finding.outcome == RevocationOutcome::kRevoked;
-    const bool first_failure = finding.outcome != RevocationOutcome::kGood && !result.cert_index;
-    if (i == 0 || revoked || first_failure) result.finding = std::move(finding);
-    if (revoked || first_failure) result.cert_index = static_cast<int>(i);
-    if (revoked) break;
+    findings.push_back(checker.Check(certificates[i], certificates.subspan(i + 1)));
   }
-  return result;
+  return findings;
 }
 
 }  // namespace musubi::pki

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "lib/pki/certificate.h"
@@ -37,24 +38,19 @@ struct PathRevocationOptions {
   std::optional<absl::Duration> max_age_without_next_update;
 };
 
-// The finding about the first certificate that is revoked, or else the first without a usable
-// answer; about the target if all are good. `cert_index` is nothing in that last case.
-struct PathRevocationResult {
-  RevocationFinding finding;
-  std::optional<int> cert_index;
-};
-
-// CheckPathRevocation asks about every certificate of the path but the anchor. A CRL counts if its
+// CheckPathRevocation returns a finding about each certificate of the path but the anchor, the
+// target's first: kGood, kRevoked or kNoUsableAnswer. A CRL counts if its
 // signer is a certificate of the path above the one that is asked about, or has itself a path to
 // the same anchor by `signer_paths`, may sign CRLs, and is not revoked. `signer_paths` therefore
 // must not demand what only targets have. `now` decides whether a CRL is in force; for a
 // `validation_time` before it a CRL must not be older than that, and a revocation after it is
 // reported with its time (REVOKED_LATER is the caller's to say). A certificate that has expired is
 // GOOD only by a list that keeps such entries.
-PathRevocationResult CheckPathRevocation(const ValidatedPath& path, const GivenRevocationData& data,
-                                         const PathValidator& signer_paths,
-                                         absl::Time validation_time, absl::Time now,
-                                         const PathRevocationOptions& options = {});
+std::vector<RevocationFinding> CheckPathRevocation(const ValidatedPath& path,
+                                                   const GivenRevocationData& data,
+                                                   const PathValidator& signer_paths,
+                                                   absl::Time validation_time, absl::Time now,
+                                                   const PathRevocationOptions& options = {});
 
 }  // namespace musubi::pki
 

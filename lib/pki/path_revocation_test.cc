@@ -52,19 +52,19 @@ class PathRevocationTest : public testing::Test {
     return *parsed.crl;
   }
 
-  PathRevocationResult Check(std::vector<Crl> crls, absl::Time validation_time = kNow,
-                             absl::Time now = kNow) const {
+  RevocationFinding Check(std::vector<Crl> crls, absl::Time validation_time = kNow,
+                          absl::Time now = kNow) const {
     ValidationProfile profile = ValidationProfile::Rfc5280();
     profile.conformance = Conformance::kNotAsked;
     const PathValidator validator({ca_.Anchor("ca")}, profile);
     const ValidatedPath path{{card_, ca_.certificate()}, "ca"};
     const std::vector<Certificate> certificates{signer_};
-    return CheckPathRevocation(path, {crls, certificates}, validator, validation_time, now,
-                               options_);
+    const auto findings =
+        CheckPathRevocation(path, {crls, certificates}, validator, validation_time, now, options_);
+    EXPECT_EQ(findings.size(), 1u);
+    return findings[0];
   }
-  RevocationOutcome Outcome(std::vector<Crl> crls) const {
-    return Check(std::move(crls)).finding.outcome;
-  }
+  RevocationOutcome Outcome(std::vector<Crl> crls) const { return Check(std::move(crls)).outcome; }
 
   TestCa ca_;
   const TestKey& signer_key_ = TestKey::Get(fakes::KeyKind::kRsa2048, 3);
@@ -75,17 +75,15 @@ class PathRevocationTest : public testing::Test {
 };
 
 TEST_F(PathRevocationTest, AListOfThePointInForceDecides) {
-  const PathRevocationResult good = Check({Issue(Spec())});
-  EXPECT_EQ(good.finding.outcome, RevocationOutcome::kGood);
-  EXPECT_FALSE(good.cert_index.has_value());
-  EXPECT_EQ(good.finding.this_update, kThisUpdate);
+  const RevocationFinding good = Check({Issue(Spec())});
+  EXPECT_EQ(good.outcome, RevocationOutcome::kGood);
+  EXPECT_EQ(good.this_update, kThisUpdate);
 
   const absl::Time at = kThisUpdate - absl::Hours(9);
-  const PathRevocationResult revoked = Check({Issue(Spec().Revoke(kSerialOctets, at, 1))});
-  EXPECT_EQ(revoked.finding.outcome, RevocationOutcome::kRevoked);
-  EXPECT_EQ(revoked.cert_index, 0);
-  EXPECT_EQ(revoked.finding.revoked_at, at);
-  EXPECT_EQ(revoked.finding.reason, CrlReason::kKeyCompromise);
+  const RevocationFinding revoked = Check({Issue(Spec().Revoke(kSerialOctets, at, 1))});
+  EXPECT_EQ(revoked.outcome, RevocationOutcome::kRevoked);
+  EXPECT_EQ(revoked.revoked_at, at);
+  EXPECT_EQ(revoked.reason, CrlReason::kKeyCompromise);
 }
 
 TEST_F(PathRevocationTest, WhatDoesNotFitIsNoAnswer) {
@@ -206,17 +204,17 @@ TEST_F(PathRevocationTest, ASignerOfListsMustNotBeRevokedItself) {
   // The card's own point is asked first, so that this list decides about the signer alone.
   full.Revoke(signer_.serial(), kThisUpdate, 1);
   const Crl without_signer = Issue(full);
-  EXPECT_EQ(Check({list, without_signer}).finding.this_update, kThisUpdate);
+  EXPECT_EQ(Check({list, without_signer}).this_update, kThisUpdate);
   // Its own list does not make it good.
   EXPECT_EQ(Outcome({Issue(FullSpec(), signer_key_)}), RevocationOutcome::kNoUsableAnswer);
 }
 
 TEST_F(PathRevocationTest, AQuestionAboutThePastNeedsDataThatIsNoOlder) {
   const Crl list = Issue(Spec());
-  EXPECT_EQ(Check({list}, kThisUpdate, kNow).finding.outcome, RevocationOutcome::kGood);
-  EXPECT_EQ(Check({list}, kThisUpdate + absl::Seconds(1), kNow).finding.outcome,
+  EXPECT_EQ(Check({list}, kThisUpdate, kNow).outcome, RevocationOutcome::kGood);
+  EXPECT_EQ(Check({list}, kThisUpdate + absl::Seconds(1), kNow).outcome,
             RevocationOutcome::kNoUsableAnswer);
-  EXPECT_EQ(Check({list}, kNow + absl::Seconds(1), kNow).finding.outcome,
+  EXPECT_EQ(Check({list}, kNow + absl::Seconds(1), kNow).outcome,
             RevocationOutcome::kNoUsableAnswer)
       << "about the future nothing is known";
 }
@@ -226,10 +224,10 @@ TEST_F(PathRevocationTest, AnExpiredCertificateIsGoodOnlyByAListThatKeepsThem) {
   CrlSpec spec = Spec();
   spec.this_update = now;
   spec.next_update = now + absl::Hours(48);
-  EXPECT_EQ(Check({Issue(spec)}, card_.not_after(), now).finding.outcome,
+  EXPECT_EQ(Check({Issue(spec)}, card_.not_after(), now).outcome,
             RevocationOutcome::kNoUsableAnswer);
   spec.Set("2.5.29.60", false, der::GeneralizedTime(card_.not_after()));
-  EXPECT_EQ(Check({Issue(spec)}, card_.not_after(), now).finding.outcome, RevocationOutcome::kGood);
+  EXPECT_EQ(Check({Issue(spec)}, card_.not_after(), now).outcome, RevocationOutcome::kGood);
 }
 
 }  // namespace

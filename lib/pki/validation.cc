@@ -2,6 +2,7 @@
 
 #include "lib/pki/crl.h"
 #include "lib/pki/ocsp.h"
+#include "lib/pki/path_revocation.h"
 
 namespace musubi::pki {
 namespace {
@@ -19,40 +20,47 @@ RevocationFinding Revoked(RevocationMethod method, absl::Time this_update,
   return finding;
 }
 
-// What the CRLs say about certificate `index` of the path. Of several that speak for it one that
-// lists it wins.
-RevocationFinding FindInCrls(const ValidatedPath& path, size_t index, std::span<const Crl> crls,
-                             absl::Time time) {
-  const Certificate& certificate = path.certificates[index];
-  const Certificate& issuer = path.certificates[index + 1];
-  RevocationFinding finding;
-  finding.outcome = RevocationOutcome::kNoUsableAnswer;
-  for (const Crl& crl : crls) {
-    if (CheckCrlTime(crl, time, /*skew=*/absl::ZeroDuration()) != CrlOutcome::kUsable ||
-        CheckCrlScope(crl, certificate) != CrlOutcome::kUsable ||
-        CheckCrlSignature(crl, issuer) != CrlOutcome::kUsable) {
-      continue;
+// What the CRLs of a request say about paths of the same anchor.
+class GivenCrls {
+ public:
+  GivenCrls(const ValidationRequest& request, const PathValidator& signer_paths)
+      : time_(request.validation_time), signer_paths_(signer_paths) {
+    for (const base::Bytes& der : request.crls) {
+      if (auto parsed = ParseCrl(der, CrlForms::kAll); parsed.crl) {
+        crls_.push_back(*std::move(parsed.crl));
+      }
     }
-    if (const auto entry = crl.Find(certificate.serial())) {
-      return Revoked(RevocationMethod::kCrl, crl.this_update(), crl.next_update(),
-                     entry->revoked_at, entry->reason);
+    for (const base::Bytes& der : request.intermediates) {
+      if (auto parsed = Certificate::Parse(der); parsed.ok()) {
+        certificates_.push_back(*std::move(parsed));
+      }
     }
-    finding.outcome = RevocationOutcome::kGood;
-    finding.method = RevocationMethod::kCrl;
-    finding.this_update = crl.this_update();
-    finding.next_update = crl.next_update();
+    options_.whole_path = request.revocation == RevocationScope::kWholePath;
+    options_.max_age_without_next_update = request.max_crl_age;
   }
-  return finding;
-}
+
+  std::vector<RevocationFinding> Find(const ValidatedPath& path) const {
+    return CheckPathRevocation(path, {crls_, certificates_}, signer_paths_, time_, time_, options_);
+  }
+
+ private:
+  absl::Time time_;
+  const PathValidator& signer_paths_;
+  std::vector<Crl> crls_;
+  std::vector<Certificate> certificates_;
+  PathRevocationOptions options_;
+};
 
 // What the OCSP response says about the target. Its delegate may be checked by the CRLs.
 RevocationFinding FindInOcsp(const ValidatedPath& path, base::ByteView response,
-                             std::span<const Crl> crls, absl::Time time) {
+                             const GivenCrls& crls, absl::Time time) {
   OcspPolicy policy;
   policy.nonce = NoncePolicy::kNone;
   policy.skew = absl::ZeroDuration();
-  policy.delegate_check = [&](const Certificate& delegate, const Certificate& issuer) {
-    return FindInCrls({{delegate, issuer}, path.anchor_id}, 0, crls, time).outcome;
+  policy.delegate_check = [&](const Certificate& delegate, const Certificate&) {
+    ValidatedPath of_delegate = path;
+    of_delegate.certificates[0] = delegate;
+    return crls.Find(of_delegate)[0].outcome;
   };
   const OcspResult result =
       CheckOcspResponse(response, path.target(), path.issuer(), /*nonce=*/{}, policy, time);
@@ -111,17 +119,9 @@ bool CheckProof(const PossessionProof& proof, const Certificate& target, Verdict
 }
 
 void CheckRevocation(const ValidatedPath& path, const ValidationRequest& request,
-                     Verdict& verdict) {
-  std::vector<Crl> crls;
-  for (const base::Bytes& der : request.crls) {
-    if (auto parsed = ParseCrl(der); parsed.crl) crls.push_back(*std::move(parsed.crl));
-  }
-  std::vector<RevocationFinding> findings;
-  const size_t count =
-      request.revocation == RevocationScope::kTarget ? 1 : path.certificates.size() - 1;
-  for (size_t i = 0; i < count; ++i) {
-    findings.push_back(FindInCrls(path, i, crls, request.validation_time));
-  }
+                     const PathValidator& signer_paths, Verdict& verdict) {
+  const GivenCrls crls(request, signer_paths);
+  std::vector<RevocationFinding> findings = crls.Find(path);
   if (request.ocsp_response) {
     findings[0] =
         Join(findings[0], FindInOcsp(path, *request.ocsp_response, crls, request.validation_time));
@@ -149,6 +149,14 @@ void CheckRevocation(const ValidatedPath& path, const ValidationRequest& request
 
 }  // namespace
 
+Validator::Validator(std::vector<TrustAnchor> anchors, ValidationProfile profile)
+    : path_validator_(anchors, profile), signer_paths_(std::move(anchors), [&] {
+        profile.required_extended_key_usage.reset();
+        profile.required_policies.clear();
+        profile.target_may_be_ca = true;
+        return std::move(profile);
+      }()) {}
+
 ValidationResult Validator::Validate(const ValidationRequest& request) const {
   PathResult path = path_validator_.Validate(request.target, request.intermediates,
                                              request.validation_time, request.inputs);
@@ -160,7 +168,7 @@ ValidationResult Validator::Validate(const ValidationRequest& request) const {
     if (request.crls.size() > kMaxGivenCrls) {
       Fail(verdict, VerdictStatus::kInvalid, VerdictReason::kTooComplex, 0);
     } else {
-      CheckRevocation(*path.path, request, verdict);
+      CheckRevocation(*path.path, request, signer_paths_, verdict);
     }
   }
   if (verdict.valid()) result.user_constrained_policies = std::move(path.user_constrained_policies);

@@ -36,11 +36,14 @@ struct PossessionProof {
 
 // Views must outlive the call.
 struct ValidationRequest {
-  base::ByteView target;                        // DER.
-  std::span<const base::Bytes> intermediates;   // DER, in any order.
+  base::ByteView target;  // DER.
+  // DER, in any order; certificates of those who sign CRLs may be among them.
+  std::span<const base::Bytes> intermediates;
   std::span<const base::Bytes> crls;            // DER. One that cannot be used says nothing.
   std::optional<base::ByteView> ocsp_response;  // DER, about the target; a nonce is not looked at.
   RevocationScope revocation = RevocationScope::kWholePath;
+  // Age up to which a CRL without nextUpdate is in force; nothing: it never is.
+  std::optional<absl::Duration> max_crl_age;
   // For the whole validation: CRLs and the OCSP response must be in force then.
   absl::Time validation_time;
   PathInputs inputs;
@@ -57,8 +60,7 @@ struct ValidationResult {
 // Validator is immutable; thread-safe.
 class Validator {
  public:
-  Validator(std::vector<TrustAnchor> anchors, ValidationProfile profile)
-      : path_validator_(std::move(anchors), std::move(profile)) {}
+  Validator(std::vector<TrustAnchor> anchors, ValidationProfile profile);
 
   // Validate answers REVOKED before REVOCATION_UNAVAILABLE, whatever comes first in the path.
   ValidationResult Validate(const ValidationRequest& request) const;
@@ -67,6 +69,8 @@ class Validator {
 
  private:
   PathValidator path_validator_;
+  // For signers of CRLs: as the profile, without what it demands of targets.
+  PathValidator signer_paths_;
 };
 
 }  // namespace musubi::pki
