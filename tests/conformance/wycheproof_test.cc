@@ -1,13 +1,16 @@
-// Project Wycheproof against VerifySignature: every file, every key, every signature, each in the
-// algorithm that the file names. "acceptable" is invalid here: no lenient form is worth a door.
+// Project Wycheproof against VerifySignature and SignatureVerifier, in lanes and without: every
+// file, every key, every signature, each in the algorithm that the file names. "acceptable" is
+// invalid here: no lenient form is worth a door.
 #include <gtest/gtest.h>
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/encoding.h"
 #include "lib/crypto/signature.h"
+#include "lib/crypto/signature_verifier.h"
 #include "tests/conformance/json.h"
 #include "tests/conformance/suite.h"
 #include "tests/conformance/vectors.h"
@@ -62,6 +65,27 @@ std::string Verify(std::optional<SignatureAlgorithm> algorithm, base::ByteView s
   return crypto::VerifySignature(*algorithm, spki, message, signature) ? "valid" : "invalid";
 }
 
+// What Verify says of all signatures of a group at once; "differs" where lanes and scalar code do
+// not agree. The verifiers check every accepted signature again.
+std::vector<std::string> VerifyTogether(const std::vector<crypto::SignatureCheck>& checks) {
+  std::vector<crypto::SignatureOutcome> outcomes[2];
+  for (const bool lanes : {false, true}) {
+    const auto verifier = crypto::SignatureVerifier::Create(
+        {.dispatch = lanes ? crypto::SignatureDispatch::kAuto : crypto::SignatureDispatch::kScalar,
+         .recheck_one_in = 1});
+    EXPECT_TRUE(verifier.ok());
+    outcomes[lanes].resize(checks.size());
+    EXPECT_TRUE((*verifier)->Verify(checks, outcomes[lanes]).ok());
+  }
+  std::vector<std::string> results;
+  for (size_t i = 0; i < checks.size(); ++i) {
+    results.emplace_back(outcomes[0][i] != outcomes[1][i]                    ? "differs"
+                         : outcomes[0][i] == crypto::SignatureOutcome::kGood ? "valid"
+                                                                             : "invalid");
+  }
+  return results;
+}
+
 class Wycheproof : public testing::TestWithParam<const char*> {};
 
 TEST_P(Wycheproof, AgreesOnEverySignature) {
@@ -79,16 +103,30 @@ TEST_P(Wycheproof, AgreesOnEverySignature) {
       EXPECT_EQ(crypto::SignatureAlgorithmOf(IdentifierIn(spki)), algorithm);
       EXPECT_EQ(crypto::KeyTypeOf(spki).has_value(), algorithm.has_value());
     }
+    std::vector<base::Bytes> messages;
+    std::vector<base::Bytes> signatures;
+    std::vector<std::string> alone;
     for (const Json& test : group["tests"].items()) {
+      messages.push_back(*base::HexDecode(test["msg"].text()));
+      signatures.push_back(*base::HexDecode(test["sig"].text()));
       const std::string expected = !algorithm.has_value()                  ? "unsupported"
                                    : test["result"].text() == "acceptable" ? "invalid"
                                                                            : test["result"].text();
-      suite.Case(std::to_string(test["tcId"].number()), expected,
-                 Verify(algorithm, spki, *base::HexDecode(test["msg"].text()),
-                        *base::HexDecode(test["sig"].text())),
+      alone.push_back(Verify(algorithm, spki, messages.back(), signatures.back()));
+      suite.Case(std::to_string(test["tcId"].number()), expected, alone.back(),
                  test["comment"].text_or(""));
       ++count;
     }
+    if (!algorithm.has_value()) continue;
+    std::vector<crypto::SignatureCheck> checks;
+    for (size_t i = 0; i < alone.size(); ++i) {
+      if (alone[i] == "unsupported") alone[i] = "invalid";
+      checks.push_back({.algorithm = *algorithm,
+                        .spki_der = spki,
+                        .message = messages[i],
+                        .signature = signatures[i]});
+    }
+    EXPECT_EQ(VerifyTogether(checks), alone);
   }
   EXPECT_EQ(count, vectors["numberOfTests"].number());
   suite.Finish();
