@@ -65,8 +65,8 @@ enum class SignatureDispatch {
 
 // Under kAuto so many RSA-2048 signatures of one call go to lanes, fewer do not: a run of the lanes
 // takes about as long for one as for eight. Measured by `scripts/bench signatures` (AMD EPYC family
-// 25): a run with 2 checks 31 us against 33 us on OpenSSL if the keys are prepared, 36 us against 43
-// us if they are fresh.
+// 25): a run with 2 checks 31 us against 33 us on OpenSSL if the keys are prepared, 36 us against
+// 43 us if they are fresh.
 inline constexpr int kMinLaneChecks = 2;
 
 // SignatureObserver learns what an operator must know. Called on the thread that verifies.
