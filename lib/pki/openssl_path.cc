@@ -155,8 +155,10 @@ class Validation {
     ERR_clear_error();
     if (ok && error == X509_V_OK) return {std::nullopt, UserConstrainedPolicies()};
     const VerdictReason reason = ReasonOf(error);
-    // It tells no certificate for policies: they are the path's.
-    const int index = reason == VerdictReason::kPolicyConstraintsViolated ? 0 : depth;
+    // It tells no certificate for policies, nor for their bound: they are the path's.
+    const bool policies =
+        reason == VerdictReason::kPolicyConstraintsViolated || error == X509_V_ERR_OUT_OF_MEM;
+    const int index = policies ? 0 : depth;
     return {OpenSslFailure{reason, index, X509_verify_cert_error_string(error)}, {}};
   }
 

@@ -58,6 +58,12 @@ Change NoUsages() {
   return [](CertificateSpec& spec) { spec.Remove(fakes::kExtendedKeyUsageOid); };
 }
 
+Bytes SequenceOf(const std::vector<Bytes>& elements) {
+  Bytes content;
+  for (const Bytes& element : elements) base::Append(content, element);
+  return der::Sequence({content});
+}
+
 // anchor - sub - card.
 struct Chain {
   Change anchor, sub, card;
@@ -256,6 +262,48 @@ TEST(PathInputs, APurposeIsAskedOfTheWholePath) {
   EXPECT_TRUE(Validate(any_issuer, target).verdict.valid());
   expect_wrong(Validate(silent_issuer, all), 1);
   expect_wrong(Validate(any_issuer, all), 1);
+}
+
+// OpenSSL stops at 1,000 policy nodes, and at 2^20 comparisons of names with subtrees.
+TEST(PathInputs, MorePoliciesThanTheLimitAreTooComplex) {
+  // `count` policies, each mapped to each: every level multiplies the nodes by it.
+  auto maps_all = [](int count) {
+    std::vector<Bytes> policies, mappings;
+    for (int i = 0; i < count; ++i) {
+      const Bytes from = der::Oid("2.999.7." + std::to_string(i));
+      policies.push_back(der::Sequence({from}));
+      for (int k = 0; k < count; ++k) {
+        mappings.push_back(der::Sequence({from, der::Oid("2.999.7." + std::to_string(k))}));
+      }
+    }
+    return
+        [policies = SequenceOf(policies), mappings = SequenceOf(mappings)](CertificateSpec& spec) {
+          spec.Set(fakes::kCertificatePoliciesOid, true, policies);
+          spec.Set(kPolicyMappingsOid, true, mappings);
+        };
+  };
+  const Change few = maps_all(5);
+  EXPECT_TRUE(Validate({few, few, Policies({"2.999.7.1"})}, {}).verdict.valid());
+  const Change many = maps_all(28);
+  ExpectInvalid(Validate({many, many, Policies({"2.999.7.1"})}, {}), VerdictReason::kTooComplex, 0);
+}
+
+TEST(PathInputs, MoreComparisonsOfNamesThanTheLimitAreTooComplex) {
+  auto names = [](int count) {
+    const Bytes value = SequenceOf(std::vector<Bytes>(
+        static_cast<size_t>(count), der::ContextPrimitive(2, base::AsBytes("a"))));
+    return [value](CertificateSpec& spec) { spec.Set("2.5.29.17", false, value); };
+  };
+  auto subtrees = [](int count) {
+    const Bytes subtree = der::Sequence({der::ContextPrimitive(2, base::AsBytes("b"))});
+    Bytes excluded;
+    for (int i = 0; i < count; ++i) base::Append(excluded, subtree);
+    const Bytes value = der::Sequence({der::Context(1, {excluded})});
+    return [value](CertificateSpec& spec) { spec.Set(fakes::kNameConstraintsOid, true, value); };
+  };
+  EXPECT_TRUE(Validate({nullptr, subtrees(1000), names(1000)}, {}).verdict.valid());
+  ExpectInvalid(Validate({nullptr, subtrees(1100), names(1100)}, {}), VerdictReason::kTooComplex,
+                0);
 }
 
 TEST(PathInputs, IntermediatesAreLimited) {
