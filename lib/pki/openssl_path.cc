@@ -85,23 +85,28 @@ void AddExtension(X509* certificate, int nid, base::ByteView value) {
   MUSUBI_CHECK(extension && X509_add_ext(certificate, extension.get(), -1) == 1, "out of memory");
 }
 
-// What OpenSSL ends at if the anchor's own policies are to be processed, since it looks at those of
-// no anchor: a CA certificate of another name that says nothing. A changed copy of the anchor, so
-// that OpenSSL can encode it.
-X509Ptr PlainTop(X509* anchor) {
+// A CA certificate of this name that says nothing else. A changed copy of another one, so that
+// OpenSSL can encode it.
+X509Ptr PlainCa(X509* copied, const X509_NAME* name) {
   static constexpr uint8_t kCa[] = {0x30, 0x03, 0x01, 0x01, 0xff};
+  X509Ptr ca(X509_dup(copied), X509_free);
+  MUSUBI_CHECK(
+      ca && X509_set_subject_name(ca.get(), name) == 1 && X509_set_issuer_name(ca.get(), name) == 1,
+      "cannot change a certificate");
+  while (X509_get_ext_count(ca.get()) > 0) X509_EXTENSION_free(X509_delete_ext(ca.get(), 0));
+  AddExtension(ca.get(), NID_basic_constraints, kCa);
+  return ca;
+}
+
+// What OpenSSL ends at if the anchor's own policies are to be processed, since it looks at those of
+// no anchor.
+X509Ptr PlainTop(X509* anchor) {
   static constexpr unsigned char kName[] = "above the anchor";
-  X509Ptr top(X509_dup(anchor), X509_free);
   const std::unique_ptr<X509_NAME, decltype(&X509_NAME_free)> name(X509_NAME_new(), X509_NAME_free);
-  MUSUBI_CHECK(top && name &&
-                   X509_NAME_add_entry_by_NID(name.get(), NID_commonName, MBSTRING_ASC, kName, -1,
-                                              -1, 0) == 1 &&
-                   X509_set_subject_name(top.get(), name.get()) == 1 &&
-                   X509_set_issuer_name(top.get(), name.get()) == 1,
-               "cannot change a certificate");
-  while (X509_get_ext_count(top.get()) > 0) X509_EXTENSION_free(X509_delete_ext(top.get(), 0));
-  AddExtension(top.get(), NID_basic_constraints, kCa);
-  return top;
+  MUSUBI_CHECK(name && X509_NAME_add_entry_by_NID(name.get(), NID_commonName, MBSTRING_ASC, kName,
+                                                  -1, -1, 0) == 1,
+               "out of memory");
+  return PlainCa(anchor, name.get());
 }
 
 // The anchor as a CA certificate below `top`, with certificatePolicies of any-policy if it has
@@ -121,14 +126,16 @@ X509Ptr Below(X509* top, X509* anchor) {
 class Validation {
  public:
   // `chain` from the target to the anchor.
-  explicit Validation(std::vector<X509Ptr> chain)
+  Validation(std::vector<X509Ptr> chain, bool held_to_constraints)
       : chain_(std::move(chain)),
         store_(X509_STORE_new(), X509_STORE_free),
         context_(X509_STORE_CTX_new(), X509_STORE_CTX_free),
         untrusted_(sk_X509_new_null(), FreeStack),
         trusted_(sk_X509_new_null(), FreeStack) {
     MUSUBI_CHECK(store_ && context_ && untrusted_ && trusted_, "out of memory");
-    if (HasAnyPolicyExtension(chain_.back().get())) {
+    if (!held_to_constraints) {
+      chain_.back() = PlainCa(chain_.back().get(), X509_get_subject_name(chain_.back().get()));
+    } else if (HasAnyPolicyExtension(chain_.back().get())) {
       X509Ptr top = PlainTop(chain_.back().get());
       chain_.back() = Below(top.get(), chain_.back().get());
       chain_.push_back(std::move(top));
@@ -224,7 +231,8 @@ class Validation {
 
 }  // namespace
 
-OpenSslResult ValidateWithOpenSsl(const std::vector<Certificate>& path, const PathInputs& inputs) {
+OpenSslResult ValidateWithOpenSsl(const std::vector<Certificate>& path, const TrustAnchor& anchor,
+                                  const PathInputs& inputs) {
   std::vector<X509Ptr> chain;
   for (const Certificate& certificate : path) {
     chain.push_back(Read(certificate.der()));
@@ -234,7 +242,7 @@ OpenSslResult ValidateWithOpenSsl(const std::vector<Certificate>& path, const Pa
               {}};
     }
   }
-  return Validation(std::move(chain)).Run(inputs);
+  return Validation(std::move(chain), anchor.HeldToConstraints()).Run(inputs);
 }
 
 bool IsDottedOid(const std::string& text) {

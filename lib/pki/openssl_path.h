@@ -27,10 +27,12 @@ struct OpenSslResult {
   std::vector<std::string> user_constrained_policies;
 };
 
-// ValidateWithOpenSsl takes the path from the target to the anchor. The anchor's own policies,
-// mappings and constraints count as if it were the path's first certificate (RFC 5937); without
-// certificatePolicies it stands for any policy. Dies if an initial policy is no OID.
-OpenSslResult ValidateWithOpenSsl(const std::vector<Certificate>& path, const PathInputs& inputs);
+// ValidateWithOpenSsl takes the path from the target to the anchor. If the anchor is held to its
+// constraints, its own policies, mappings and constraints count as if it were the path's first
+// certificate (RFC 5937); without certificatePolicies it stands for any policy. Dies if an initial
+// policy is no OID.
+OpenSslResult ValidateWithOpenSsl(const std::vector<Certificate>& path, const TrustAnchor& anchor,
+                                  const PathInputs& inputs);
 
 }  // namespace musubi::pki
 

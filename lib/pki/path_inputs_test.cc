@@ -70,7 +70,8 @@ struct Chain {
 };
 
 PathResult Validate(const Chain& chain, const PathInputs& inputs,
-                    const ValidationProfile& profile = ValidationProfile::Rfc5280()) {
+                    const ValidationProfile& profile = ValidationProfile::Rfc5280(),
+                    AnchorRule rule = AnchorRule::kWholeCertificate) {
   const TestCa root;
   const TestKey& sub_key = TestKey::Get(KeyKind::kRsa2048, 21);
   CertificateSpec anchor = root.AnchorSpec();
@@ -80,8 +81,9 @@ PathResult Validate(const Chain& chain, const PathInputs& inputs,
   CertificateSpec card = root.CardSpec(TestKey::Get(KeyKind::kRsa2048, 10));
   card.issuer = sub.subject;
   if (chain.card) chain.card(card);
-  return PathValidator({fakes::AnchorOf(fakes::ParseCertificate(root.Issue(anchor)), "root")},
-                       profile)
+  TrustAnchor trusted = fakes::AnchorOf(fakes::ParseCertificate(root.Issue(anchor)), "root");
+  trusted.rule = rule;
+  return PathValidator({trusted}, profile)
       .Validate(fakes::IssueCertificate(card, sub_key), std::vector<Bytes>{root.Issue(sub)}, kNow,
                 inputs);
 }
@@ -230,6 +232,45 @@ TEST(PathInputs, TheAnchorConformsWhereTheWholePathHasTo) {
                 VerdictReason::kProfileMismatch, 1);
   profile.conformance = Conformance::kTargetForms;
   EXPECT_TRUE(Validate({not_critical, not_critical, nullptr}, {}, profile).verdict.valid());
+}
+
+TEST(PathInputs, AnAnchorIsHeldToAsMuchAsItsRuleSays) {
+  ValidationProfile profile = ValidationProfile::Rfc5280();
+  profile.conformance = Conformance::kWholePath;
+  const PathInputs inputs{.purpose = Purpose{std::string(kClientAuth)}};
+  auto set = [](std::string_view oid, Bytes value) -> Change {
+    return [oid, value](CertificateSpec& spec) { spec.Set(oid, true, value); };
+  };
+  const Bytes other_country = der::Sequence(
+      {der::Context(0, {der::Sequence({der::Context(4, {der::Name({{"C", "US"}})})})})});
+  const std::vector<Change> constraints = {
+      set("2.999.9", Bytes{5, 0}),
+      set(fakes::kBasicConstraintsOid, fakes::BasicConstraintsValue(true, 0)),
+      set(fakes::kBasicConstraintsOid, fakes::BasicConstraintsValue(false)),
+      set(fakes::kKeyUsageOid, fakes::KeyUsageValue(static_cast<uint16_t>(KeyUsage::kCrlSign))),
+      set(fakes::kNameConstraintsOid, other_country),
+      PolicyConstraint(0),
+      Usages({kServerAuth}),
+      [](CertificateSpec& spec) { spec.Remove(fakes::kSubjectKeyIdentifierOid); },
+  };
+  for (const Change& change : constraints) {
+    const Chain chain{change, nullptr, nullptr};
+    auto valid = [&](AnchorRule rule) {
+      return Validate(chain, inputs, profile, rule).verdict.valid();
+    };
+    EXPECT_FALSE(valid(AnchorRule::kWholeCertificate));
+    EXPECT_FALSE(valid(AnchorRule::kConstraintsOnly));
+    EXPECT_TRUE(valid(AnchorRule::kValidityOnly));
+    EXPECT_TRUE(valid(AnchorRule::kNameAndKey));
+  }
+  const Chain expired{[](CertificateSpec& spec) { spec.not_after = kNow - absl::Seconds(1); },
+                      nullptr, nullptr};
+  for (const AnchorRule rule : {AnchorRule::kWholeCertificate, AnchorRule::kValidityOnly}) {
+    ExpectInvalid(Validate(expired, inputs, profile, rule), VerdictReason::kExpired, 2);
+  }
+  for (const AnchorRule rule : {AnchorRule::kConstraintsOnly, AnchorRule::kNameAndKey}) {
+    EXPECT_TRUE(Validate(expired, inputs, profile, rule).verdict.valid());
+  }
 }
 
 TEST(PathInputs, APurposeIsAskedOfTheWholePath) {

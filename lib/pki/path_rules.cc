@@ -279,11 +279,11 @@ std::optional<std::string> CheckConformance(const Certificate& certificate) {
   return std::nullopt;
 }
 
-std::optional<int> CheckNamesOfPath(const std::vector<Certificate>& path) {
+std::optional<int> CheckNamesOfPath(const std::vector<Certificate>& path, bool anchor_is_held) {
   // What the issuers above exclude by host name, and whether they constrain URIs at all.
   std::vector<std::string> excluded_hosts;
   bool uris_constrained = false;
-  for (size_t i = path.size(); i-- > 0;) {
+  for (size_t i = path.size() - (anchor_is_held ? 0 : 1); i-- > 0;) {
     const Certificate& certificate = path[i];
     const bool exempt = i != 0 && SameName(certificate.subject_der(), certificate.issuer_der());
     const bool fits = exempt || ForEachAltName(certificate, [&](const DerElement& name) {

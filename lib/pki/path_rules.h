@@ -32,8 +32,8 @@ std::optional<std::string> CheckConformance(const Certificate& certificate);
 // CheckNamesOfPath finds what name constraints forbid and OpenSSL lets through, in a path from the
 // target to the anchor: a wildcard that stands for an excluded name, and a URI whose host is an
 // address where URIs are constrained (RFC 5280 section 4.2.1.10). Returns the index of the
-// certificate with that name.
-std::optional<int> CheckNamesOfPath(const std::vector<Certificate>& path);
+// certificate with that name. The anchor's own constraints count if it is held to them.
+std::optional<int> CheckNamesOfPath(const std::vector<Certificate>& path, bool anchor_is_held);
 
 }  // namespace musubi::pki
 

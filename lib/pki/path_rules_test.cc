@@ -179,7 +179,8 @@ TEST_F(Rules, CriticalPoliciesWithAQualifierOfAnotherKindAreNotUnderstood) {
 TEST_F(Rules, AWildcardMayNotStandForAnExcludedName) {
   auto check = [&](const Bytes& constraints, const Bytes& name) {
     return CheckNamesOfPath(
-        {Card(AltName(name)), Sub(Set(fakes::kNameConstraintsOid, true, constraints)), Anchor()});
+        {Card(AltName(name)), Sub(Set(fakes::kNameConstraintsOid, true, constraints)), Anchor()},
+        true);
   };
   EXPECT_EQ(check(Excluded(Dns("a.mihon.example")), Dns("*.mihon.example")), 0);
   EXPECT_EQ(check(Excluded(Dns("A.Mihon.example")), Dns("*.mihon.EXAMPLE")), 0);
@@ -192,14 +193,16 @@ TEST_F(Rules, AWildcardMayNotStandForAnExcludedName) {
                                          Excluded(Dns("a.mihon.example")));
                                 AltName(Dns("*.mihon.example"))(spec);
                               }),
-                              Anchor()}),
+                              Anchor()},
+                             true),
             std::nullopt);
 }
 
 TEST_F(Rules, AUriWithAnAddressIsRefusedWhereUrisAreConstrained) {
   auto check = [&](const Bytes& constraints, std::string_view uri) {
     return CheckNamesOfPath({Card(AltName(Uri(uri))),
-                             Sub(Set(fakes::kNameConstraintsOid, true, constraints)), Anchor()});
+                             Sub(Set(fakes::kNameConstraintsOid, true, constraints)), Anchor()},
+                            true);
   };
   EXPECT_EQ(check(Excluded(Uri("mihon.example")), "https://192.0.2.1/"), 0);
   EXPECT_EQ(check(Permitted(Uri("mihon.example")), "https://u@[2001:db8::1]:443/"), 0);

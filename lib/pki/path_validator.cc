@@ -263,6 +263,7 @@ class PathBuilder {
   }
 
   std::optional<Failure> CheckAnchorProfile() const {
+    if (!anchor_->HeldToConstraints()) return std::nullopt;
     const auto fault = CheckIssuerProfile(path_.back(), IssuerKind::kAnchor, profile_, inputs_);
     if (!fault) return std::nullopt;
     return Failure{Stage::kProfile, *fault, last(), "anchor"};
@@ -273,13 +274,13 @@ class PathBuilder {
       return Failure{Stage::kConstraints, VerdictReason::kPolicyConstraintsViolated, 0,
                      "no initial policy is one of the profile's"};
     }
-    OpenSslResult result = ValidateWithOpenSsl(path_, *effective_inputs_);
+    OpenSslResult result = ValidateWithOpenSsl(path_, *anchor_, *effective_inputs_);
     if (result.failure) {
       return Failure{Stage::kConstraints, result.failure->reason, result.failure->cert_index,
                      std::move(result.failure->diagnostic)};
     }
     // After OpenSSL, whose bound on comparisons holds for these too.
-    if (const auto index = CheckNamesOfPath(path_)) {
+    if (const auto index = CheckNamesOfPath(path_, anchor_->HeldToConstraints())) {
       return Failure{Stage::kConstraints, VerdictReason::kNameConstraintsViolated, *index,
                      "a wildcard or a URI's address"};
     }
@@ -287,9 +288,10 @@ class PathBuilder {
     return std::nullopt;
   }
 
-  // RFC 5280 section 6.1.3 (a) (2), for the anchor too, and the bounds of its use.
+  // RFC 5280 section 6.1.3 (a) (2), for an anchor too that is held to it, and the bounds of its
+  // use.
   std::optional<Failure> CheckValidity() const {
-    for (size_t i = 0; i < path_.size(); ++i) {
+    for (size_t i = 0; i < path_.size() - (anchor_->HeldToValidity() ? 0 : 1); ++i) {
       const int index = static_cast<int>(i);
       if (time_ < path_[i].not_before()) {
         return Failure{Stage::kValidity, VerdictReason::kNotYetValid, index, ""};
@@ -305,10 +307,10 @@ class PathBuilder {
     return std::nullopt;
   }
 
-  // RFC 5280 section 6.1.4 (k) to (n), for the anchor too.
+  // RFC 5280 section 6.1.4 (k) to (n), for an anchor too that is held to it.
   std::optional<Failure> CheckIssuers() const {
     uint64_t below = 0;  // Intermediates below that are not self-issued.
-    for (size_t i = 1; i < path_.size(); ++i) {
+    for (size_t i = 1; i < path_.size() - (anchor_->HeldToConstraints() ? 0 : 1); ++i) {
       const Certificate& issuer = path_[i];
       const int index = static_cast<int>(i);
       if (!issuer.is_ca()) {

@@ -75,6 +75,9 @@ std::optional<std::string> FindFault(const TrustAnchor& anchor, Environment envi
     return "allowed_algorithms has none that the anchor's key (" +
            std::string(crypto::Name(*certificate.key_type())) + ") makes: name it there";
   }
+  if (anchor.rule != AnchorRule::kWholeCertificate) {
+    return "an anchor of a trust store is held to its whole certificate";
+  }
   if (anchor.distrust_after && *anchor.distrust_after < anchor.not_before_use) {
     return "distrust_after is before not_before_use";
   }

@@ -37,6 +37,15 @@ std::string_view Name(AnchorRole role);
 std::optional<Environment> ParseEnvironment(std::string_view name);
 std::optional<AnchorRole> ParseAnchorRole(std::string_view name);
 
+// What of an anchor's own certificate binds paths below it (RFC 5937). RFC 5280 section 6.1.1 (d)
+// takes a name and a key alone; what is trusted here by configuration is always held to all.
+enum class AnchorRule {
+  kWholeCertificate,
+  kValidityOnly,     // Its validity period.
+  kConstraintsOnly,  // All but its validity period.
+  kNameAndKey,       // Nothing.
+};
+
 // One anchor: a CA certificate that is trusted by decision, with the bounds of that decision.
 struct TrustAnchor {
   std::string id;  // For people, logs and metrics: 1 to 32 characters of a-z, 0-9 and -.
@@ -48,6 +57,14 @@ struct TrustAnchor {
   std::optional<absl::Time> distrust_after;  // nor at a later one than this.
   // What its key may sign certificates with; anything else is refused, whatever the profile says.
   std::vector<KeyedAlgorithm> allowed_algorithms;
+  AnchorRule rule = AnchorRule::kWholeCertificate;  // No other in a TrustStore.
+
+  bool HeldToValidity() const {
+    return rule == AnchorRule::kWholeCertificate || rule == AnchorRule::kValidityOnly;
+  }
+  bool HeldToConstraints() const {
+    return rule == AnchorRule::kWholeCertificate || rule == AnchorRule::kConstraintsOnly;
+  }
 };
 
 // TrustStore is immutable and cheap to copy (shared); thread-safe. To reload, load another one and

@@ -149,6 +149,16 @@ TEST(TrustStore, RefusesAnAnchorThatIsNoCa) {
   EXPECT_THAT(std::string(store.status().message()), HasSubstr("not that of a CA"));
 }
 
+TEST(TrustStore, HoldsEveryAnchorToItsWholeCertificate) {
+  for (const AnchorRule rule :
+       {AnchorRule::kValidityOnly, AnchorRule::kConstraintsOnly, AnchorRule::kNameAndKey}) {
+    TrustAnchor anchor = First().Anchor("auth-01");
+    anchor.rule = rule;
+    const auto store = TrustStore::Create(Environment::kSim, {anchor});
+    EXPECT_EQ(store.status().code(), absl::StatusCode::kInvalidArgument);
+  }
+}
+
 TEST(TrustStore, SimMayHoldTestAnchorsSoThatTheirCardsAreTold) {
   TrustAnchor anchor = First().Anchor("test-01");
   anchor.environment = Environment::kTest;

@@ -42,6 +42,17 @@ std::optional<pki::Purpose> PurposeOf(std::string_view name) {
   return std::nullopt;
 }
 
+// How the last certificate is trusted; nothing if it is no anchor.
+std::optional<pki::AnchorRule> AnchorRuleOf(std::string_view trust) {
+  if (!trust.starts_with("TRUSTED_ANCHOR")) return std::nullopt;
+  const bool validity = trust.find("_WITH_EXPIRATION") != std::string_view::npos;
+  const bool constraints = trust.find("_WITH_CONSTRAINTS") != std::string_view::npos;
+  if (validity) {
+    return constraints ? pki::AnchorRule::kWholeCertificate : pki::AnchorRule::kValidityOnly;
+  }
+  return constraints ? pki::AnchorRule::kConstraintsOnly : pki::AnchorRule::kNameAndKey;
+}
+
 TEST(BoringSsl, AgreesOnEveryChain) {
   const auto path = VectorFile("boringssl_pki/manifest.json");
   if (!path.has_value()) return;
@@ -56,8 +67,9 @@ TEST(BoringSsl, AgreesOnEveryChain) {
     }
     ASSERT_EQ(c.intermediates.size(), static_cast<size_t>(test["n_certs"].number()));
     c.target = c.intermediates.front();
-    if (test["last_cert_trust"].text().starts_with("TRUSTED_ANCHOR")) {
+    if (const auto rule = AnchorRuleOf(test["last_cert_trust"].text())) {
       c.anchors = {c.intermediates.back()};
+      c.anchor_rule = *rule;
       if (c.intermediates.size() > 1) c.intermediates.pop_back();
     }
     c.intermediates.erase(c.intermediates.begin());

@@ -27,6 +27,7 @@ PathAnswer Validate(const PathCase& path, const pki::ValidationProfile& profile)
   for (const base::Bytes& der : path.anchors) {
     if (const auto parsed = pki::Certificate::Parse(der); parsed.ok()) {
       anchors.push_back(Anchor(*parsed, profile, anchors.size()));
+      anchors.back().rule = path.anchor_rule;
     }
   }
   const pki::ValidationResult result =

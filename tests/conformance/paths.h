@@ -16,6 +16,7 @@ struct PathCase {
   std::vector<base::Bytes> intermediates;
   std::vector<base::Bytes> anchors;  // One that does not parse is none.
   std::vector<base::Bytes> crls;
+  pki::AnchorRule anchor_rule = pki::AnchorRule::kWholeCertificate;
   // Whether every certificate of the path must be known not to be revoked.
   bool revocation = false;
   absl::Time time;
