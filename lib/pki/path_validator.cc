@@ -65,7 +65,8 @@ enum class IssuerKind { kIntermediate, kAnchor };
 std::optional<VerdictReason> CheckIssuerProfile(const Certificate& certificate, IssuerKind kind,
                                                 const ValidationProfile& profile,
                                                 const PathInputs& inputs) {
-  if (!HasOnlyProcessedCriticalExtensions(certificate) || !certificate.view().UnderstandsPolicies()) {
+  if (!HasOnlyProcessedCriticalExtensions(certificate) ||
+      !certificate.view().UnderstandsPolicies()) {
     return VerdictReason::kUnknownCriticalExtension;
   }
   if (profile.conformance == Conformance::kWholePath && CheckConformance(certificate)) {
