@@ -15,6 +15,10 @@ STEPS = {
         *(f"6.1.3 (a) ({n})" for n in (1, 2, 3, 4)), *(f"6.1.3 ({c})" for c in "bcdef"),
         *(f"6.1.4 ({c})" for c in _letters("o")), *(f"6.1.5 ({c})" for c in _letters("g")),
         "6.1.6"],
+    "RFC 5280 section 6.3: CRL validation": [
+        "6.3.1 (a)", "6.3.1 (b)", "6.3.2 (a)", "6.3.2 (b)", "6.3.2 (c)", "6.3.3 (a)",
+        *(f"6.3.3 (b) ({n})" for n in (1, 2)), *(f"6.3.3 (c) ({n})" for n in (1, 2, 3)),
+        *(f"6.3.3 ({c})" for c in "defghijkl"), "6.3.3 end"],
     "RFC 6960 section 3.2: acceptance of a response": [f"3.2 {n}" for n in range(1, 7)],
     "RFC 6960 section 4.2.2: semantics of a response": [
         "4.2.2.1", "4.2.2.2", "4.2.2.2.1", "4.2.2.3"],
