@@ -361,11 +361,12 @@ const std::vector<CrlEntry>& Crl::entries() const { return parsed_->entries; }
 std::optional<CrlEntry> Crl::Find(ByteView serial) const { return Find(serial, parsed_->issuer); }
 
 std::optional<CrlEntry> Crl::Find(ByteView serial, ByteView issuer_der) const {
-  const auto same =
-      std::ranges::equal_range(parsed_->entries, serial, SerialLess, &CrlEntry::serial);
-  for (const CrlEntry& entry : same) {
-    if (entry.issuer.data() == issuer_der.data() || SameName(entry.issuer, issuer_der)) {
-      return entry;
+  const auto& entries = parsed_->entries;
+  // Clang 14 cannot walk over what std::ranges::equal_range returns.
+  for (auto entry = std::ranges::lower_bound(entries, serial, SerialLess, &CrlEntry::serial);
+       entry != entries.end() && std::ranges::equal(entry->serial, serial); ++entry) {
+    if (entry->issuer.data() == issuer_der.data() || SameName(entry->issuer, issuer_der)) {
+      return *entry;
     }
   }
   return std::nullopt;
@@ -379,8 +380,10 @@ CrlOutcome CheckCrlSignature(const Crl& crl, const Certificate& signer) {
     return CrlOutcome::kSignerNotAllowed;
   }
   const auto algorithm = crypto::SignatureAlgorithmOf(parsed.signature_algorithm_der);
-  if (!algorithm) return CrlOutcome::kAlgorithmNotAllowed;
-  return crypto::VerifySignature(*algorithm, signer.spki_der(), parsed.tbs, parsed.signature)
+  const auto key = signer.key_type();
+  if (!algorithm || !key) return CrlOutcome::kAlgorithmNotAllowed;
+  return crypto::VerifySignature(crypto::ForKey(*algorithm, *key), signer.spki_der(), parsed.tbs,
+                                 parsed.signature)
              ? CrlOutcome::kUsable
              : CrlOutcome::kBadSignature;
 }

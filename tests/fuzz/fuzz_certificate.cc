@@ -2,10 +2,13 @@
 // read, compared and validated.
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "lib/base/check.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/name.h"
+#include "lib/pki/openssl_path.h"
+#include "lib/pki/path_rules.h"
 #include "lib/pki/path_validator.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -15,17 +18,22 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   MUSUBI_CHECK(certificate->der().size() == size, "a certificate is its whole input");
   MUSUBI_CHECK(pki::SameName(certificate->subject_der(), certificate->subject_der()),
                "a name is the same as itself");
-  // It is its own anchor, as in a self-signed certificate: the deepest code that it can reach.
-  const pki::PathValidator validator({pki::TrustAnchor{.id = "self",
-                                                       .certificate = *certificate,
-                                                       .sha256 = {},
-                                                       .role = pki::AnchorRole::kUserAuthentication,
-                                                       .environment = pki::Environment::kSim,
-                                                       .not_before_use = absl::InfinitePast(),
-                                                       .distrust_after = std::nullopt,
-                                                       .allowed_algorithms = {}}},
-                                     pki::ValidationProfile::Rfc5280());
+  // It is its own anchor, as in a self-signed certificate. No signature of the input will verify,
+  // so what comes after signatures is called by itself.
+  const pki::TrustAnchor anchor{.id = "self",
+                                .certificate = *certificate,
+                                .sha256 = {},
+                                .role = pki::AnchorRole::kUserAuthentication,
+                                .environment = pki::Environment::kSim,
+                                .not_before_use = absl::InfinitePast(),
+                                .distrust_after = std::nullopt,
+                                .allowed_algorithms = {}};
+  const pki::PathValidator validator({anchor}, pki::ValidationProfile::Rfc5280());
   const auto result = validator.Validate(*certificate, {}, certificate->not_before());
   MUSUBI_CHECK(!result.verdict.valid(), "the anchor may sign with no algorithm");
+  const std::vector<pki::Certificate> path = {*certificate, *certificate, *certificate};
+  pki::CheckConformance(*certificate);
+  pki::CheckNamesOfPath(path, /*anchor_is_held=*/true);
+  pki::ValidateWithOpenSsl(path, anchor, {.initial_explicit_policy = true});
   return 0;
 }
