@@ -19,28 +19,10 @@ using pki::PossessionOutcome;
 using pki::VerdictReason;
 using pki::VerdictStatus;
 
-// Cards judged at once: their signatures fill the lanes several times over, and what they need
-// meanwhile fits the stack and the nearest caches.
-constexpr size_t kCardsAtOnce = 32;
-
 constexpr int kTarget = 0;
 constexpr int kIssuer = 1;
 
-// One signature to check, and whether it is good.
-struct SignatureCheck {
-  crypto::SignatureAlgorithm algorithm;
-  base::ByteView spki;
-  base::ByteView message;
-  base::ByteView signature;
-  bool good = false;
-};
-
-void Verify(std::span<SignatureCheck> checks) {
-  for (SignatureCheck& check : checks) {
-    check.good =
-        crypto::VerifySignature(check.algorithm, check.spki, check.message, check.signature);
-  }
-}
+using crypto::SignatureOutcome;
 
 void Refuse(pki::Verdict& verdict, VerdictReason reason, int cert_index = kTarget) {
   verdict.status = VerdictStatus::kInvalid;
@@ -77,6 +59,17 @@ ProvenCard ProvenCardOf(const pki::ValidatedPath& path) {
                     .name = std::nullopt};
 }
 
+absl::Status VerifyOneByOne(std::span<const crypto::SignatureCheck> checks,
+                            std::span<SignatureOutcome> outcomes) {
+  for (size_t i = 0; i < checks.size(); ++i) {
+    const crypto::SignatureCheck& check = checks[i];
+    const base::ByteView key = check.key == nullptr ? check.spki_der : check.key->spki_der();
+    const bool good = crypto::VerifySignature(check.algorithm, key, check.message, check.signature);
+    outcomes[i] = good ? SignatureOutcome::kGood : SignatureOutcome::kBad;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<CardValidator> CardValidator::Create(const pki::TrustStore& trust_store,
                                                     Hierarchy hierarchy, Options options) {
   if (trust_store.environment() != hierarchy.environment()) {
@@ -100,8 +93,10 @@ absl::StatusOr<CardValidator> CardValidator::Create(const pki::TrustStore& trust
   MUSUBI_ASSIGN_OR_RETURN(CardGate gate, CardGate::Create(hierarchy));
   pki::ValidationProfile profile = CardProfile(hierarchy);
   profile.time_rule = options.time_rule;
-  return CardValidator(options, std::move(gate),
-                       PreparedIssuers::Create(trust_store, pki::AnchorRole::kUserAuthentication),
+  MUSUBI_ASSIGN_OR_RETURN(
+      PreparedIssuers issuers,
+      PreparedIssuers::Create(trust_store, pki::AnchorRole::kUserAuthentication));
+  return CardValidator(options, std::move(gate), std::move(issuers),
                        pki::PathValidator(std::move(anchors), std::move(profile)));
 }
 
@@ -115,10 +110,10 @@ bool CardValidator::TakesAlgorithm(const Proof& proof, const CertificateView& ce
 class CardValidator::Batch {
  public:
   Batch(const CardValidator& validator, std::span<const CardQuestion> questions,
-        std::span<CardFinding> findings)
-      : validator_(validator), questions_(questions), findings_(findings) {}
+        std::span<CardFinding> findings, VerifySignatures verify)
+      : validator_(validator), questions_(questions), findings_(findings), verify_(verify) {}
 
-  void Run(absl::Time validation_time, BeforeSignatures before_signatures) {
+  absl::Status Run(absl::Time validation_time, BeforeSignatures before_signatures) {
     // In whole seconds, as in certificates and on the slow path.
     time_ = absl::FromUnixSeconds(absl::ToUnixSeconds(validation_time));
     for (size_t i = 0; i < questions_.size(); ++i) {
@@ -126,16 +121,17 @@ class CardValidator::Batch {
       findings_[i].verdict.checked_at = validation_time;
       Open(i, before_signatures);
     }
-    VerifySignatures();
+    MUSUBI_RETURN_IF_ERROR(VerifyAdded());
     for (size_t i = 0; i < questions_.size(); ++i) {
       if (cards_[i].state == State::kFast) CloseFast(i);
       if (cards_[i].state == State::kSlow) CloseSlowly(i);
       if (findings_[i].verdict.valid()) AskPossession(i);
     }
-    VerifySignatures();
+    MUSUBI_RETURN_IF_ERROR(VerifyAdded());
     for (size_t i = 0; i < questions_.size(); ++i) {
       if (findings_[i].verdict.valid()) ClosePossession(i);
     }
+    return absl::OkStatus();
   }
 
  private:
@@ -143,17 +139,20 @@ class CardValidator::Batch {
   struct Card {
     State state = State::kDecided;
     PreparedIssuers::Candidates candidates;
-    const SignatureCheck* issuer_signature = nullptr;
-    const SignatureCheck* proof = nullptr;
+    const SignatureOutcome* issuer_signature = nullptr;
+    const SignatureOutcome* proof = nullptr;
   };
 
-  const SignatureCheck* Add(const SignatureCheck& check) {
+  // Returns where the outcome will be.
+  const SignatureOutcome* Add(const crypto::SignatureCheck& check) {
     checks_[count_] = check;
-    return &checks_[count_++];
+    return &outcomes_[count_++];
   }
-  void VerifySignatures() {
-    Verify(std::span(checks_).subspan(verified_, count_ - verified_));
-    verified_ = count_;
+  absl::Status VerifyAdded() {
+    const size_t from = std::exchange(verified_, count_);
+    if (from == count_) return absl::OkStatus();
+    return verify_(std::span(checks_).subspan(from, count_ - from),
+                   std::span(outcomes_).subspan(from, count_ - from));
   }
 
   // Size, parse, profile and candidates; and the signatures that the fast path wants.
@@ -188,8 +187,10 @@ class CardValidator::Batch {
       return;
     }
     card.state = State::kFast;
-    card.issuer_signature = Add({*certificate.signature_algorithm, issuer.certificate().spki,
-                                 certificate.tbs, certificate.signature});
+    card.issuer_signature = Add({.algorithm = *certificate.signature_algorithm,
+                                 .key = issuer.key.get(),
+                                 .message = certificate.tbs,
+                                 .signature = certificate.signature});
     if (!IsEc(certificate)) AddProof(i);
   }
 
@@ -198,7 +199,10 @@ class CardValidator::Batch {
     const auto& proof = questions_[i].proof;
     const CertificateView& certificate = findings_[i].certificate;
     if (!proof || !validator_.TakesAlgorithm(*proof, certificate)) return;
-    cards_[i].proof = Add({proof->algorithm, certificate.spki, proof->message, proof->signature});
+    cards_[i].proof = Add({.algorithm = proof->algorithm,
+                           .spki_der = certificate.spki,
+                           .message = proof->message,
+                           .signature = proof->signature});
   }
 
   void CloseFast(size_t i) {
@@ -207,7 +211,7 @@ class CardValidator::Batch {
     Card& card = cards_[i];
     const PreparedIssuer& issuer = *card.candidates.first;
     card.state = State::kDecided;
-    if (!card.issuer_signature->good) {
+    if (*card.issuer_signature != SignatureOutcome::kGood) {
       Refuse(verdict, VerdictReason::kBadIssuerSignature);
     } else if (time_ < finding.certificate.not_before) {
       Refuse(verdict, VerdictReason::kNotYetValid);
@@ -244,8 +248,8 @@ class CardValidator::Batch {
   void ClosePossession(size_t i) {
     if (!questions_[i].proof) return;
     CardFinding& finding = findings_[i];
-    const SignatureCheck* proof = cards_[i].proof;
-    if (proof != nullptr && proof->good) {
+    const SignatureOutcome* proof = cards_[i].proof;
+    if (proof != nullptr && *proof == SignatureOutcome::kGood) {
       finding.verdict.possession = PossessionOutcome::kProven;
       return;
     }
@@ -260,33 +264,43 @@ class CardValidator::Batch {
   const std::span<CardFinding> findings_;
   absl::Time time_;
   std::array<Card, kCardsAtOnce> cards_;
-  std::array<SignatureCheck, 2 * kCardsAtOnce> checks_;
+  const VerifySignatures verify_;
+  std::array<crypto::SignatureCheck, 2 * kCardsAtOnce> checks_;
+  std::array<SignatureOutcome, 2 * kCardsAtOnce> outcomes_;
   size_t count_ = 0;
   size_t verified_ = 0;
 };
 
-void CardValidator::CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
-                               std::span<CardFinding> findings,
-                               BeforeSignatures before_signatures) const {
+absl::Status CardValidator::CheckBatch(std::span<const CardQuestion> questions,
+                                       absl::Time validation_time, std::span<CardFinding> findings,
+                                       VerifySignatures verify,
+                                       BeforeSignatures before_signatures) const {
   MUSUBI_CHECK(questions.size() == findings.size(), "every question has a place for its finding");
   for (size_t from = 0; from < questions.size(); from += kCardsAtOnce) {
     const size_t count = std::min(kCardsAtOnce, questions.size() - from);
-    Batch(*this, questions.subspan(from, count), findings.subspan(from, count))
-        .Run(validation_time, before_signatures);
+    const absl::Status status =
+        Batch(*this, questions.subspan(from, count), findings.subspan(from, count), verify)
+            .Run(validation_time, before_signatures);
+    if (status.ok()) continue;
+    std::ranges::fill(findings, CardFinding());
+    return status;
   }
+  return absl::OkStatus();
 }
 
-void CardValidator::CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
-                               std::span<CardFinding> findings) const {
-  CheckBatch(questions, validation_time, findings,
-             [](const CertificateView&, const PreparedIssuer&) {});
+absl::Status CardValidator::CheckBatch(std::span<const CardQuestion> questions,
+                                       absl::Time validation_time, std::span<CardFinding> findings,
+                                       VerifySignatures verify) const {
+  return CheckBatch(questions, validation_time, findings, verify,
+                    [](const CertificateView&, const PreparedIssuer&) {});
 }
 
 CardCheck CardValidator::Check(base::ByteView certificate_der, const std::optional<Proof>& proof,
                                absl::Time validation_time) const {
   const CardQuestion question{certificate_der, proof};
   CardFinding finding;
-  CheckBatch({&question, 1}, validation_time, {&finding, 1});
+  MUSUBI_CHECK(CheckBatch({&question, 1}, validation_time, {&finding, 1}, VerifyOneByOne).ok(),
+               "checking one by one cannot fail");
   CardCheck check{std::move(finding.verdict), std::nullopt};
   if (finding.issuer == nullptr) return check;
   auto certificate = pki::Certificate::Parse(certificate_der);

@@ -13,6 +13,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/secret.h"
 #include "lib/crypto/signature.h"
+#include "lib/crypto/signature_verifier.h"
 #include "lib/jpki/gate.h"
 #include "lib/jpki/hierarchy.h"
 #include "lib/jpki/prepared_issuers.h"
@@ -64,6 +65,23 @@ struct ProvenCard {
 // ProvenCardOf describes the target of a path, without a name.
 ProvenCard ProvenCardOf(const pki::ValidatedPath& path);
 
+// Cards that CheckBatch judges together: their signatures fill the lanes several times over, and
+// what they need meanwhile fits the stack and the nearest caches.
+inline constexpr size_t kCardsAtOnce = 32;
+
+// How the signatures of a batch are checked, as by crypto::SignatureVerifier::Verify: OK and every
+// outcome kGood or kBad, or an error.
+using VerifySignatures = absl::FunctionRef<absl::Status(
+    std::span<const crypto::SignatureCheck> checks, std::span<crypto::SignatureOutcome> outcomes)>;
+// VerifyOneByOne needs no verifier: it calls crypto::VerifySignature for each, and never fails.
+absl::Status VerifyOneByOne(std::span<const crypto::SignatureCheck> checks,
+                            std::span<crypto::SignatureOutcome> outcomes);
+
+// Called for a card whose issuer is known though not its signature yet: to prefetch what revocation
+// will need.
+using BeforeSignatures =
+    absl::FunctionRef<void(const pki::CertificateView& certificate, const PreparedIssuer& issuer)>;
+
 // CardValidator has two ways to one verdict. The fast path judges a card straight under a plain
 // prepared issuer on views, allocates nothing for RSA cards, and checks the signatures of a whole
 // batch at once. All else goes the slow path (pki::PathValidator): an issuer that is not plain, an
@@ -79,11 +97,6 @@ class CardValidator {
     pki::TimeRule time_rule = pki::TimeRule::kNowOnly;
     Paths paths = Paths::kAuto;
   };
-  // Called for a card whose issuer is known though not its signature yet: to prefetch what
-  // revocation will need.
-  using BeforeSignatures = absl::FunctionRef<void(const pki::CertificateView& certificate,
-                                                  const PreparedIssuer& issuer)>;
-
   // Create joins anchors and policies. INVALID_ARGUMENT if they are of different environments, if
   // no anchor of this environment has the role user authentication, or for what CardGate refuses.
   static absl::StatusOr<CardValidator> Create(const pki::TrustStore& trust_store,
@@ -95,14 +108,17 @@ class CardValidator {
 
   // CheckBatch judges in the published order: size, parse, profile (gate.h), issuer unknown, issuer
   // signature, validity, constraints, possession. TEST_HIERARCHY also stands for a certificate
-  // whose issuer's name only anchors of another environment have. An EC proof, which costs much, is
-  // checked only after everything else holds. `findings` has the size of `questions`.
-  void CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
-                  std::span<CardFinding> findings, BeforeSignatures before_signatures) const;
-  void CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
-                  std::span<CardFinding> findings) const;
+  // whose issuer's name only anchors of another environment have. Signatures of issuers and RSA
+  // proofs of up to kCardsAtOnce cards go to `verify` together, EC proofs, which cost much, only
+  // when everything else about their cards holds. `findings` has the size of `questions`. Fails
+  // as `verify` does: then no finding decides anything.
+  absl::Status CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
+                          std::span<CardFinding> findings, VerifySignatures verify,
+                          BeforeSignatures before_signatures) const;
+  absl::Status CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
+                          std::span<CardFinding> findings, VerifySignatures verify) const;
 
-  // Check is the same for one, and copies what the path is made of.
+  // Check is the same for one card, verified one by one; it copies what the path is made of.
   CardCheck Check(base::ByteView certificate_der, const std::optional<Proof>& proof,
                   absl::Time validation_time) const;
 

@@ -1,7 +1,9 @@
 #include "lib/jpki/prepared_issuers.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "lib/base/status.h"
 #include "lib/crypto/hash.h"
 #include "lib/pki/name.h"
 
@@ -62,10 +64,8 @@ Agreement CompareKeyIdentifiers(const CertificateView& subject, const Certificat
 }  // namespace
 
 bool PreparedIssuer::Allows(crypto::SignatureAlgorithm algorithm) const {
-  const auto key = certificate().key_type;
-  return key &&
-         std::ranges::find(anchor.allowed_algorithms, pki::KeyedAlgorithm{*key, algorithm}) !=
-             anchor.allowed_algorithms.end();
+  const pki::KeyedAlgorithm keyed{key->type(), algorithm};
+  return std::ranges::find(anchor.allowed_algorithms, keyed) != anchor.allowed_algorithms.end();
 }
 
 pki::VerdictReason PreparedIssuer::WhyNotAt(absl::Time time) const {
@@ -74,13 +74,17 @@ pki::VerdictReason PreparedIssuer::WhyNotAt(absl::Time time) const {
   return pki::VerdictReason::kIssuerNotInUse;
 }
 
-PreparedIssuers PreparedIssuers::Create(const pki::TrustStore& trust_store, pki::AnchorRole role) {
+absl::StatusOr<PreparedIssuers> PreparedIssuers::Create(const pki::TrustStore& trust_store,
+                                                        pki::AnchorRole role) {
   PreparedIssuers prepared;
   for (const pki::TrustAnchor& anchor : trust_store.anchors()) {
     const CertificateView& view = anchor.certificate.view();
+    auto key = crypto::PreparedKey::Create(view.spki);
+    if (!key.ok()) return base::Annotate(key.status(), "anchor " + anchor.id);
     PreparedIssuer issuer{
         .anchor = anchor,
         .key_hash = crypto::Sha256(view.spki),
+        .key = *std::move(key),
         .plain = IsPlain(view),
         .valid_from = std::max(view.not_before, anchor.not_before_use),
         .valid_through = std::min(view.not_after, anchor.distrust_after.value_or(view.not_after))};

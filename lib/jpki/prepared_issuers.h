@@ -5,13 +5,16 @@
 #define MUSUBI_LIB_JPKI_PREPARED_ISSUERS_H_
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/base/bytes.h"
 #include "lib/crypto/signature.h"
+#include "lib/crypto/signature_verifier.h"
 #include "lib/pki/certificate_view.h"
 #include "lib/pki/trust_store.h"
 #include "lib/pki/verdict.h"
@@ -25,6 +28,7 @@ namespace musubi::jpki {
 struct PreparedIssuer {
   pki::TrustAnchor anchor;
   base::Hash256 key_hash;  // SHA-256 of the SubjectPublicKeyInfo.
+  std::shared_ptr<const crypto::PreparedKey> key;
   bool plain = false;
   // Validity of its certificate within not_before_use..distrust_after, inclusive.
   absl::Time valid_from;
@@ -42,7 +46,9 @@ struct PreparedIssuer {
 class PreparedIssuers {
  public:
   // Create prepares every anchor of the store; those of its environment and of `role` issue cards.
-  static PreparedIssuers Create(const pki::TrustStore& trust_store, pki::AnchorRole role);
+  // INVALID_ARGUMENT names an anchor whose key verifies nothing: its point is not on its curve.
+  static absl::StatusOr<PreparedIssuers> Create(const pki::TrustStore& trust_store,
+                                                pki::AnchorRole role);
 
   // Which issuers may have signed: of the certificate's issuer name, and contradicted by no part of
   // its authorityKeyIdentifier. Only a signature decides among them.

@@ -29,7 +29,8 @@ pki::TrustStore Store(std::vector<pki::TrustAnchor> anchors) {
 }
 
 PreparedIssuers Prepare(std::vector<pki::TrustAnchor> anchors) {
-  return PreparedIssuers::Create(Store(std::move(anchors)), pki::AnchorRole::kUserAuthentication);
+  return PreparedIssuers::Create(Store(std::move(anchors)), pki::AnchorRole::kUserAuthentication)
+      .value();
 }
 
 // The id of the anchor that a card is accepted under, else the reason why not: the same on both
@@ -143,11 +144,13 @@ TEST(PreparedIssuers, WhatAClientSendsNeverEntersShadowsOrEvictsOne) {
   for (int i = 0; i < 100; ++i) questions.push_back({sent[i % 4], std::nullopt});
   std::vector<CardFinding> findings(questions.size());
   size_t announced = 0;
-  validator.CheckBatch(questions, kNow, findings,
-                       [&](const pki::CertificateView&, const PreparedIssuer& issuer) {
-                         EXPECT_EQ(issuer.anchor.id, "auth-01");
-                         ++announced;
-                       });
+  ASSERT_TRUE(validator
+                  .CheckBatch(questions, kNow, findings, VerifyOneByOne,
+                              [&](const pki::CertificateView&, const PreparedIssuer& issuer) {
+                                EXPECT_EQ(issuer.anchor.id, "auth-01");
+                                ++announced;
+                              })
+                  .ok());
   for (size_t i = 0; i < findings.size(); ++i) {
     EXPECT_EQ(findings[i].verdict.reason, reasons[i % 4]) << i;
     EXPECT_EQ(findings[i].verdict.valid(), i % 4 == 3) << i;
