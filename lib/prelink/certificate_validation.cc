@@ -1,8 +1,11 @@
 #include "lib/prelink/certificate_validation.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "lib/base/check.h"
+#include "lib/base/status.h"
 
 namespace musubi::prelink {
 namespace {
@@ -24,10 +27,13 @@ void Decide(Verdict& verdict, VerdictStatus status, VerdictReason reason) {
 
 }  // namespace
 
-void CertificateValidation::AddRevocation(const pki::ValidatedPath& path, RevocationMode mode,
-                                          absl::Time deadline, Verdict& verdict) const {
-  verdict.revocation = dependencies_.revocation_checker.Check(path.target(), path.issuer(),
-                                                              verdict.checked_at, mode, deadline);
+void CertificateValidation::AddRevocation(const CardValidationQuery& query,
+                                          jpki::CardFinding& finding) const {
+  Verdict& verdict = finding.verdict;
+  const RevocationMode mode = query.revocation_mode;
+  verdict.revocation = dependencies_.revocation_checker.Check(
+      {finding.issuer->key_hash, finding.certificate, verdict.checked_at},
+      finding.issuer->anchor.certificate, mode, query.deadline);
   switch (verdict.revocation.outcome) {
     case RevocationOutcome::kGood:
       return;
@@ -55,54 +61,111 @@ void CertificateValidation::AddRevocation(const pki::ValidatedPath& path, Revoca
 }
 
 template <typename F>
-CardValidationResult CertificateValidation::Observed(F judge) const {
+absl::StatusOr<CardValidationResult> CertificateValidation::Observed(F judge) const {
   if (dependencies_.observer == nullptr) return judge();
   dependencies_.observer->OnStart();
-  CardValidationResult result = judge();
-  dependencies_.observer->OnVerdict(result.verdict);
+  absl::StatusOr<CardValidationResult> result = judge();
+  dependencies_.observer->OnVerdict(result.ok() ? result->verdict : Verdict());
   return result;
 }
 
-CardValidationResult CertificateValidation::Validate(const CardValidationQuery& query) const {
-  MUSUBI_CHECK(query.revocation_mode != RevocationMode::kUnspecified,
-               "somebody must choose the revocation mode");
+absl::StatusOr<CardValidationResult> CertificateValidation::Validate(
+    const CardValidationQuery& query) const {
   return Observed([&] { return Judge(query); });
 }
 
-CardValidationResult CertificateValidation::RecheckRevocation(person::CardRecord card,
-                                                              RevocationMode mode,
-                                                              absl::Time deadline) const {
+absl::StatusOr<CardValidationResult> CertificateValidation::RecheckRevocation(
+    person::CardRecord card, RevocationMode mode, absl::Time deadline) const {
   return Observed([&] { return JudgeAgain(std::move(card), mode, deadline); });
 }
 
-CardValidationResult CertificateValidation::Judge(const CardValidationQuery& query) const {
-  jpki::CardCheck check = dependencies_.card_validator.Check(query.certificate_der, query.proof,
-                                                             dependencies_.clock.Now());
-  CardValidationResult result{.verdict = std::move(check.verdict)};
-  if (!check.path.has_value()) return result;
-  if (query.statement_failure != VerdictReason::kUnspecified) {
-    Decide(result.verdict, VerdictStatus::kInvalid, query.statement_failure);
-    return result;
+absl::Status CertificateValidation::ValidateMany(std::span<const CardValidationQuery> queries,
+                                                 std::span<Verdict> verdicts) const {
+  MUSUBI_CHECK(queries.size() == verdicts.size(), "every query has a place for its verdict");
+  if (dependencies_.observer != nullptr) {
+    for (size_t i = 0; i < queries.size(); ++i) dependencies_.observer->OnStart();
   }
-  if (result.verdict.possession == PossessionOutcome::kProven) {
-    jpki::ProvenCard proven = jpki::ProvenCardOf(*check.path);
-    result.card = person::CardRecord{
-        .card = {.issuer_key_hash = proven.issuer_key_hash, .serial = std::move(proven.serial)},
-        .certificate_der = std::move(proven.certificate_der)};
+  const absl::Time now = dependencies_.clock.Now();
+  std::array<jpki::CardFinding, jpki::kCardsAtOnce> findings;
+  absl::Status status;
+  for (size_t from = 0; from < queries.size() && status.ok(); from += findings.size()) {
+    const auto some = queries.subspan(from, std::min(findings.size(), queries.size() - from));
+    status = JudgeCards(some, now, std::span(findings).first(some.size()));
+    for (size_t i = 0; i < some.size() && status.ok(); ++i) {
+      if (findings[i].issuer != nullptr) AddRevocation(some[i], findings[i]);
+      verdicts[from + i] = std::move(findings[i].verdict);
+    }
   }
-  AddRevocation(*check.path, query.revocation_mode, query.deadline, result.verdict);
+  if (!status.ok()) std::ranges::fill(verdicts, Verdict());
+  if (dependencies_.observer != nullptr) {
+    for (const Verdict& verdict : verdicts) dependencies_.observer->OnVerdict(verdict);
+  }
+  return status;
+}
+
+absl::Status CertificateValidation::JudgeCards(std::span<const CardValidationQuery> queries,
+                                               absl::Time now,
+                                               std::span<jpki::CardFinding> findings) const {
+  std::array<jpki::CardQuestion, jpki::kCardsAtOnce> questions;
+  absl::Time deadline = absl::InfiniteFuture();
+  for (size_t i = 0; i < queries.size(); ++i) {
+    MUSUBI_CHECK(queries[i].revocation_mode != RevocationMode::kUnspecified,
+                 "somebody must choose the revocation mode");
+    questions[i] = {queries[i].certificate_der, queries[i].proof};
+    deadline = std::min(deadline, queries[i].deadline);
+  }
+  const auto verify = [&](std::span<const crypto::SignatureCheck> checks,
+                          std::span<crypto::SignatureOutcome> outcomes) {
+    return dependencies_.signatures == nullptr
+               ? jpki::VerifyOneByOne(checks, outcomes)
+               : dependencies_.signatures->Verify(checks, outcomes, deadline);
+  };
+  const auto prefetch = [&](const pki::CertificateView& card, const jpki::PreparedIssuer& issuer) {
+    dependencies_.revocation_checker.Prefetch({issuer.key_hash, card, now});
+  };
+  MUSUBI_RETURN_IF_ERROR(dependencies_.card_validator.CheckBatch(
+      std::span(questions).first(queries.size()), now, findings, verify, prefetch));
+  for (size_t i = 0; i < queries.size(); ++i) {
+    const VerdictReason failure = queries[i].statement_failure;
+    if (findings[i].issuer == nullptr || failure == VerdictReason::kUnspecified) continue;
+    Decide(findings[i].verdict, VerdictStatus::kInvalid, failure);
+    findings[i].issuer = nullptr;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CardValidationResult> CertificateValidation::Judge(
+    const CardValidationQuery& query) const {
+  jpki::CardFinding finding;
+  MUSUBI_RETURN_IF_ERROR(JudgeCards({&query, 1}, dependencies_.clock.Now(), {&finding, 1}));
+  CardValidationResult result;
+  if (finding.issuer != nullptr) {
+    if (finding.verdict.possession == PossessionOutcome::kProven) {
+      result.card =
+          person::CardRecord{.card = {.issuer_key_hash = finding.issuer->key_hash,
+                                      .serial = base::ToBytes(finding.certificate.serial)},
+                             .certificate_der = base::ToBytes(query.certificate_der)};
+    }
+    AddRevocation(query, finding);
+  }
+  result.verdict = std::move(finding.verdict);
   return result;
 }
 
-CardValidationResult CertificateValidation::JudgeAgain(person::CardRecord card, RevocationMode mode,
-                                                       absl::Time deadline) const {
-  jpki::CardCheck check = dependencies_.card_validator.Check(card.certificate_der, std::nullopt,
-                                                             dependencies_.clock.Now());
-  CardValidationResult result{.verdict = std::move(check.verdict)};
-  if (!check.path.has_value()) return result;
-  result.verdict.possession = PossessionOutcome::kProven;
-  result.card = std::move(card);
-  AddRevocation(*check.path, mode, deadline, result.verdict);
+absl::StatusOr<CardValidationResult> CertificateValidation::JudgeAgain(person::CardRecord card,
+                                                                       RevocationMode mode,
+                                                                       absl::Time deadline) const {
+  const CardValidationQuery query{
+      .certificate_der = card.certificate_der, .revocation_mode = mode, .deadline = deadline};
+  jpki::CardFinding finding;
+  MUSUBI_RETURN_IF_ERROR(JudgeCards({&query, 1}, dependencies_.clock.Now(), {&finding, 1}));
+  CardValidationResult result;
+  if (finding.issuer != nullptr) {
+    finding.verdict.possession = PossessionOutcome::kProven;
+    AddRevocation(query, finding);
+    result.card = std::move(card);
+  }
+  result.verdict = std::move(finding.verdict);
   return result;
 }
 

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/prelink/card_fixture.h"
 
@@ -17,7 +19,7 @@ constexpr std::string_view kMessage = "what the card signed";
 enum class Says { kGood, kRevoked, kUnknown, kNothing };
 enum class Proof { kNone, kGood, kWrong };
 
-class CertificateValidationTest : public CardFixture {
+class CertificateValidationTest : public CardFixture, private ValidationObserver {
  protected:
   void OcspSays(Says says) {
     ocsp_down_ = says == Says::kNothing;
@@ -39,16 +41,34 @@ class CertificateValidationTest : public CardFixture {
     if (proof != Proof::kNone) {
       query.proof = jpki::Proof{base::AsBytes(kMessage), signature, algorithm};
     }
-    return validation_.Validate(query);
+    return validation_.Validate(query).value();
   }
   CardValidationResult Recheck(RevocationMode mode) {
-    return validation_.RecheckRevocation({.certificate_der = card_der_}, mode,
-                                         clock_.Now() + absl::Seconds(5));
+    return validation_
+        .RecheckRevocation({.certificate_der = card_der_}, mode, clock_.Now() + absl::Seconds(5))
+        .value();
   }
+  void OnStart() override { ++started_; }
+  void OnVerdict(const pki::Verdict& verdict) override { heard_.push_back(verdict.status); }
+
   static std::string Text(const pki::Verdict& verdict) {
     return std::string(pki::Name(verdict.status)) + " " + std::string(pki::Name(verdict.reason)) +
            " " + std::string(pki::Name(verdict.revocation.outcome));
   }
+
+  int started_ = 0;
+  std::vector<pki::VerdictStatus> heard_;  // By joined_.
+  const std::unique_ptr<crypto::SignatureVerifier> verifier_ =
+      OrDie(crypto::SignatureVerifier::Create({}));
+  const crypto::PlainBatchVerifier plain_{*verifier_};
+  const std::unique_ptr<crypto::SignatureBatcher> batcher_ =
+      OrDie(crypto::SignatureBatcher::Create(plain_, clock_, {}));
+  // With signatures joined, and observed.
+  const CertificateValidation joined_{{.clock = clock_,
+                                       .card_validator = card_validator_,
+                                       .revocation_checker = *checker_,
+                                       .observer = this,
+                                       .signatures = batcher_.get()}};
 };
 
 TEST_F(CertificateValidationTest, TheAnswerAboutRevocationAndTheModeMakeTheVerdict) {
@@ -106,7 +126,7 @@ TEST_F(CertificateValidationTest, NobodyIsAskedBeforeEverythingElseHolds) {
   CardValidationQuery garbage{.certificate_der = base::AsBytes("garbage"),
                               .revocation_mode = RevocationMode::kOcspOnly,
                               .deadline = clock_.Now() + absl::Seconds(5)};
-  EXPECT_EQ(Text(validation_.Validate(garbage).verdict), "INVALID MALFORMED NOT_ASKED");
+  EXPECT_EQ(Text(validation_.Validate(garbage)->verdict), "INVALID MALFORMED NOT_ASKED");
   EXPECT_TRUE(http_.requests().empty());
 }
 
@@ -122,6 +142,55 @@ TEST_F(CertificateValidationTest, ARecheckAsksOnlyAboutRevocationAndStaysProven)
   clock_.Advance(absl::Hours(2));
   OcspSays(Says::kRevoked);
   EXPECT_EQ(Text(Recheck(RevocationMode::kOcspOnly).verdict), "INVALID REVOKED REVOKED");
+}
+
+TEST_F(CertificateValidationTest, ManyAreJudgedAsOneByOneIs) {
+  OcspSays(Says::kGood);
+  const auto algorithm = crypto::SignatureAlgorithm::kRsaPkcs1Sha256;
+  const base::Bytes good = card_key_.Sign(algorithm, base::AsBytes(kMessage));
+  const base::Bytes wrong(good.size(), 1);
+  fakes::CertificateSpec expired = ca_.CardSpec(card_key_);
+  expired.not_after = clock_.Now() - absl::Seconds(1);
+  const base::Bytes expired_der = ca_.Issue(expired);
+  std::vector<CardValidationQuery> queries;
+  // More than are judged together.
+  for (size_t i = 0; i < jpki::kCardsAtOnce + 9; ++i) {
+    CardValidationQuery query{
+        .certificate_der = i % 7 == 3 ? expired_der : card_der_,
+        .revocation_mode = i % 2 == 0 ? RevocationMode::kOcspOnly : RevocationMode::kCrlOnly,
+        .deadline = clock_.Now() + absl::Seconds(5)};
+    if (i % 3 != 0) {
+      query.proof = jpki::Proof{base::AsBytes(kMessage), i % 5 == 0 ? wrong : good, algorithm};
+    }
+    if (i % 11 == 10) query.statement_failure = pki::VerdictReason::kNameStatementInvalid;
+    queries.push_back(query);
+  }
+  std::vector<pki::Verdict> verdicts(queries.size());
+  ASSERT_TRUE(joined_.ValidateMany(queries, verdicts).ok());
+  for (size_t i = 0; i < queries.size(); ++i) {
+    const auto alone = validation_.Validate(queries[i]);
+    ASSERT_TRUE(alone.ok());
+    EXPECT_EQ(Text(verdicts[i]), Text(alone->verdict)) << i;
+    EXPECT_EQ(verdicts[i].possession, alone->verdict.possession) << i;
+    EXPECT_EQ(verdicts[i].checked_at, clock_.Now());
+  }
+}
+
+TEST_F(CertificateValidationTest, WithoutAnAnswerAboutSignaturesNothingIsDecided) {
+  CardValidationQuery query{.certificate_der = card_der_,
+                            .revocation_mode = RevocationMode::kNone,
+                            .deadline = clock_.Now() - absl::Seconds(1)};
+  EXPECT_EQ(joined_.Validate(query).status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(heard_.back(), pki::VerdictStatus::kUnspecified);
+  std::vector<pki::Verdict> verdicts(2);
+  verdicts[0].status = verdicts[1].status = pki::VerdictStatus::kValid;
+  const CardValidationQuery queries[] = {query, query};
+  EXPECT_EQ(joined_.ValidateMany(queries, verdicts).code(), absl::StatusCode::kDeadlineExceeded);
+  for (const pki::Verdict& verdict : verdicts) {
+    EXPECT_EQ(verdict.status, pki::VerdictStatus::kUnspecified);
+  }
+  EXPECT_EQ(heard_.size(), 3u);
+  EXPECT_EQ(started_, 3);
 }
 
 TEST_F(CertificateValidationTest, ARecheckOfACardThatHasExpiredSinceIsInvalid) {

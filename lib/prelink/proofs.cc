@@ -166,7 +166,7 @@ absl::StatusOr<CardValidationResult> ProofUseCases::Judge(const SessionRecord& r
         jpki::CheckNameStatement(dependencies_.name_issuers, *args.name_statement,
                                  crypto::Sha256(message), crypto::Sha256(args.certificate_der));
   }
-  CardValidationResult result = dependencies_.validation.Validate(query);
+  MUSUBI_ASSIGN_OR_RETURN(CardValidationResult result, dependencies_.validation.Validate(query));
   if (result.card.has_value() && args.name_statement.has_value()) {
     result.card->name = args.name_statement->name;
   }

@@ -1,5 +1,8 @@
 #include "lib/revocation/revocation_checker.h"
 
+#include "lib/base/check.h"
+#include "lib/crypto/hash.h"
+#include "lib/pki/certificate.h"
 #include "lib/pki/ocsp.h"
 #include "lib/revocation/validation_time.h"
 
@@ -34,34 +37,40 @@ RevocationFinding RevocationChecker::Check(const pki::Certificate& target,
                                            const pki::Certificate& issuer,
                                            absl::Time validation_time, RevocationMode mode,
                                            absl::Time deadline) {
+  const base::Hash256 issuer_key = crypto::Sha256(issuer.spki_der());
+  return Check({issuer_key, target.view(), validation_time}, issuer, mode, deadline);
+}
+
+RevocationFinding RevocationChecker::Check(const CrlQuery& query, const pki::Certificate& issuer,
+                                           RevocationMode mode, absl::Time deadline) {
   RevocationFinding finding;
-  if (mode != RevocationMode::kNone) {
-    finding = CheckSources(target, issuer, validation_time, mode, deadline);
-  }
+  if (mode != RevocationMode::kNone) finding = CheckSources(query, issuer, mode, deadline);
   dependencies_.observer.OnFinding(finding);
   return finding;
 }
 
-RevocationFinding RevocationChecker::CheckSources(const pki::Certificate& target,
+void RevocationChecker::Prefetch(const CrlQuery& query) const {
+  if (dependencies_.crl_store != nullptr) dependencies_.crl_store->Prefetch(query);
+}
+
+RevocationFinding RevocationChecker::CheckSources(const CrlQuery& query,
                                                   const pki::Certificate& issuer,
-                                                  absl::Time validation_time, RevocationMode mode,
-                                                  absl::Time deadline) {
-  const Key key{pki::IssuerKeyHash(issuer), base::ToBytes(target.serial())};
-  if (auto known = KnownRevocation(key)) return *std::move(known);
+                                                  RevocationMode mode, absl::Time deadline) {
+  if (auto known = KnownRevocation({query.issuer_key, query.target.serial})) return *known;
   // The CRLs are in memory: what they list is revoked, whatever the mode.
-  const RevocationFinding crl = AskCrl(target, issuer, validation_time);
+  const RevocationFinding crl = AskCrl(query);
   if (crl.outcome == RevocationOutcome::kRevoked) return crl;
   switch (mode) {
     case RevocationMode::kCrlOnly:
       return crl;
     case RevocationMode::kCrlThenOcsp:
       if (IsAnswer(crl)) return crl;
-      return AskOcsp(key, target, issuer, validation_time, deadline);
+      return AskOcsp(query, issuer, deadline);
     case RevocationMode::kOcspOnly:
-      return AskOcsp(key, target, issuer, validation_time, deadline);
+      return AskOcsp(query, issuer, deadline);
     case RevocationMode::kOcspThenCrl:
     case RevocationMode::kDegradedWithProof: {
-      const RevocationFinding ocsp = AskOcsp(key, target, issuer, validation_time, deadline);
+      const RevocationFinding ocsp = AskOcsp(query, issuer, deadline);
       return IsAnswer(ocsp) ? ocsp : crl;
     }
     case RevocationMode::kUnspecified:
@@ -71,15 +80,14 @@ RevocationFinding RevocationChecker::CheckSources(const pki::Certificate& target
   return NoAnswer(pki::RevocationMethod::kUnspecified);
 }
 
-std::optional<RevocationFinding> RevocationChecker::KnownRevocation(const Key& key) {
+std::optional<RevocationFinding> RevocationChecker::KnownRevocation(const KeyView& key) {
   base::MutexLock lock(mutex_);
   const auto found = overlay_.find(key);
   if (found == overlay_.end()) return std::nullopt;
   return found->second.finding;
 }
 
-void RevocationChecker::Remember(const Key& key, const pki::Certificate& target,
-                                 const RevocationFinding& finding) {
+void RevocationChecker::Remember(const CrlQuery& query, const RevocationFinding& finding) {
   bool full = false;
   {
     base::MutexLock lock(mutex_);
@@ -88,24 +96,26 @@ void RevocationChecker::Remember(const Key& key, const pki::Certificate& target,
       std::erase_if(overlay_, [now](const auto& entry) { return entry.second.not_after < now; });
     }
     full = overlay_.size() >= options_.max_overlay_entries;
-    if (!full) overlay_.insert_or_assign(key, Remembered{finding, target.not_after()});
+    if (!full) {
+      overlay_.insert_or_assign(Key(query.issuer_key, base::ToBytes(query.target.serial)),
+                                Remembered{finding, query.target.not_after});
+    }
   }
   if (full) dependencies_.observer.OnOverlayFull();
 }
 
-RevocationFinding RevocationChecker::AskCrl(const pki::Certificate& target,
-                                            const pki::Certificate& issuer,
-                                            absl::Time validation_time) const {
+RevocationFinding RevocationChecker::AskCrl(const CrlQuery& query) const {
   if (dependencies_.crl_store == nullptr) return NoAnswer(pki::RevocationMethod::kCrl);
-  return dependencies_.crl_store->Lookup(target, issuer, validation_time);
+  return dependencies_.crl_store->Lookup(query);
 }
 
-RevocationFinding RevocationChecker::AskOcsp(const Key& key, const pki::Certificate& target,
-                                             const pki::Certificate& issuer,
-                                             absl::Time validation_time, absl::Time deadline) {
+RevocationFinding RevocationChecker::AskOcsp(const CrlQuery& query, const pki::Certificate& issuer,
+                                             absl::Time deadline) {
   RevocationFinding finding = NoAnswer(pki::RevocationMethod::kOcsp);
   if (dependencies_.ocsp_client == nullptr) return finding;
-  const OcspClient::Answer answer = dependencies_.ocsp_client->Ask(target, issuer, deadline);
+  const auto target = pki::Certificate::Parse(query.target.der);
+  MUSUBI_CHECK(target.ok(), "the view of a certificate is of what can be parsed");
+  const OcspClient::Answer answer = dependencies_.ocsp_client->Ask(*target, issuer, deadline);
   if (!answer.result) return finding;
   const pki::OcspResult& result = *answer.result;
   finding.source_updated_at = answer.received_at;
@@ -115,7 +125,7 @@ RevocationFinding RevocationChecker::AskOcsp(const Key& key, const pki::Certific
     finding.outcome = RevocationOutcome::kRevoked;
     finding.revoked_at = result.revoked_at;
     finding.reason = result.reason;
-    Remember(key, target, finding);
+    Remember(query, finding);
     return finding;
   }
   if (result.cert_status == pki::OcspCertStatus::kUnknown) {
@@ -124,8 +134,8 @@ RevocationFinding RevocationChecker::AskOcsp(const Key& key, const pki::Certific
   }
   const absl::Time now = dependencies_.clock.Now();
   // A responder may have forgotten certificates that expired.
-  const bool may_be_forgotten = target.not_after() < now;
-  if (!may_be_forgotten && CountsAt(result.this_update, validation_time, now)) {
+  const bool may_be_forgotten = query.target.not_after < now;
+  if (!may_be_forgotten && CountsAt(result.this_update, query.validation_time, now)) {
     finding.outcome = RevocationOutcome::kGood;
   }
   return finding;

@@ -3,6 +3,7 @@
 #ifndef MUSUBI_LIB_REVOCATION_REVOCATION_CHECKER_H_
 #define MUSUBI_LIB_REVOCATION_REVOCATION_CHECKER_H_
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -76,9 +77,26 @@ class RevocationChecker {
   pki::RevocationFinding Check(const pki::Certificate& target, const pki::Certificate& issuer,
                                absl::Time validation_time, RevocationMode mode,
                                absl::Time deadline);
+  // The same for callers that have views and the key's hash at hand: nothing is allocated unless a
+  // responder is asked.
+  pki::RevocationFinding Check(const CrlQuery& query, const pki::Certificate& issuer,
+                               RevocationMode mode, absl::Time deadline);
+
+  // Prefetch begins to bring what Check of the same query will read into the caches.
+  void Prefetch(const CrlQuery& query) const;
 
  private:
+  // SHA-256 of the issuer's SubjectPublicKeyInfo and the serial: owned, and as a view to look up.
   using Key = std::pair<base::Hash256, base::Bytes>;
+  using KeyView = std::pair<const base::Hash256&, base::ByteView>;
+  struct KeyLess {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      if (a.first != b.first) return a.first < b.first;
+      return std::ranges::lexicographical_compare(a.second, b.second);
+    }
+  };
   struct Remembered {
     pki::RevocationFinding finding;
     absl::Time not_after;
@@ -86,22 +104,18 @@ class RevocationChecker {
 
   RevocationChecker(Dependencies dependencies, Options options);
 
-  pki::RevocationFinding CheckSources(const pki::Certificate& target,
-                                      const pki::Certificate& issuer, absl::Time validation_time,
+  pki::RevocationFinding CheckSources(const CrlQuery& query, const pki::Certificate& issuer,
                                       RevocationMode mode, absl::Time deadline);
-  std::optional<pki::RevocationFinding> KnownRevocation(const Key& key);
-  void Remember(const Key& key, const pki::Certificate& target,
-                const pki::RevocationFinding& finding);
-  pki::RevocationFinding AskCrl(const pki::Certificate& target, const pki::Certificate& issuer,
-                                absl::Time validation_time) const;
-  pki::RevocationFinding AskOcsp(const Key& key, const pki::Certificate& target,
-                                 const pki::Certificate& issuer, absl::Time validation_time,
+  std::optional<pki::RevocationFinding> KnownRevocation(const KeyView& key);
+  void Remember(const CrlQuery& query, const pki::RevocationFinding& finding);
+  pki::RevocationFinding AskCrl(const CrlQuery& query) const;
+  pki::RevocationFinding AskOcsp(const CrlQuery& query, const pki::Certificate& issuer,
                                  absl::Time deadline);
 
   const Dependencies dependencies_;
   const Options options_;
   base::Mutex mutex_;
-  std::map<Key, Remembered> overlay_ ABSL_GUARDED_BY(mutex_);
+  std::map<Key, Remembered, KeyLess> overlay_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace musubi::revocation

@@ -190,7 +190,9 @@ absl::StatusOr<v1::Verdict> ValidationService::Validate(const v1::CertificateQue
   if (query.has_proof()) {
     MUSUBI_ASSIGN_OR_RETURN(question.proof, ParsePossession(query.proof()));
   }
-  return wire::ToProto(dependencies_.validation.Validate(question).verdict);
+  MUSUBI_ASSIGN_OR_RETURN(const prelink::CardValidationResult result,
+                          dependencies_.validation.Validate(question));
+  return wire::ToProto(result.verdict);
 }
 
 grpc::ServerUnaryReactor* ValidationService::GetChallenge(grpc::CallbackServerContext* context,
