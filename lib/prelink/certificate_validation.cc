@@ -118,7 +118,8 @@ absl::Status CertificateValidation::JudgeCards(std::span<const CardValidationQue
                           std::span<crypto::SignatureOutcome> outcomes) {
     return dependencies_.signatures == nullptr
                ? jpki::VerifyOneByOne(checks, outcomes)
-               : dependencies_.signatures->Verify(checks, outcomes, deadline);
+               : dependencies_.signatures->Verify(checks, outcomes,
+                                                  std::max(deadline, now + kSignatureTime));
   };
   const auto prefetch = [&](const pki::CertificateView& card, const jpki::PreparedIssuer& issuer) {
     dependencies_.revocation_checker.Prefetch({issuer.key_hash, card, now});

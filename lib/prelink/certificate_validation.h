@@ -20,6 +20,10 @@
 
 namespace musubi::prelink {
 
+// Though a query's time for the network be over, it may wait so long for others' signatures: about
+// what callers keep for the answer.
+inline constexpr absl::Duration kSignatureTime = absl::Milliseconds(200);
+
 struct CardValidationQuery {
   base::ByteView certificate_der;
   std::optional<jpki::Proof> proof;
@@ -27,7 +31,7 @@ struct CardValidationQuery {
   // Reported in the place of possession, after it.
   pki::VerdictReason statement_failure = pki::VerdictReason::kUnspecified;
   revocation::RevocationMode revocation_mode = revocation::RevocationMode::kUnspecified;
-  absl::Time deadline;  // For signatures and the network, on the server's clock.
+  absl::Time deadline;  // For the network, on the server's clock.
 };
 
 struct CardValidationResult {

@@ -19,6 +19,17 @@ constexpr std::string_view kMessage = "what the card signed";
 enum class Says { kGood, kRevoked, kUnknown, kNothing };
 enum class Proof { kNone, kGood, kWrong };
 
+// Fails when told to, as lanes do that contradict OpenSSL.
+struct Lanes : crypto::BatchVerifier {
+  explicit Lanes(const crypto::SignatureVerifier& verifier_in) : verifier(verifier_in) {}
+  absl::Status VerifyBatch(crypto::SignatureClass, std::span<const crypto::SignatureCheck> checks,
+                           std::span<crypto::SignatureOutcome> outcomes) const override {
+    return broken ? absl::InternalError("broken") : verifier.Verify(checks, outcomes);
+  }
+  const crypto::SignatureVerifier& verifier;
+  bool broken = false;
+};
+
 class CertificateValidationTest : public CardFixture, private ValidationObserver {
  protected:
   void OcspSays(Says says) {
@@ -60,9 +71,9 @@ class CertificateValidationTest : public CardFixture, private ValidationObserver
   std::vector<pki::VerdictStatus> heard_;  // By joined_.
   const std::unique_ptr<crypto::SignatureVerifier> verifier_ =
       OrDie(crypto::SignatureVerifier::Create({}));
-  const crypto::PlainBatchVerifier plain_{*verifier_};
+  Lanes lanes_{*verifier_};
   const std::unique_ptr<crypto::SignatureBatcher> batcher_ =
-      OrDie(crypto::SignatureBatcher::Create(plain_, clock_, {}));
+      OrDie(crypto::SignatureBatcher::Create(lanes_, clock_, {}));
   // With signatures joined, and observed.
   const CertificateValidation joined_{{.clock = clock_,
                                        .card_validator = card_validator_,
@@ -179,18 +190,20 @@ TEST_F(CertificateValidationTest, ManyAreJudgedAsOneByOneIs) {
 TEST_F(CertificateValidationTest, WithoutAnAnswerAboutSignaturesNothingIsDecided) {
   CardValidationQuery query{.certificate_der = card_der_,
                             .revocation_mode = RevocationMode::kNone,
-                            .deadline = clock_.Now() - absl::Seconds(1)};
-  EXPECT_EQ(joined_.Validate(query).status().code(), absl::StatusCode::kDeadlineExceeded);
+                            .deadline = clock_.Now()};
+  EXPECT_TRUE(joined_.Validate(query).ok());
+  lanes_.broken = true;
+  EXPECT_EQ(joined_.Validate(query).status().code(), absl::StatusCode::kInternal);
   EXPECT_EQ(heard_.back(), pki::VerdictStatus::kUnspecified);
   std::vector<pki::Verdict> verdicts(2);
   verdicts[0].status = verdicts[1].status = pki::VerdictStatus::kValid;
   const CardValidationQuery queries[] = {query, query};
-  EXPECT_EQ(joined_.ValidateMany(queries, verdicts).code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(joined_.ValidateMany(queries, verdicts).code(), absl::StatusCode::kInternal);
   for (const pki::Verdict& verdict : verdicts) {
     EXPECT_EQ(verdict.status, pki::VerdictStatus::kUnspecified);
   }
-  EXPECT_EQ(heard_.size(), 3u);
-  EXPECT_EQ(started_, 3);
+  EXPECT_EQ(heard_.size(), 4u);
+  EXPECT_EQ(started_, 4);
 }
 
 TEST_F(CertificateValidationTest, ARecheckOfACardThatHasExpiredSinceIsInvalid) {

@@ -1,7 +1,9 @@
 #include "services/musubid/assembly.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -10,6 +12,8 @@
 #include "lib/base/secure_random.h"
 #include "lib/base/status.h"
 #include "lib/crypto/ed25519.h"
+#include "lib/crypto/signature_batcher.h"
+#include "lib/crypto/signature_verifier.h"
 #include "lib/http/curl_http_client.h"
 #include "lib/jpki/card_validator.h"
 #include "lib/jpki/hierarchy.h"
@@ -187,6 +191,7 @@ struct Assembly::Parts {
         revocation_reporter(clock, log, metrics, health),
         session_reporter(metrics),
         validation_reporter(metrics),
+        signature_reporter(log),
         material(std::move(material_in)),
         memory_sessions(clock),
         sessions(memory_sessions, machine_clock, metrics, health) {
@@ -215,6 +220,7 @@ struct Assembly::Parts {
   RevocationReporter revocation_reporter;
   SessionReporter session_reporter;
   ValidationReporter validation_reporter;
+  SignatureReporter signature_reporter;
   Material material;
   musubi::session::Lifetimes lifetimes;
   base::SystemRandom random;
@@ -231,6 +237,9 @@ struct Assembly::Parts {
   std::unique_ptr<revocation::CrlStore> crl_store;
   std::unique_ptr<revocation::OcspClient> ocsp_client;
   std::unique_ptr<revocation::RevocationChecker> revocation_checker;
+  std::unique_ptr<crypto::SignatureVerifier> signature_verifier;
+  std::optional<crypto::PlainBatchVerifier> batch_verifier;
+  std::unique_ptr<crypto::SignatureBatcher> signatures;
 
   std::optional<prelink::Journey> journey;
   std::optional<prelink::CertificateValidation> validation;
@@ -315,11 +324,18 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
                                                  .card_keyring = material.card_keyring,
                                                  .observer = &session_reporter},
                   lifetimes);
+  MUSUBI_ASSIGN_OR_RETURN(signature_verifier,
+                          crypto::SignatureVerifier::Create({.observer = &signature_reporter}));
+  batch_verifier.emplace(*signature_verifier);
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  MUSUBI_ASSIGN_OR_RETURN(
+      signatures, crypto::SignatureBatcher::Create(*batch_verifier, clock, {.rsa_leaders = cores}));
   validation.emplace(
       prelink::CertificateValidation::Dependencies{.clock = clock,
                                                    .card_validator = material.card_validator,
                                                    .revocation_checker = *revocation_checker,
-                                                   .observer = &validation_reporter});
+                                                   .observer = &validation_reporter,
+                                                   .signatures = signatures.get()});
   session_use_cases.emplace(*journey);
   pairing_use_cases.emplace(*journey);
   proof_use_cases.emplace(

@@ -244,6 +244,10 @@ void SessionReporter::OnApplied(const musubi::session::Payload& payload,
   }
 }
 
+void SignatureReporter::OnLanesDisabled(std::string_view why) {
+  log_.Write(Severity::kError, "signature_lanes_disabled", {{"why", std::string(why)}});
+}
+
 void ValidationReporter::OnStart() { telemetry::EnterStage(telemetry::Stage::kValidation); }
 
 void ValidationReporter::OnVerdict(const pki::Verdict& verdict) {

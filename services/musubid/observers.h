@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
+#include "lib/crypto/signature_verifier.h"
 #include "lib/prelink/certificate_validation.h"
 #include "lib/revocation/observer.h"
 #include "lib/rpc/call.h"
@@ -95,6 +97,16 @@ class SessionReporter final : public musubi::session::Observer {
 
  private:
   Metrics& metrics_;
+};
+
+// Signature checks that went wrong.
+class SignatureReporter final : public crypto::SignatureObserver {
+ public:
+  explicit SignatureReporter(telemetry::Log& log) : log_(log) {}
+  void OnLanesDisabled(std::string_view why) override;
+
+ private:
+  telemetry::Log& log_;
 };
 
 // Verdicts, and the stage in which they are made.
