@@ -23,6 +23,7 @@ struct Crl::Parsed {
   absl::Time this_update;
   std::optional<absl::Time> next_update;
   bool v2 = false;
+  bool criticality_conforms = true;
   std::optional<base::Bytes> number;
   std::optional<base::Bytes> base_number;
   ByteView authority_key_identifier;
@@ -135,10 +136,12 @@ CrlOutcome ParseCrlExtension(const Extension& extension, Crl::Parsed& out) {
     return extension.critical && out.base_number ? CrlOutcome::kUsable : CrlOutcome::kMalformed;
   }
   if (extension.oid == kIssuingDistributionPointOid) {
+    out.criticality_conforms = out.criticality_conforms && extension.critical;
     return IsStrictDer(extension.value) ? ParseIssuingDistributionPoint(extension.value, out)
                                         : CrlOutcome::kMalformed;
   }
   if (extension.oid == kCrlNumberOid) {
+    out.criticality_conforms = out.criticality_conforms && !extension.critical;
     out.number = ParseNumber(extension.value);
     return out.number ? CrlOutcome::kUsable : CrlOutcome::kMalformed;
   }
@@ -151,6 +154,7 @@ CrlOutcome ParseCrlExtension(const Extension& extension, Crl::Parsed& out) {
   }
   // The key identifier is a hint; the signature decides.
   if (extension.oid == kAuthorityKeyIdentifierOid) {
+    out.criticality_conforms = out.criticality_conforms && !extension.critical;
     out.authority_key_identifier = extension.value;
     return CrlOutcome::kUsable;
   }
@@ -355,6 +359,10 @@ ByteView Crl::issuing_distribution_point_der() const {
 }
 std::optional<absl::Time> Crl::expired_certificates_since() const {
   return parsed_->expired_certificates_since;
+}
+bool Crl::conforms() const {
+  return parsed_->v2 && parsed_->next_update && parsed_->number &&
+         !parsed_->authority_key_identifier.empty() && parsed_->criticality_conforms;
 }
 const std::vector<CrlEntry>& Crl::entries() const { return parsed_->entries; }
 

@@ -113,6 +113,10 @@ class Crl {
   const std::optional<IssuingDistributionPoint>& issuing_distribution_point() const;
   // The date of expiredCertsOnCRL (X.509): entries of certificates that expired since are kept.
   std::optional<absl::Time> expired_certificates_since() const;
+  // Whether the list has what RFC 5280 sections 5.1.2.1, 5.1.2.5, 5.2.1, 5.2.3 and 5.2.5 have its
+  // issuer write: v2, nextUpdate, authorityKeyIdentifier and cRLNumber, none of these two critical,
+  // and issuingDistributionPoint critical if there is one.
+  bool conforms() const;
 
   // Find returns the entry of `serial` (content octets of the INTEGER) of the CRL's own issuer.
   std::optional<CrlEntry> Find(base::ByteView serial) const;

@@ -40,7 +40,8 @@ enum class Conformance {
   // The target's serial is positive and of at most 20 octets, its times are in their form.
   kTargetForms,
   // Every MUST of section 4 that a certificate shows by itself holds for every certificate of the
-  // path, the anchor included: see CheckConformance in path_rules.h.
+  // path, the anchor included: see CheckConformance in path_rules.h. CRLs beside it are held to
+  // section 5: see Crl::conforms.
   kWholePath,
 };
 

@@ -25,8 +25,10 @@ class GivenCrls {
  public:
   GivenCrls(const ValidationRequest& request, const PathValidator& signer_paths)
       : time_(request.validation_time), signer_paths_(signer_paths) {
+    const bool any_form = signer_paths.profile().conformance != Conformance::kWholePath;
     for (const base::Bytes& der : request.crls) {
-      if (auto parsed = ParseCrl(der, CrlForms::kAll); parsed.crl) {
+      auto parsed = ParseCrl(der, CrlForms::kAll);
+      if (parsed.crl && (any_form || parsed.crl->conforms())) {
         crls_.push_back(*std::move(parsed.crl));
       }
     }

@@ -140,6 +140,37 @@ TEST_F(Validation, AListThatCannotBeUsedSaysNothing) {
          VerdictReason::kRevocationUnavailable, 0, RevocationOutcome::kNoUsableAnswer);
 }
 
+TEST_F(Validation, ListsConformWhereTheWholePathHasTo) {
+  ValidationProfile profile = ValidationProfile::Rfc5280();
+  auto valid = [&](const fakes::CrlSpec& spec) {
+    crls_ = {fakes::IssueCrl(spec, root_.key())};
+    ValidationRequest request = Request(RevocationScope::kTarget);
+    request.target = intermediates_[0];
+    request.intermediates = {};
+    return Validator({root_.Anchor("root")}, profile).Validate(request).verdict.valid();
+  };
+  auto without = [&](std::string_view oid) {
+    fakes::CrlSpec spec = RootCrl();
+    fakes::RemoveExtension(spec.extensions, oid);
+    return spec;
+  };
+  auto critical = [&](std::string_view oid) {
+    fakes::CrlSpec spec = RootCrl();
+    for (auto& extension : spec.extensions) {
+      if (extension.oid == oid) extension.critical = true;
+    }
+    return spec;
+  };
+  const fakes::CrlSpec wrong[] = {without(fakes::kCrlNumberOid), critical(fakes::kCrlNumberOid),
+                                  without(fakes::kAuthorityKeyIdentifierOid),
+                                  critical(fakes::kAuthorityKeyIdentifierOid)};
+  EXPECT_TRUE(valid(RootCrl()));
+  for (const fakes::CrlSpec& spec : wrong) EXPECT_TRUE(valid(spec));
+  profile.conformance = Conformance::kWholePath;
+  EXPECT_TRUE(valid(RootCrl()));
+  for (const fakes::CrlSpec& spec : wrong) EXPECT_FALSE(valid(spec));
+}
+
 TEST_F(Validation, TheResponseSpeaksForTheTarget) {
   auto with = [&](const Bytes& response) {
     ValidationRequest request = Request(RevocationScope::kTarget);
