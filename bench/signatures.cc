@@ -1,6 +1,7 @@
 // `scripts/bench signatures`: what a call of SignatureVerifier costs in lanes and on OpenSSL, for 1
 // to 8 RSA-2048 signatures; where the two meet is kMinLaneChecks (lib/crypto/signature_verifier.h).
-// And one signature of each other kind, for the cost units of lib/crypto/signature_batcher.h.
+// And one signature of each other kind, for the cost units of lib/crypto/signature_batcher.h; and
+// what calls allocate.
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "absl/flags/parse.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "bench/allocations.h"
 #include "bench/clocks.h"
 #include "bench/raw_signature.h"
 #include "bench/report.h"
@@ -50,6 +52,20 @@ double MeasureCall(const SignatureVerifier& verifier, std::span<const SignatureC
   return absl::ToDoubleMicroseconds(spent) / calls;
 }
 
+// Heap allocations of one call, by operator new and by OpenSSL, once the thread is warm.
+double CountAllocations(const SignatureVerifier& verifier, std::span<const SignatureCheck> checks) {
+  std::vector<SignatureOutcome> outcomes(checks.size());
+  constexpr int kCalls = 20;
+  Allocations before;
+  for (int i = 0; i <= kCalls; ++i) {
+    if (i == 1) before = AllocationsOfThread();
+    MUSUBI_CHECK(verifier.Verify(checks, outcomes).ok(), "lanes went wrong");
+  }
+  const Allocations after = AllocationsOfThread();
+  return static_cast<double>(after.by_new - before.by_new + after.by_openssl - before.by_openssl) /
+         kCalls;
+}
+
 // A signature with everything that a check views.
 struct Signed {
   const TestKey& key;
@@ -68,6 +84,7 @@ struct Signed {
 };
 
 int Main(int argc, char** argv) {
+  CountOpensslAllocations();
   absl::ParseCommandLine(argc, argv);
   std::vector<std::unique_ptr<Signed>> rsa;
   for (int i = 0; i < kSignatures; ++i) {
@@ -107,6 +124,20 @@ int Main(int argc, char** argv) {
       const SignatureCheck check = one->Check(false);
       return MeasureCall(*scalar, std::span(&check, 1), 50);
     });
+  }
+  std::vector<SignatureCheck> mixed;
+  for (int i = 0; i < kSignatures; ++i) {
+    mixed.push_back(rsa[static_cast<size_t>(i)]->Check(i % 2 == 0));
+  }
+  mixed.push_back(rsa3072.Check(false));
+  mixed.push_back(rsa4096.Check(true));
+  for (const auto& [name, verifier] : {std::pair("lanes", lanes.get()), {"scalar", scalar.get()}}) {
+    if (verifier == nullptr) continue;
+    const std::string row = absl::StrCat(name, "_allocations");
+    tasks.push_back({row, "allocations", [verifier = verifier, mixed]() -> absl::StatusOr<double> {
+                       return CountAllocations(*verifier, mixed);
+                     }});
+    report.AddTarget({.row = row, .plus = 0});
   }
   if (HasRawLanes()) add("raw_lanes", [] { return RawLanesMicroseconds(); });
   add("raw_scalar", [] { return RawScalarMicroseconds(); });
