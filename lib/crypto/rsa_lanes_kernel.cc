@@ -73,7 +73,7 @@ inline void CheckBound([[maybe_unused]] const Lanes& product, [[maybe_unused]] c
     const V m = Low(Zero(), lowest, n0_inverse);
     lowest = Low(lowest, n.limb[0], m);  // Now a multiple of 2^52.
     V next = Add(sum[1], _mm512_srli_epi64(lowest, 52));
-#pragma GCC unroll 39
+#pragma GCC unroll 8
     for (int j = 1; j < kLimbs; ++j) {
       V x = Low(next, a.limb[j], bi);
       x = High(x, a.limb[j - 1], bi);
@@ -142,7 +142,7 @@ inline void AddTriangle(V* columns, const Lanes& a) {
     x = High(Low(x, before, m0), before2, m0);
     const V m1 = Low(Zero(), x, n0_inverse);
     c[2] = Add(c[2], _mm512_srli_epi64(Low(x, before2, m1), 52));
-#pragma GCC unroll 38
+#pragma GCC unroll 4
     for (int j = 2; j < kLimbs; ++j) {
       const V at = n.limb[j];
       x = Low(c[j], at, m0);

@@ -134,9 +134,7 @@ class Runner {
       Write(one.base, one.base_octets);
       Write(one.result, one.result_octets);
       one.expected = one.result_octets;
-      if ((wrong >> i & 1) != 0) {
-        one.expected[random_() % one.expected.size()] ^= static_cast<uint8_t>(1 << random_() % 8);
-      }
+      if ((wrong >> i & 1) != 0) MakeWrong(one);
       jobs[i] = {one.modulus_octets.data(), (prepared >> i & 1) != 0 ? &one.constants : nullptr,
                  one.base_octets.data(), one.expected.data(), one.output.data()};
     }
@@ -157,10 +155,24 @@ class Runner {
   BN_CTX* context() { return context_.get(); }
 
  private:
+  // Another expected result: the right one and the modulus, where that has 2048 bits, or a flipped
+  // bit.
+  void MakeWrong(Lane& lane) {
+    if (random_() % 4 == 0) {
+      Must(BN_add(sum_, lane.result, lane.modulus) == 1);
+      if (BN_num_bits(sum_) <= 2048) {
+        Write(sum_, lane.expected);
+        return;
+      }
+    }
+    lane.expected[random_() % lane.expected.size()] ^= static_cast<uint8_t>(1 << random_() % 8);
+  }
+
   Random random_;
   const uint64_t seed_;
   Owned<BN_CTX, BN_CTX_free> context_{BN_CTX_new()};
   Number exponent_;
+  Number sum_;
   std::array<Lane, kLanes> lanes_;
   LaneCases cases_;
 };
