@@ -211,9 +211,8 @@ class Checker {
 
   bool InForce(const Crl& crl) const {
     if (crl.this_update() > now_ + options_.skew) return false;
-    if (crl.next_update()) return now_ <= *crl.next_update();
-    return options_.max_age_without_next_update &&
-           now_ <= crl.this_update() + *options_.max_age_without_next_update;
+    if (options_.max_age && now_ > crl.this_update() + *options_.max_age) return false;
+    return crl.next_update() ? now_ <= *crl.next_update() : options_.max_age.has_value();
   }
 
   // Whether not being listed says something at the validation time.

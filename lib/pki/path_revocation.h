@@ -34,8 +34,9 @@ struct PathRevocationOptions {
   bool whole_path = true;
   // How far a CA's clock may be ahead of ours.
   absl::Duration skew = absl::ZeroDuration();
-  // Age up to which a CRL without nextUpdate is in force; nothing: it never is.
-  std::optional<absl::Duration> max_age_without_next_update;
+  // Age beyond which a CRL is not in force, whatever its nextUpdate; nothing: its nextUpdate alone
+  // decides, and one without never is in force.
+  std::optional<absl::Duration> max_age;
 };
 
 // CheckPathRevocation returns a finding about each certificate of the path but the anchor, the

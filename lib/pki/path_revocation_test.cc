@@ -123,10 +123,14 @@ TEST_F(PathRevocationTest, WhatDoesNotFitIsNoAnswer) {
   EXPECT_EQ(Outcome({}), RevocationOutcome::kNoUsableAnswer);
   EXPECT_EQ(Outcome({Issue(Spec(), signer_key_)}), RevocationOutcome::kNoUsableAnswer)
       << "its signer is on no list";
-  options_.max_age_without_next_update = absl::Hours(1);
+  options_.max_age = absl::Hours(1);
   CrlSpec endless = Spec();
   endless.next_update.reset();
   EXPECT_EQ(Outcome({Issue(endless)}), RevocationOutcome::kGood);
+  options_.max_age = absl::Hours(1) - absl::Seconds(1);
+  EXPECT_EQ(Outcome({Issue(endless)}), RevocationOutcome::kNoUsableAnswer);
+  EXPECT_EQ(Outcome({Issue(Spec())}), RevocationOutcome::kNoUsableAnswer)
+      << "nextUpdate does not make it younger";
 }
 
 TEST_F(PathRevocationTest, ReasonsAddUpToAll) {

@@ -38,7 +38,7 @@ class GivenCrls {
       }
     }
     options_.whole_path = request.revocation == RevocationScope::kWholePath;
-    options_.max_age_without_next_update = request.max_crl_age;
+    options_.max_age = request.max_crl_age;
   }
 
   std::vector<RevocationFinding> Find(const ValidatedPath& path) const {

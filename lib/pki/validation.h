@@ -42,7 +42,8 @@ struct ValidationRequest {
   std::span<const base::Bytes> crls;            // DER. One that cannot be used says nothing.
   std::optional<base::ByteView> ocsp_response;  // DER, about the target; a nonce is not looked at.
   RevocationScope revocation = RevocationScope::kWholePath;
-  // Age up to which a CRL without nextUpdate is in force; nothing: it never is.
+  // Age beyond which a CRL is not in force, whatever its nextUpdate; nothing: its nextUpdate alone
+  // decides, and one without never is in force.
   std::optional<absl::Duration> max_crl_age;
   // For the whole validation: CRLs and the OCSP response must be in force then.
   absl::Time validation_time;
