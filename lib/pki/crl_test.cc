@@ -187,6 +187,16 @@ TEST_F(CrlTest, OnlyTheKeyThatMaySignItCounts) {
   EXPECT_EQ(CheckCrlSignature(*ParseCrl(good).crl, no_crl_sign), CrlOutcome::kSignerNotAllowed);
 }
 
+TEST_F(CrlTest, AnEcdsaListIsCheckedOnTheCurveOfItsSigner) {
+  const TestCa ca({.key_kind = fakes::KeyKind::kEcP384});
+  CrlSpec spec = fakes::MakeCrlSpec(ca, {}, 1, kThisUpdate);
+  const Bytes ecdsa_sha256 = der::Sequence({der::Oid("1.2.840.10045.4.3.2")});
+  spec.inner_algorithm = spec.outer_algorithm = ecdsa_sha256;
+  spec.signed_with = crypto::SignatureAlgorithm::kEcdsaP384Sha256;
+  EXPECT_EQ(CheckCrlSignature(*ParseCrl(fakes::IssueCrl(spec, ca.key())).crl, ca.certificate()),
+            CrlOutcome::kUsable);
+}
+
 TEST_F(CrlTest, IsInForceFromThisUpdateToNextUpdate) {
   const Crl crl = *ParseCrl(Issue(Spec())).crl;
   const absl::Time next_update = kThisUpdate + absl::Hours(48);

@@ -305,10 +305,12 @@ bool IsResponder(const BasicResponse& response, const Certificate& certificate) 
   return std::ranges::equal(response.responder_key_hash, Sha1(certificate.public_key_bits()));
 }
 
-OcspOutcome CheckSignedBy(const BasicResponse& response, ByteView spki_der) {
+OcspOutcome CheckSignedBy(const BasicResponse& response, const Certificate& signer) {
   const auto algorithm = crypto::SignatureAlgorithmOf(response.algorithm);
-  if (!algorithm) return OcspOutcome::kAlgorithmNotAllowed;
-  return crypto::VerifySignature(*algorithm, spki_der, response.tbs, response.signature)
+  const auto key = signer.key_type();
+  if (!algorithm || !key) return OcspOutcome::kAlgorithmNotAllowed;
+  return crypto::VerifySignature(crypto::ForKey(*algorithm, *key), signer.spki_der(), response.tbs,
+                                 response.signature)
              ? OcspOutcome::kAnswered
              : OcspOutcome::kBadSignature;
 }
@@ -320,10 +322,11 @@ OcspOutcome CheckDelegate(const BasicResponse& response, const Certificate& dele
   if (!SameName(delegate.issuer_der(), issuer.subject_der())) {
     return OcspOutcome::kDelegateOfAnotherIssuer;
   }
-  const auto algorithm = crypto::SignatureAlgorithmOf(delegate.signature_algorithm_der());
-  if (!algorithm) return OcspOutcome::kAlgorithmNotAllowed;
-  if (!crypto::VerifySignature(*algorithm, issuer.spki_der(), delegate.tbs_der(),
-                               delegate.signature())) {
+  const auto algorithm = delegate.signature_algorithm();
+  const auto key = issuer.key_type();
+  if (!algorithm || !key) return OcspOutcome::kAlgorithmNotAllowed;
+  if (!crypto::VerifySignature(crypto::ForKey(*algorithm, *key), issuer.spki_der(),
+                               delegate.tbs_der(), delegate.signature())) {
     return OcspOutcome::kDelegateOfAnotherIssuer;
   }
   const auto& usages = delegate.extended_key_usage();
@@ -343,7 +346,7 @@ OcspOutcome CheckDelegate(const BasicResponse& response, const Certificate& dele
       return OcspOutcome::kDelegateNotValid;
     }
   }
-  const OcspOutcome signed_by = CheckSignedBy(response, delegate.spki_der());
+  const OcspOutcome signed_by = CheckSignedBy(response, delegate);
   if (signed_by != OcspOutcome::kAnswered) return signed_by;
   if (delegate.HasExtension(std::string(kNocheckOid))) return OcspOutcome::kAnswered;
   if (!policy.delegate_check) return OcspOutcome::kDelegateUnchecked;
@@ -362,7 +365,7 @@ OcspOutcome CheckSigner(const BasicResponse& response, const Certificate& issuer
                         const OcspPolicy& policy, absl::Time now) {
   OcspOutcome outcome = OcspOutcome::kResponderUnknown;
   if (IsResponder(response, issuer)) {
-    outcome = CheckSignedBy(response, issuer.spki_der());
+    outcome = CheckSignedBy(response, issuer);
     if (outcome == OcspOutcome::kAnswered) return outcome;
   }
   for (const Certificate& certificate : response.certificates) {

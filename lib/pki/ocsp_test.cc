@@ -66,6 +66,21 @@ TEST_F(OcspTest, AnAuthenticGoodIsAnAnswer) {
   EXPECT_EQ(result.usable_until, kNow + absl::Hours(1));
 }
 
+TEST_F(OcspTest, AnEcdsaResponseIsCheckedOnTheCurveOfItsSigner) {
+  const TestCa ca({.key_kind = KeyKind::kEcP384});
+  const Certificate issuer = ca.certificate();
+  const Certificate target = fakes::ParseCertificate(ca.Issue(ca.CardSpec(card_key_)));
+  OcspSpec spec = Spec();
+  spec.responder = fakes::ResponderByName(issuer);
+  spec.answers[0].cert_id = fakes::CertIdDer(issuer, target.serial());
+  spec.certificates = {};
+  spec.algorithm = der::Sequence({der::Oid("1.2.840.10045.4.3.2")});  // ecdsa-with-SHA256.
+  spec.signed_with = crypto::SignatureAlgorithm::kEcdsaP384Sha256;
+  const OcspResult result =
+      CheckOcspResponse(fakes::IssueOcsp(spec, ca.key()), target, issuer, nonce_, policy_, kNow);
+  EXPECT_EQ(Name(result.outcome), "ANSWERED");
+}
+
 TEST_F(OcspTest, RevokedCarriesTimeAndReason) {
   OcspSpec spec = Spec();
   spec.answers[0].status = fakes::OcspRevoked(kNow - absl::Hours(5), 4);

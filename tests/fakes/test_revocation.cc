@@ -103,8 +103,9 @@ Bytes IssueCrl(const CrlSpec& spec, const TestKey& signer) {
        spec.inner_algorithm.value_or(algorithm), spec.issuer, der::Time(spec.this_update),
        spec.next_update ? der::Time(*spec.next_update) : Bytes(),
        entries.empty() ? Bytes() : der::Sequence({entries}), TaggedExtensions(0, spec.extensions)});
-  return der::Sequence(
-      {tbs, spec.outer_algorithm.value_or(algorithm), der::BitString(signer.SignCertificate(tbs))});
+  return der::Sequence({tbs, spec.outer_algorithm.value_or(algorithm),
+                        der::BitString(spec.signed_with ? signer.Sign(*spec.signed_with, tbs)
+                                                        : signer.SignCertificate(tbs))});
 }
 
 Bytes IdpValue(std::initializer_list<ByteView> parts) { return der::Sequence(parts); }
@@ -174,7 +175,8 @@ Bytes IssueOcsp(const OcspSpec& spec, const TestKey& signer) {
   for (const Bytes& certificate : spec.certificates) base::Append(certificates, certificate);
   const Bytes basic = der::Sequence(
       {tbs, spec.algorithm.value_or(signer.CertificateAlgorithmDer()),
-       der::BitString(signer.SignCertificate(tbs)),
+       der::BitString(spec.signed_with ? signer.Sign(*spec.signed_with, tbs)
+                                       : signer.SignCertificate(tbs)),
        certificates.empty() ? Bytes() : der::Context(0, {der::Sequence({certificates})})});
   return der::Sequence(
       {der::Enumerated(0),

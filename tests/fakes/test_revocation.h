@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "lib/base/bytes.h"
+#include "lib/crypto/signature.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/ocsp.h"
 #include "tests/fakes/test_ca.h"
@@ -52,6 +53,7 @@ struct CrlSpec {
   // In place of what follows from the signing key.
   std::optional<base::Bytes> inner_algorithm;
   std::optional<base::Bytes> outer_algorithm;
+  std::optional<crypto::SignatureAlgorithm> signed_with;
 
   CrlSpec& Set(std::string_view oid, bool critical, base::Bytes value);
   CrlSpec& Revoke(base::ByteView serial, absl::Time at, std::optional<uint64_t> reason = {});
@@ -97,7 +99,9 @@ struct OcspSpec {
   std::vector<OcspAnswerSpec> answers;
   std::vector<ExtensionSpec> extensions;
   std::vector<base::Bytes> certificates;
-  std::optional<base::Bytes> algorithm;  // In place of what follows from the signing key.
+  // In place of what follows from the signing key.
+  std::optional<base::Bytes> algorithm;
+  std::optional<crypto::SignatureAlgorithm> signed_with;
 
   // Echoes a nonce.
   OcspSpec& Nonce(base::ByteView nonce);
