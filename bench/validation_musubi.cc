@@ -68,8 +68,7 @@ class Engine {
 
   // The steps by themselves, each over parsed certificates but the first.
   bool PassesGate(const pki::CertificateView& card) const {
-    return !gate_->Check(card) && jpki::HasPlainExtensions(card) &&
-           issuers_->Find(card).first != nullptr;
+    return gate_->Check(card).plain && issuers_->Find(card).first != nullptr;
   }
   bool LooksUpGood(const pki::CertificateView& card) const {
     return crls_->Lookup({issuers_->FindById(kAnchor)->key_hash, card, now_}).outcome ==

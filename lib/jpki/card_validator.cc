@@ -167,9 +167,8 @@ class CardValidator::Batch {
                                          ? VerdictReason::kTooLarge
                                          : VerdictReason::kMalformed);
     }
-    if (const auto reason = validator_.gate_.Check(certificate)) {
-      return Refuse(finding.verdict, *reason);
-    }
+    const GateFinding gate = validator_.gate_.Check(certificate);
+    if (gate.reason) return Refuse(finding.verdict, *gate.reason);
     Card& card = cards_[i];
     card.candidates = validator_.issuers_.Find(certificate);
     if (card.candidates.other_environment) {
@@ -180,9 +179,8 @@ class CardValidator::Batch {
     }
     const PreparedIssuer& issuer = *card.candidates.first;
     before_signatures(certificate, issuer);
-    if (validator_.options_.paths == Paths::kSlowOnly || !issuer.plain ||
-        !HasPlainExtensions(certificate) || IsSelfIssued(certificate) ||
-        !issuer.Allows(*certificate.signature_algorithm)) {
+    if (validator_.options_.paths == Paths::kSlowOnly || !issuer.plain || !gate.plain ||
+        IsSelfIssued(certificate) || !issuer.Allows(*certificate.signature_algorithm)) {
       card.state = State::kSlow;
       return;
     }

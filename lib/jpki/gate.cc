@@ -32,15 +32,70 @@ bool IsConformingSerial(ByteView serial) {
   return serial.size() <= 20 && (serial[0] & 0x80) == 0 && !(serial.size() == 1 && serial[0] == 0);
 }
 
-bool HasOtherCriticalExtension(const CertificateView& certificate) {
+// With spans' iterators this becomes memcmp, as std::ranges::equal does not.
+bool SameOctets(ByteView a, ByteView b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+
+// The n of id-ce-n, 2.5.29.n, below 64; else 0, which is none of any use here.
+unsigned StandardExtension(ByteView oid) {
+  return oid.size() == 3 && oid[0] == 0x55 && oid[1] == 0x1d && oid[2] < 64 ? oid[2] : 0;
+}
+constexpr uint64_t BitOf(const uint8_t (&oid)[3]) { return uint64_t{1} << oid[2]; }
+
+// What the gate and the choice of the path ask of the extensions as a whole.
+struct Extensions {
+  bool plain = true;
+  bool other_critical = false;  // Than keyUsage and certificatePolicies.
+};
+
+Extensions LookAtExtensions(const CertificateView& certificate) {
+  constexpr uint64_t kMayBeCritical =
+      BitOf(pki::oid::kKeyUsage) | BitOf(pki::oid::kCertificatePolicies);
+  constexpr uint64_t kPlain =
+      kMayBeCritical | BitOf(pki::oid::kExtendedKeyUsage) | BitOf(pki::oid::kIssuerAltName) |
+      BitOf(pki::oid::kCrlDistributionPoints) | BitOf(pki::oid::kAuthorityKeyIdentifier) |
+      BitOf(pki::oid::kSubjectKeyIdentifier);
+  Extensions found;
   pki::ExtensionCursor extensions = certificate.Extensions();
   while (const auto extension = extensions.Next()) {
-    if (extension->critical && !std::ranges::equal(extension->oid, pki::oid::kKeyUsage) &&
-        !std::ranges::equal(extension->oid, pki::oid::kCertificatePolicies)) {
-      return true;
+    const uint64_t bit = uint64_t{1} << StandardExtension(extension->oid);
+    if (extension->critical && (bit & kMayBeCritical) == 0) found.other_critical = true;
+    if ((bit & kPlain) == 0 && !SameOctets(extension->oid, pki::oid::kAuthorityInfoAccess)) {
+      found.plain = false;
     }
   }
-  return false;
+  return found;
+}
+
+// How it is made, after what it is.
+std::optional<VerdictReason> CheckMaking(const CertificateView& certificate,
+                                         bool other_critical_extension) {
+  using crypto::KeyType;
+  using crypto::SignatureAlgorithm;
+  const auto& algorithm = certificate.signature_algorithm;
+  if (algorithm != SignatureAlgorithm::kRsaPkcs1Sha256 &&
+      algorithm != SignatureAlgorithm::kEcdsaP384Sha384) {
+    return VerdictReason::kAlgorithmNotAllowed;
+  }
+  if (certificate.key_type != KeyType::kRsa2048 && certificate.key_type != KeyType::kEcP384) {
+    return VerdictReason::kKeyNotAllowed;
+  }
+  if (other_critical_extension || !certificate.UnderstandsPolicies()) {
+    return VerdictReason::kUnknownCriticalExtension;
+  }
+  if (!certificate.key_usage_critical ||
+      certificate.key_usage != static_cast<uint16_t>(pki::KeyUsage::kDigitalSignature)) {
+    return VerdictReason::kWrongKeyUsage;
+  }
+  if (!certificate.HasExtendedKeyUsage(pki::oid::kClientAuth)) {
+    return VerdictReason::kWrongExtendedKeyUsage;
+  }
+  if (!IsConformingSerial(certificate.serial) || !certificate.validity_form_conforms ||
+      !certificate.policies_critical) {
+    return VerdictReason::kProfileMismatch;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -70,7 +125,7 @@ std::optional<VerdictReason> CardGate::CheckKind(const CertificateView& certific
   pki::OidCursor policies = certificate.Policies();
   while (const auto oid = policies.Next()) {
     const auto policy = std::ranges::find_if(
-        policies_, [&](const Policy& known) { return std::ranges::equal(known.oid, *oid); });
+        policies_, [&](const Policy& known) { return SameOctets(known.oid, *oid); });
     if (policy == policies_.end()) {
       all_known = false;
     } else {
@@ -86,56 +141,12 @@ std::optional<VerdictReason> CardGate::CheckKind(const CertificateView& certific
   return std::nullopt;
 }
 
-std::optional<VerdictReason> CardGate::Check(const CertificateView& certificate) const {
-  using crypto::KeyType;
-  using crypto::SignatureAlgorithm;
-  if (certificate.version != 3) return VerdictReason::kVersionNotSupported;
-  if (certificate.is_ca) return VerdictReason::kCaCertificate;
-  if (const auto reason = CheckKind(certificate)) return reason;
-  const auto& algorithm = certificate.signature_algorithm;
-  if (algorithm != SignatureAlgorithm::kRsaPkcs1Sha256 &&
-      algorithm != SignatureAlgorithm::kEcdsaP384Sha384) {
-    return VerdictReason::kAlgorithmNotAllowed;
-  }
-  if (certificate.key_type != KeyType::kRsa2048 && certificate.key_type != KeyType::kEcP384) {
-    return VerdictReason::kKeyNotAllowed;
-  }
-  if (HasOtherCriticalExtension(certificate) || !certificate.UnderstandsPolicies()) {
-    return VerdictReason::kUnknownCriticalExtension;
-  }
-  if (!certificate.key_usage_critical ||
-      certificate.key_usage != static_cast<uint16_t>(pki::KeyUsage::kDigitalSignature)) {
-    return VerdictReason::kWrongKeyUsage;
-  }
-  if (!certificate.HasExtendedKeyUsage(pki::oid::kClientAuth)) {
-    return VerdictReason::kWrongExtendedKeyUsage;
-  }
-  if (!IsConformingSerial(certificate.serial) || !certificate.validity_form_conforms ||
-      !certificate.policies_critical) {
-    return VerdictReason::kProfileMismatch;
-  }
-  return std::nullopt;
-}
-
-bool HasPlainExtensions(const CertificateView& certificate) {
-  static constexpr ByteView kPlain[] = {
-      pki::oid::kKeyUsage,
-      pki::oid::kExtendedKeyUsage,
-      pki::oid::kCertificatePolicies,
-      pki::oid::kIssuerAltName,
-      pki::oid::kCrlDistributionPoints,
-      pki::oid::kAuthorityInfoAccess,
-      pki::oid::kAuthorityKeyIdentifier,
-      pki::oid::kSubjectKeyIdentifier,
-  };
-  pki::ExtensionCursor extensions = certificate.Extensions();
-  while (const auto extension = extensions.Next()) {
-    if (std::ranges::none_of(
-            kPlain, [&](ByteView oid) { return std::ranges::equal(oid, extension->oid); })) {
-      return false;
-    }
-  }
-  return true;
+GateFinding CardGate::Check(const CertificateView& certificate) const {
+  if (certificate.version != 3) return {VerdictReason::kVersionNotSupported};
+  if (certificate.is_ca) return {VerdictReason::kCaCertificate};
+  if (const auto reason = CheckKind(certificate)) return {reason};
+  const Extensions extensions = LookAtExtensions(certificate);
+  return {CheckMaking(certificate, extensions.other_critical), extensions.plain};
 }
 
 pki::ValidationProfile CardProfile(const Hierarchy& hierarchy) {

@@ -16,6 +16,13 @@
 
 namespace musubi::jpki {
 
+struct GateFinding {
+  std::optional<pki::VerdictReason> reason;  // Why not; nothing if it passes.
+  // Of one that passes: every extension is one that cards have and that asks nothing of a path but
+  // what the gate has looked at. All else is for the slow path.
+  bool plain = false;
+};
+
 // CardGate is what every certificate must pass first, on the fast and on the slow path alike.
 // Immutable; thread-safe.
 class CardGate {
@@ -24,8 +31,8 @@ class CardGate {
   // hold.
   static absl::StatusOr<CardGate> Create(const Hierarchy& hierarchy);
 
-  // Check returns nothing if the certificate has the card's layout, or the first reason why not.
-  // First what it is, since that is what its holder can act on, then how it is made:
+  // Check tells whether the certificate has the card's layout, or the first reason why not. First
+  // what it is, since that is what its holder can act on, then how it is made:
   //
   //   VERSION_NOT_SUPPORTED          not v3
   //   CA_CERTIFICATE                 basicConstraints with cA TRUE
@@ -43,7 +50,7 @@ class CardGate {
   //                                  than 20 octets; times against RFC 5280 section 4.1.2.5
   //
   // Allocates nothing.
-  std::optional<pki::VerdictReason> Check(const pki::CertificateView& certificate) const;
+  GateFinding Check(const pki::CertificateView& certificate) const;
 
  private:
   struct Policy {
@@ -57,10 +64,6 @@ class CardGate {
 
   std::vector<Policy> policies_;
 };
-
-// HasPlainExtensions tells whether every extension is one that card certificates have and that
-// needs nothing of a path but what the gate has looked at. All else is for the slow path.
-bool HasPlainExtensions(const pki::CertificateView& certificate);
 
 // CardProfile is what the path of a card's certificate must fit: straight under an anchor of the
 // role user authentication, with every part of its authorityKeyIdentifier in agreement.

@@ -13,8 +13,13 @@ namespace {
 using base::ByteView;
 using pki::CertificateView;
 
+// With spans' iterators this becomes memcmp, as std::ranges::equal does not.
+bool SameOctets(ByteView a, ByteView b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+
 bool IsOneOf(ByteView oid, std::initializer_list<ByteView> oids) {
-  return std::ranges::any_of(oids, [&](ByteView one) { return std::ranges::equal(one, oid); });
+  return std::ranges::any_of(oids, [&](ByteView one) { return SameOctets(one, oid); });
 }
 
 bool IsPlain(const CertificateView& issuer) {
@@ -34,9 +39,7 @@ bool IsPlain(const CertificateView& issuer) {
          (issuer.policies.empty() || issuer.HasPolicy(pki::oid::kAnyPolicy));
 }
 
-bool SameOctetsOrName(ByteView a, ByteView b) {
-  return std::ranges::equal(a, b) || pki::SameName(a, b);
-}
+bool SameOctetsOrName(ByteView a, ByteView b) { return SameOctets(a, b) || pki::SameName(a, b); }
 
 enum class Agreement { kContradicted, kNothingCompared, kAgrees };
 
@@ -51,12 +54,12 @@ Agreement CompareKeyIdentifiers(const CertificateView& subject, const Certificat
     contradicted = contradicted || !equal;
   };
   if (identifier->key_identifier && issuer.subject_key_identifier) {
-    compare(std::ranges::equal(*identifier->key_identifier, *issuer.subject_key_identifier));
+    compare(SameOctets(*identifier->key_identifier, *issuer.subject_key_identifier));
   }
   if (identifier->issuer_name) {
     compare(SameOctetsOrName(*identifier->issuer_name, issuer.issuer));
   }
-  if (identifier->serial) compare(std::ranges::equal(*identifier->serial, issuer.serial));
+  if (identifier->serial) compare(SameOctets(*identifier->serial, issuer.serial));
   if (contradicted) return Agreement::kContradicted;
   return compared ? Agreement::kAgrees : Agreement::kNothingCompared;
 }
@@ -100,7 +103,7 @@ absl::StatusOr<PreparedIssuers> PreparedIssuers::Create(const pki::TrustStore& t
 
 std::optional<size_t> PreparedIssuers::FindName(ByteView name_der) const {
   for (const Named& named : issuers_) {
-    if (std::ranges::equal(named.issuer.certificate().subject, name_der)) return named.name;
+    if (SameOctets(named.issuer.certificate().subject, name_der)) return named.name;
   }
   for (const Named& named : issuers_) {
     if (pki::SameName(named.issuer.certificate().subject, name_der)) return named.name;
