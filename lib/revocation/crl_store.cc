@@ -1,34 +1,30 @@
 #include "lib/revocation/crl_store.h"
 
-#include <algorithm>
-#include <set>
-#include <string_view>
+#include <sched.h>
 
-#include "lib/base/encoding.h"
-#include "lib/base/file.h"
-#include "lib/base/json_object.h"
+#include <algorithm>
+#include <optional>
+#include <thread>
+#include <utility>
+
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
-#include "lib/pki/general_name.h"
+#include "lib/pki/crl.h"
 #include "lib/pki/name.h"
-#include "lib/revocation/validation_time.h"
 
 namespace musubi::revocation {
 namespace {
 
-// Issuing distribution points in the manifest: "full" is a list without one.
-constexpr std::string_view kFull = "full";
+// How often Publish looks whether the old snapshot's readers have gone, a look-up's time each. What
+// is left then goes at the next load.
+constexpr int kReclaimTries = 1000;
 
-base::Hash256 KeyOf(const pki::Certificate& issuer) { return crypto::Sha256(issuer.spki_der()); }
-
-bool IsPlainFileName(const std::string& name) {
-  return name.find('/') == std::string::npos && name.find('\0') == std::string::npos &&
-         name != "." && name != "..";
-}
+// latest_time_ is written at most once in so many seconds, so that its line stays in all caches.
+constexpr int64_t kLatestTimeStep = 10;
 
 // Does the list say that it is the one that the manifest means?
-bool IsForPoint(const pki::Crl& crl, const base::Bytes& point) {
-  const auto& scope = crl.issuing_distribution_point();
+bool IsForPoint(const pki::Crl& list, const base::Bytes& point) {
+  const auto& scope = list.issuing_distribution_point();
   const bool names_point = scope && scope->names_distribution_point();
   if (point.empty()) return !names_point;
   return names_point &&
@@ -36,276 +32,211 @@ bool IsForPoint(const pki::Crl& crl, const base::Bytes& point) {
                              [&](const base::Bytes& name) { return pki::SameName(name, point); });
 }
 
-// Does "not listed" say something about `target`, whose distribution point has led to the list (RFC
-// 5280 section 6.3.3 (b) (2))?
-bool SpeaksOf(const pki::Crl& crl, const pki::CertificateView& target) {
-  const auto& scope = crl.issuing_distribution_point();
-  return !scope ||
-         !(scope->only_attribute_certificates || (scope->only_user_certificates && target.is_ca) ||
-           (scope->only_ca_certificates && !target.is_ca));
+// What `now` no longer has of what was revoked before; null if nothing is missing.
+std::shared_ptr<const CrlTable> Vanished(const std::vector<const CrlTable*>& before,
+                                         const CrlTable& now, absl::Time this_update) {
+  CrlTable::Builder builder(this_update);
+  for (const CrlTable* table : before) {
+    if (table == nullptr) continue;
+    table->ForEach([&](base::ByteView serial, const CrlFact& fact) {
+      if (!now.Find(serial)) builder.Add(serial, fact);
+    });
+  }
+  auto vanished = builder.Build();
+  return vanished->entries() > 0 ? vanished : nullptr;
+}
+
+// The thread runs when no other wants the processor. If that is refused it runs as all do.
+void YieldToAllOthers() {
+  const sched_param none{};
+  (void)sched_setscheduler(0, SCHED_IDLE, &none);
 }
 
 }  // namespace
 
-// What was learned of one scope. Immutable once it is in the map.
-struct CrlStore::Scope {
-  struct Vanished {
-    absl::Time revoked_at;
-    pki::CrlReason reason = pki::CrlReason::kNotGiven;
-  };
-  using VanishedMap = std::map<base::Bytes, Vanished>;
-
-  base::Bytes point;     // Empty: "full".
-  bool expected = true;  // The manifest has it. One that it no longer has is never GOOD.
-  std::optional<pki::Crl> crl;
-  absl::Time loaded_at = absl::InfinitePast();
-  std::shared_ptr<const VanishedMap> vanished = std::make_shared<VanishedMap>();
-};
-
-struct CrlStore::ScopeSource {
-  std::string anchor;
-  std::string file;
-  ScopeKey key;
-  const pki::Certificate* issuer;
-};
-
 struct CrlStore::Loaded {
   ScopeOutcome outcome = ScopeOutcome::kUnspecified;
   pki::CrlOutcome crl_outcome = pki::CrlOutcome::kUnspecified;
-  std::shared_ptr<const Scope> scope;  // Null: nothing new to put in force.
+  std::shared_ptr<const CrlScope> scope;  // Null: nothing new to put in force.
 };
 
 CrlStore::CrlStore(Dependencies dependencies, Options options)
-    : dependencies_(dependencies), options_(std::move(options)) {}
+    : dependencies_(dependencies),
+      options_(std::move(options)),
+      snapshot_(std::make_unique<CrlSnapshot>(std::vector<std::shared_ptr<const CrlScope>>())) {}
 
 absl::StatusOr<std::unique_ptr<CrlStore>> CrlStore::Create(Dependencies dependencies,
                                                            Options options) {
   auto store = std::unique_ptr<CrlStore>(new CrlStore(dependencies, std::move(options)));
-  MUSUBI_RETURN_IF_ERROR(store->Reload());
+  base::MutexLock lock(store->reload_mutex_);
+  if (!store->options_.state_file.empty()) {
+    MUSUBI_ASSIGN_OR_RETURN(store->marks_, ReadCrlState(store->options_.state_file));
+  }
+  // Nobody is served yet: no need to yield.
+  MUSUBI_RETURN_IF_ERROR(store->Load());
   return store;
 }
 
-absl::StatusOr<std::vector<CrlStore::ScopeSource>> CrlStore::ReadManifest() const {
-  const std::string path = options_.directory + "/" + kScopesFile;
-  MUSUBI_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path));
-  MUSUBI_ASSIGN_OR_RETURN(base::JsonObject manifest, base::JsonObject::Parse(text, path));
-  MUSUBI_ASSIGN_OR_RETURN(const int64_t version, manifest.Integer("version"));
-  if (version != 1) return manifest.Invalid("\"version\" must be 1");
-  MUSUBI_ASSIGN_OR_RETURN(std::vector<base::JsonObject> scopes, manifest.Objects("scopes"));
-  MUSUBI_RETURN_IF_ERROR(manifest.RefuseOthers());
-  std::vector<ScopeSource> sources;
-  std::set<ScopeKey> seen;
-  for (base::JsonObject& entry : scopes) {
-    ScopeSource source;
-    MUSUBI_ASSIGN_OR_RETURN(source.anchor, entry.String("anchor"));
-    MUSUBI_ASSIGN_OR_RETURN(source.file, entry.String("file"));
-    MUSUBI_ASSIGN_OR_RETURN(const std::string point, entry.String("distribution_point"));
-    MUSUBI_RETURN_IF_ERROR(entry.RefuseOthers());
-    const auto issuer = options_.issuers.find(source.anchor);
-    if (issuer == options_.issuers.end()) {
-      return entry.Invalid("\"anchor\" names no configured anchor; use an id of the anchors file");
-    }
-    if (!IsPlainFileName(source.file)) {
-      return entry.Invalid("\"file\" must be the name of a file beside the manifest, not a path");
-    }
-    source.issuer = &issuer->second;
-    source.key.first = KeyOf(*source.issuer);
-    if (point != kFull) {
-      auto name = base::Base64Decode(point);
-      if (!name.ok() || !pki::SameName(*name, *name)) {
-        return entry.Invalid(
-            "\"distribution_point\" must be \"full\" or the base64 of one DER Name (the "
-            "directoryName of "
-            "the issuing distribution point)");
-      }
-      source.key.second = *std::move(name);
-    }
-    if (!seen.insert(source.key).second) {
-      return entry.Invalid("\"distribution_point\" is there twice for this anchor; remove one");
-    }
-    sources.push_back(std::move(source));
-  }
-  return sources;
+absl::Status CrlStore::Reload() {
+  base::MutexLock lock(reload_mutex_);
+  absl::Status status;
+  std::thread loader([this, &status]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    YieldToAllOthers();
+    status = Load();
+  });
+  loader.join();
+  return status;
 }
 
-CrlStore::Loaded CrlStore::LoadScope(const ScopeSource& source,
-                                     const std::shared_ptr<const Scope>& current) const {
-  const auto content = base::ReadFile(options_.directory + "/" + source.file);
-  if (!content.ok()) return {ScopeOutcome::kMissing, {}, nullptr};
-  const std::optional<pki::Crl> old = current == nullptr ? std::nullopt : current->crl;
-  if (old && std::ranges::equal(old->der(), base::AsBytes(*content))) {
+CrlStore::Loaded CrlStore::LoadScope(const CrlSource& source, const CrlScope* current) const {
+  auto refuse = [](pki::CrlOutcome why) { return Loaded{ScopeOutcome::kRefused, why, nullptr}; };
+  const absl::Time now = dependencies_.clock.Now();
+  LoadedCrl loaded = LoadCrl(options_.directory + "/" + source.file, source.signer);
+  if (!loaded.readable) return {ScopeOutcome::kMissing, {}, nullptr};
+  if (!loaded.list) return refuse(loaded.outcome);
+  const base::Hash256 signer_key = crypto::Sha256(source.signer.spki_der());
+  if (current != nullptr && current->identity == loaded.identity &&
+      current->signer_key == signer_key) {
     return {ScopeOutcome::kUnchanged, {}, nullptr};
   }
-  auto refuse = [](pki::CrlOutcome why) { return Loaded{ScopeOutcome::kRefused, why, nullptr}; };
-  pki::CrlParseResult parsed = pki::ParseCrl(base::ToBytes(*content));
-  if (!parsed.crl) return refuse(parsed.outcome);
-  const pki::Crl& crl = *parsed.crl;
-  const pki::CrlOutcome signature = pki::CheckCrlSignature(crl, *source.issuer);
-  if (signature != pki::CrlOutcome::kUsable) return refuse(signature);
-  if (!IsForPoint(crl, source.key.second)) return refuse(pki::CrlOutcome::kForeignScope);
-  const absl::Time now = dependencies_.clock.Now();
-  const pki::CrlOutcome time = pki::CheckCrlTime(crl, now, options_.skew);
+  const pki::Crl& list = *loaded.list;
+  if (source.signer_is_certificate &&
+      (now < source.signer.not_before() || now > source.signer.not_after())) {
+    return refuse(pki::CrlOutcome::kSignerNotAllowed);
+  }
+  if (!IsForPoint(list, source.key.point)) return refuse(pki::CrlOutcome::kForeignScope);
+  const pki::CrlOutcome time = pki::CheckCrlTime(list, now, options_.skew);
   // A stale list is taken: what it lists is revoked, though it makes nothing good.
   if (time != pki::CrlOutcome::kUsable && time != pki::CrlOutcome::kStale) return refuse(time);
-  if (!crl.number()) return {ScopeOutcome::kNumberMissing, {}, nullptr};
+  if (!list.number()) return {ScopeOutcome::kNumberMissing, {}, nullptr};
 
-  auto scope = std::make_shared<Scope>();
-  scope->point = source.key.second;
-  scope->loaded_at = now;
-  if (old) {
-    // What is in force is the highest seen, since nothing lower replaces it.
-    const int order = pki::CompareCrlNumbers(*crl.number(), *old->number());
-    if (order < 0 || crl.this_update() < old->this_update()) {
+  const auto mark = marks_.find({source.key, signer_key});
+  if (mark != marks_.end()) {
+    const int order = pki::CompareCrlNumbers(*list.number(), mark->second.number);
+    if (order < 0 || list.this_update() < mark->second.this_update) {
       return {ScopeOutcome::kOlder, {}, nullptr};
     }
-    if (order == 0) return {ScopeOutcome::kNumberReused, {}, nullptr};
-    auto vanished = std::make_shared<Scope::VanishedMap>(*current->vanished);
-    for (const pki::CrlEntry& entry : old->entries()) {
-      if (crl.Find(entry.serial)) continue;
-      vanished->emplace(base::ToBytes(entry.serial),
-                        Scope::Vanished{entry.revoked_at, entry.reason});
+    if (order == 0 && loaded.identity != mark->second.identity) {
+      return {ScopeOutcome::kNumberReused, {}, nullptr};
     }
-    if (vanished->size() > options_.max_vanished_per_scope) {
-      return {ScopeOutcome::kTooManyVanished, {}, nullptr};
-    }
-    scope->vanished = std::move(vanished);
   }
-  scope->crl = std::move(parsed.crl);
-  return {ScopeOutcome::kLoaded, {}, std::move(scope)};
+  std::vector<const CrlTable*> before;
+  if (current != nullptr) {
+    before = {current->table.get(), current->vanished.get()};
+  } else {
+    // After a restart, whoever signed the scope's lists before.
+    for (auto at = marks_.lower_bound({source.key, {}});
+         at != marks_.end() && at->first.first == source.key; ++at) {
+      before.push_back(at->second.vanished.get());
+    }
+  }
+  auto vanished = Vanished(before, *loaded.table, list.this_update());
+  if (vanished != nullptr && vanished->entries() > options_.max_vanished_per_scope) {
+    return {ScopeOutcome::kTooManyVanished, {}, nullptr};
+  }
+  return {ScopeOutcome::kLoaded,
+          {},
+          std::make_shared<CrlScope>(CrlScope{.key = source.key,
+                                              .list = list,
+                                              .signer_key = signer_key,
+                                              .identity = loaded.identity,
+                                              .loaded_at = now,
+                                              .table = std::move(loaded.table),
+                                              .vanished = std::move(vanished)})};
 }
 
-absl::Status CrlStore::Reload() {
-  base::MutexLock reload(reload_mutex_);
-  MUSUBI_ASSIGN_OR_RETURN(const std::vector<ScopeSource> sources, ReadManifest());
-  std::set<ScopeKey> expected;
-  for (const ScopeSource& source : sources) {
-    expected.insert(source.key);
-    std::shared_ptr<const Scope> current;
-    {
-      base::MutexLock lock(mutex_);
-      const auto found = scopes_.find(source.key);
-      if (found != scopes_.end()) current = found->second;
-    }
-    Loaded loaded = LoadScope(source, current);
-    if (loaded.scope == nullptr && current != nullptr && !current->expected) {
-      auto again = std::make_shared<Scope>(*current);
+absl::Status CrlStore::Load() {
+  MUSUBI_ASSIGN_OR_RETURN(const std::vector<CrlSource> sources,
+                          ReadCrlManifest(options_.directory, options_.issuers));
+  std::vector<ScopeEvent> events;
+  Scopes expected;
+  bool changed = false, marks_changed = false;
+  for (const CrlSource& source : sources) {
+    const auto found = scopes_.find(source.key);
+    std::shared_ptr<const CrlScope> scope = found != scopes_.end() ? found->second : nullptr;
+    Loaded loaded = LoadScope(source, scope.get());
+    if (loaded.scope != nullptr) {
+      scope = std::move(loaded.scope);
+      marks_[{source.key, scope->signer_key}] = {*scope->list.number(), scope->list.this_update(),
+                                                 scope->identity, scope->vanished};
+      changed = marks_changed = true;
+    } else if (scope != nullptr && !scope->expected) {
+      auto again = std::make_shared<CrlScope>(*scope);
       again->expected = true;
-      loaded.scope = std::move(again);
+      scope = std::move(again);
+      changed = true;
     }
     ScopeEvent event{.anchor = source.anchor,
                      .file = source.file,
-                     .full = source.key.second.empty(),
+                     .full = source.key.point.empty(),
                      .outcome = loaded.outcome,
                      .crl_outcome = loaded.crl_outcome};
-    const std::shared_ptr<const Scope>& in_force = loaded.scope != nullptr ? loaded.scope : current;
-    if (in_force != nullptr) {
-      const pki::Crl& crl = *in_force->crl;
-      event.this_update = crl.this_update();
-      event.next_update = crl.next_update();
-      event.entries = crl.entries().size();
+    if (scope != nullptr) {
+      event.this_update = scope->list.this_update();
+      event.next_update = scope->list.next_update();
+      event.entries = scope->table->entries();
       if (event.crl_outcome == pki::CrlOutcome::kUnspecified) {
-        event.crl_outcome = pki::CheckCrlTime(crl, dependencies_.clock.Now(), options_.skew);
+        event.crl_outcome =
+            pki::CheckCrlTime(scope->list, dependencies_.clock.Now(), options_.skew);
       }
+      expected[source.key] = std::move(scope);
     }
-    if (loaded.scope != nullptr) {
-      base::MutexLock lock(mutex_);
-      scopes_[source.key] = std::move(loaded.scope);
-    }
-    dependencies_.observer.OnScope(event);
+    events.push_back(std::move(event));
   }
-  base::MutexLock lock(mutex_);
   for (auto& [key, scope] : scopes_) {
-    if (expected.contains(key) || !scope->expected) continue;
-    // Its revocations stay known.
-    auto retired = std::make_shared<Scope>(*scope);
-    retired->expected = false;
-    scope = std::move(retired);
+    if (expected.contains(key)) continue;
+    // The manifest no longer has it. Its revocations stay known.
+    if (scope->expected) {
+      auto retired = std::make_shared<CrlScope>(*scope);
+      retired->expected = false;
+      scope = std::move(retired);
+      changed = true;
+    }
+    expected[key] = scope;
   }
-  return absl::OkStatus();
+  scopes_ = std::move(expected);
+  // Durable before it is in force, so that no crash in between forgets it.
+  absl::Status written;
+  if (marks_changed && !options_.state_file.empty()) {
+    written = WriteCrlState(options_.state_file, marks_);
+  }
+  if (changed) Publish();
+  for (const ScopeEvent& event : events) dependencies_.observer.OnScope(event);
+  return written;
 }
 
-std::vector<std::shared_ptr<const CrlStore::Scope>> CrlStore::ScopesOf(
-    const CrlQuery& query) const {
-  const base::Hash256& key = query.issuer_key;
-  std::vector<std::shared_ptr<const Scope>> found;
-  base::MutexLock lock(mutex_);
-  if (const auto full = scopes_.find({key, {}}); full != scopes_.end()) {
-    found.push_back(full->second);
+void CrlStore::Publish() {
+  std::vector<std::shared_ptr<const CrlScope>> scopes;
+  scopes.reserve(scopes_.size());
+  for (const auto& [key, scope] : scopes_) scopes.push_back(scope);
+  snapshot_.Publish(std::make_unique<CrlSnapshot>(std::move(scopes)));
+  for (int i = 0; i < kReclaimTries && snapshot_.Reclaim() > 0; ++i) std::this_thread::yield();
+}
+
+bool CrlStore::ClockIsTrusted(absl::Time now) const {
+  const int64_t seconds = absl::ToUnixSeconds(now);
+  int64_t latest = latest_time_.load(std::memory_order_relaxed);
+  while (seconds > latest + kLatestTimeStep &&
+         !latest_time_.compare_exchange_weak(latest, seconds, std::memory_order_relaxed)) {
   }
-  pki::DistributionPointCursor points = query.target.CrlDistributionPoints();
-  while (const auto point = points.Next()) {
-    if (point->reasons || !point->crl_issuer.empty()) continue;
-    pki::GeneralNameCursor names(point->full_name);
-    while (const auto name = names.Next(pki::general_name::kDirectoryName)) {
-      if (const auto exact = scopes_.find({key, base::ToBytes(*name)}); exact != scopes_.end()) {
-        found.push_back(exact->second);
-        continue;
-      }
-      // Equal under RFC 5280 section 7.1 though not in octets: rare, so the slow way.
-      for (auto at = scopes_.lower_bound({key, {}}); at != scopes_.end() && at->first.first == key;
-           ++at) {
-        if (pki::SameName(at->first.second, *name)) found.push_back(at->second);
-      }
-    }
-  }
-  return found;
+  return seconds >= latest - absl::ToInt64Seconds(kMaxClockStepBack);
 }
 
 pki::RevocationFinding CrlStore::Lookup(const pki::Certificate& target,
                                         const pki::Certificate& issuer,
                                         absl::Time validation_time) const {
-  return Lookup({KeyOf(issuer), target.view(), validation_time});
+  return Lookup({crypto::Sha256(issuer.spki_der()), target.view(), validation_time});
 }
-
-void CrlStore::Prefetch(const CrlQuery&) const {}
 
 pki::RevocationFinding CrlStore::Lookup(const CrlQuery& query) const {
-  const pki::CertificateView& target = query.target;
   const absl::Time now = dependencies_.clock.Now();
-  const auto scopes = ScopesOf(query);
-  pki::RevocationFinding finding;
-  finding.outcome = pki::RevocationOutcome::kNoUsableAnswer;
-  finding.method = pki::RevocationMethod::kCrl;
-  if (scopes.empty()) {
-    dependencies_.observer.OnScopeMissing();
-    return finding;
-  }
-  auto describe = [&finding](const Scope& scope) {
-    finding.source_updated_at = scope.loaded_at;
-    finding.this_update = scope.crl->this_update();
-    finding.next_update = scope.crl->next_update();
-  };
-  for (const auto& scope : scopes) {
-    std::optional<Scope::Vanished> revoked;
-    if (const auto entry = scope->crl->Find(target.serial)) {
-      revoked = {entry->revoked_at, entry->reason};
-    } else if (const auto vanished = scope->vanished->find(base::ToBytes(target.serial));
-               vanished != scope->vanished->end()) {
-      revoked = vanished->second;
-      dependencies_.observer.OnVanishedRevocation();
-    }
-    if (!revoked) continue;
-    describe(*scope);
-    finding.outcome = pki::RevocationOutcome::kRevoked;
-    finding.revoked_at = revoked->revoked_at;
-    finding.reason = revoked->reason;
-    return finding;
-  }
-  for (const auto& scope : scopes) {
-    const pki::Crl& crl = *scope->crl;
-    describe(*scope);
-    // An expired certificate's entry may have been taken off, unless the list says otherwise.
-    const bool may_be_gone =
-        target.not_after < now &&
-        (!crl.expired_certificates_since() || *crl.expired_certificates_since() > target.not_after);
-    if (scope->expected && !may_be_gone &&
-        pki::CheckCrlTime(crl, now, options_.skew) == pki::CrlOutcome::kUsable &&
-        SpeaksOf(crl, target) && CountsAt(crl.this_update(), query.validation_time, now)) {
-      finding.outcome = pki::RevocationOutcome::kGood;
-      return finding;
-    }
-  }
-  return finding;
+  const CrlSnapshot::Moment moment{now, options_.skew, ClockIsTrusted(now)};
+  const CrlSnapshot::Answer answer = snapshot_.Read()->Lookup(query, moment);
+  if (answer.scope_missing) dependencies_.observer.OnScopeMissing();
+  if (answer.vanished) dependencies_.observer.OnVanishedRevocation();
+  return answer.finding;
 }
+
+void CrlStore::Prefetch(const CrlQuery& query) const { snapshot_.Read()->Prefetch(query); }
 
 }  // namespace musubi::revocation

@@ -3,51 +3,44 @@
 #ifndef MUSUBI_LIB_REVOCATION_CRL_STORE_H_
 #define MUSUBI_LIB_REVOCATION_CRL_STORE_H_
 
+#include <atomic>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "lib/base/bytes.h"
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/pki/certificate.h"
-#include "lib/pki/certificate_view.h"
-#include "lib/pki/crl.h"
 #include "lib/pki/verdict.h"
+#include "lib/revocation/crl_loader.h"
+#include "lib/revocation/crl_manifest.h"
+#include "lib/revocation/crl_snapshot.h"
+#include "lib/revocation/crl_state.h"
+#include "lib/revocation/epoch_pointer.h"
 #include "lib/revocation/observer.h"
 
 namespace musubi::revocation {
 
-// Issuers by the id that configuration gives them, as in {"auth-03", certificate}.
-using Issuers = std::map<std::string, pki::Certificate, std::less<>>;
-
-// The list of expected scopes, inside Options::directory.
-inline constexpr char kScopesFile[] = "scopes.json";
-
-// Entries that may vanish from one scope's list over the life of the process and still be
-// remembered. A partition's own size is a few thousand; above it a new list is refused, so that
-// the scope goes stale rather than forgetful.
+// Entries that may vanish from one scope's list and still be remembered. A partition's own size is
+// a few thousand; above it a new list is refused, so that the scope goes stale rather than
+// forgetful.
 inline constexpr size_t kMaxVanishedPerScope = size_t{1} << 20;
 
-// What is asked about one certificate, in views that live as long as the call. `issuer_key` is the
-// SHA-256 of the SubjectPublicKeyInfo whose key verified the signature of `target`.
-struct CrlQuery {
-  const base::Hash256& issuer_key;
-  const pki::CertificateView& target;
-  absl::Time validation_time;
-};
+// How far the clock may step back from the latest time seen, as when a time server corrects it.
+// Beyond it nobody knows which time is right, and no list is fresh.
+inline constexpr absl::Duration kMaxClockStepBack = absl::Minutes(10);
 
-// CrlStore answers from memory. A scope is (key that signs the CRL, issuing distribution point or
-// "full"). Look-ups see either the whole old list of a scope or the whole new one. In the JPKI
-// profile nothing un-revokes (even certificateHold is final), so an entry that vanishes from a
-// later list stays revoked; the memory of that, and of the highest cRLNumber seen, lasts as long
-// as the process. Thread-safe; look-ups never wait for a load.
+// CrlStore answers from memory. A scope is (key that signs the certificates, distribution point or
+// "full"). Look-ups see either all of one load or all of the next. In the JPKI profile nothing
+// un-revokes (even certificateHold is final), so an entry that vanishes from a later list stays
+// revoked. That, and the highest cRLNumber and thisUpdate of each scope, outlive the process in
+// Options::state_file. Thread-safe; a look-up takes no lock, allocates nothing and never waits for
+// a load.
 class CrlStore {
  public:
   struct Dependencies {
@@ -57,23 +50,25 @@ class CrlStore {
   struct Options {
     std::string directory;
     Issuers issuers;
+    // Kept by this store alone, and written at each load that changes something. Empty: what it
+    // would hold is forgotten with the process.
+    std::string state_file = {};
     // How far the CA's clock may be ahead of ours.
     absl::Duration skew = absl::Minutes(5);
     size_t max_vanished_per_scope = kMaxVanishedPerScope;
   };
 
-  // Create reads the manifest and loads what is there. A manifest that is absent or wrong is an
-  // error that names the rule and the fix; a missing or bad CRL is not: it is reported to the
-  // observer, and its scope has no usable answer.
-  //
-  // scopes.json: {"version":1,"scopes":[{"anchor":ID, "distribution_point": standard base64 of the
-  // DER of the directoryName's Name | "full", "file": NAME}]}
+  // Create reads the state and the manifest and loads what is there. A state that is damaged, or a
+  // manifest that is absent or wrong, is an error that names the file, the rule and the fix; a
+  // missing or bad CRL is not: it is reported to the observer, and its scope has no usable answer.
   static absl::StatusOr<std::unique_ptr<CrlStore>> Create(Dependencies dependencies,
                                                           Options options);
 
-  // Reload reads the manifest and every file again and puts what passes in force, one scope at a
-  // time. On an error of the manifest everything stays as it was. It reads disks and checks
-  // signatures: not for a timer's own thread. Concurrent calls wait for each other.
+  // Reload reads the manifest and every file again and puts what passes in force, all at once. On
+  // an error of the manifest everything stays as it was; on one of the state file what passes is in
+  // force all the same. It reads disks and checks signatures, on a thread of its own that runs only
+  // when no other needs the processor: not for a timer's thread. Concurrent calls wait for each
+  // other.
   absl::Status Reload();
 
   // Lookup says what the CRLs know about `target`, whose signature `issuer`'s key has verified:
@@ -87,25 +82,28 @@ class CrlStore {
   // nothing and may be left out.
   void Prefetch(const CrlQuery& query) const;
 
+  // How many loads were put in force: replicas report it.
+  uint64_t snapshot_epoch() const { return snapshot_.epoch(); }
+
  private:
-  struct Scope;
-  // Scope key: SHA-256 of the signing key's SubjectPublicKeyInfo, and the DER of the distribution
-  // point's Name (empty: "full").
-  using ScopeKey = std::pair<base::Hash256, base::Bytes>;
-  struct ScopeSource;
+  using Scopes = std::map<CrlScopeKey, std::shared_ptr<const CrlScope>>;
   struct Loaded;
 
   CrlStore(Dependencies dependencies, Options options);
 
-  absl::StatusOr<std::vector<ScopeSource>> ReadManifest() const;
-  Loaded LoadScope(const ScopeSource& source, const std::shared_ptr<const Scope>& current) const;
-  std::vector<std::shared_ptr<const Scope>> ScopesOf(const CrlQuery& query) const;
+  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mutex_);
+  Loaded LoadScope(const CrlSource& source, const CrlScope* current) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mutex_);
+  void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mutex_);
+  bool ClockIsTrusted(absl::Time now) const;
 
   const Dependencies dependencies_;
   const Options options_;
   base::Mutex reload_mutex_;  // Held for a whole Reload.
-  mutable base::Mutex mutex_;
-  std::map<ScopeKey, std::shared_ptr<const Scope>> scopes_ ABSL_GUARDED_BY(mutex_);
+  Scopes scopes_ ABSL_GUARDED_BY(reload_mutex_);
+  CrlMarks marks_ ABSL_GUARDED_BY(reload_mutex_);
+  EpochPointer<CrlSnapshot> snapshot_;
+  mutable std::atomic<int64_t> latest_time_ = 0;  // Unix seconds.
 };
 
 }  // namespace musubi::revocation

@@ -1,0 +1,242 @@
+#include "lib/revocation/crl_table.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "lib/pki/der.h"
+
+namespace musubi::revocation {
+namespace {
+
+using base::ByteView;
+
+constexpr int kReasonBits = 4;
+constexpr int kTimeBits = 32 - kReasonBits;
+// How far after thisUpdate a revocation may lie and still have its place beside the serial.
+constexpr int64_t kAfterThisUpdate = 30 * 24 * 3600;
+
+// Entries of a bucket of the array: two lines of memory, on average not more.
+constexpr size_t kBucketEntries = 16;
+
+constexpr int kPageBits = 16;
+constexpr size_t kPageWords = size_t{1} << (kPageBits - 6);  // 8 KiB.
+constexpr size_t kLineWords = 8;                             // 64 octets.
+constexpr size_t kPageLines = kPageWords / kLineWords;
+
+uint32_t SerialOf(uint64_t packed) { return static_cast<uint32_t>(packed >> 32); }
+
+// Minimal content octets of an INTEGER; `buffer` holds them.
+ByteView SerialOctets(uint32_t serial, std::array<uint8_t, 5>& buffer) {
+  for (size_t i = 0; i < 5; ++i) {
+    buffer[i] = i == 0 ? 0 : static_cast<uint8_t>(serial >> (8 * (4 - i)));
+  }
+  size_t skip = 0;
+  while (skip < 4 && buffer[skip] == 0 && (buffer[skip + 1] & 0x80) == 0) ++skip;
+  return ByteView(buffer).subspan(skip);
+}
+
+// Buckets are as many as a power of two that leaves kBucketEntries to 2 * kBucketEntries in each,
+// if serials are spread evenly.
+int BucketShift(std::span<const uint64_t> packed) {
+  const uint32_t range = SerialOf(packed.back()) - SerialOf(packed.front());
+  const int range_bits = static_cast<int>(std::bit_width(range));
+  const int bucket_bits = static_cast<int>(std::bit_width(packed.size() / kBucketEntries)) - 1;
+  return std::clamp(range_bits - bucket_bits, 0, range_bits);
+}
+
+void PrefetchLine(const void* address) { __builtin_prefetch(address); }
+
+}  // namespace
+
+CrlTable::Builder::Builder(absl::Time this_update, size_t entries)
+    : base_(absl::ToUnixSeconds(this_update) + kAfterThisUpdate - (int64_t{1} << kTimeBits)) {
+  packed_.reserve(entries);
+}
+
+void CrlTable::Builder::Add(ByteView serial, const CrlFact& fact) {
+  const auto small = pki::SmallSerial(serial);
+  const int64_t offset = absl::ToUnixSeconds(fact.revoked_at) - base_;
+  if (small && offset >= 0 && offset >> kTimeBits == 0) {
+    packed_.push_back(uint64_t{*small} << 32 | static_cast<uint64_t>(offset) << kReasonBits |
+                      static_cast<uint64_t>(fact.reason));
+    return;
+  }
+  Exact exact;
+  exact.octets = {};
+  exact.size = static_cast<uint8_t>(std::min(serial.size(), kMaxSerial));
+  std::copy_n(serial.begin(), exact.size, exact.octets.begin());
+  exact.reason = fact.reason;
+  exact.revoked_at = fact.revoked_at;
+  exact_.push_back(exact);
+}
+
+std::shared_ptr<const CrlTable> CrlTable::Builder::Build() {
+  auto table = std::shared_ptr<CrlTable>(new CrlTable());
+  table->base_ = base_;
+  std::ranges::sort(packed_);
+  // The first of a serial is the earliest: time is above reason.
+  packed_.erase(std::ranges::unique(packed_, {}, SerialOf).begin(), packed_.end());
+  if (!packed_.empty()) {
+    table->facts_.reserve(packed_.size());
+    for (const uint64_t packed : packed_) table->facts_.push_back(static_cast<uint32_t>(packed));
+    if (BitmapSize(packed_) < ArraySize(packed_)) {
+      table->BuildBitmap(packed_);
+    } else {
+      table->BuildArray(packed_);
+    }
+  }
+  std::ranges::sort(exact_, [](const Exact& a, const Exact& b) {
+    if (a.size != b.size) return a.size < b.size;
+    return a.octets != b.octets ? a.octets < b.octets : a.revoked_at < b.revoked_at;
+  });
+  exact_.shrink_to_fit();
+  table->exact_ = std::move(exact_);
+  packed_ = {};
+  return table;
+}
+
+size_t CrlTable::ArraySize(std::span<const uint64_t> packed) {
+  const uint32_t range = SerialOf(packed.back()) - SerialOf(packed.front());
+  return 4 * packed.size() + 4 * ((size_t{range} >> BucketShift(packed)) + 2);
+}
+
+size_t CrlTable::BitmapSize(std::span<const uint64_t> packed) {
+  size_t pages = 0;
+  uint32_t last = 0;
+  for (const uint64_t entry : packed) {
+    const uint32_t page = SerialOf(entry) >> kPageBits;
+    if (pages == 0 || page != last) ++pages;
+    last = page;
+  }
+  const uint32_t range = last - (SerialOf(packed.front()) >> kPageBits) + 1;
+  return 4 * size_t{range} + pages * (8 * kPageWords + 4 * kPageLines);
+}
+
+void CrlTable::BuildArray(std::span<const uint64_t> packed) {
+  first_ = SerialOf(packed.front());
+  shift_ = BucketShift(packed);
+  serials_.reserve(packed.size());
+  const size_t buckets = BucketOf(SerialOf(packed.back())) + 1;
+  starts_.reserve(buckets + 1);
+  for (const uint64_t entry : packed) {
+    const size_t bucket = BucketOf(SerialOf(entry));
+    while (starts_.size() <= bucket) starts_.push_back(static_cast<uint32_t>(serials_.size()));
+    serials_.push_back(SerialOf(entry));
+  }
+  starts_.push_back(static_cast<uint32_t>(serials_.size()));
+}
+
+void CrlTable::BuildBitmap(std::span<const uint64_t> packed) {
+  first_page_ = SerialOf(packed.front()) >> kPageBits;
+  page_of_.resize((SerialOf(packed.back()) >> kPageBits) - first_page_ + 1);
+  uint32_t pages = 0;
+  for (const uint64_t entry : packed) {
+    uint32_t& page = page_of_[(SerialOf(entry) >> kPageBits) - first_page_];
+    if (page == 0) page = ++pages;
+  }
+  bits_.resize(pages * kPageWords);
+  for (const uint64_t entry : packed) {
+    const uint32_t serial = SerialOf(entry);
+    const size_t page = page_of_[(serial >> kPageBits) - first_page_] - 1;
+    const size_t bit = serial & ((1u << kPageBits) - 1);
+    bits_[page * kPageWords + bit / 64] |= uint64_t{1} << (bit % 64);
+  }
+  ranks_.reserve(pages * kPageLines);
+  uint32_t rank = 0;
+  for (size_t word = 0; word < bits_.size(); ++word) {
+    if (word % kLineWords == 0) ranks_.push_back(rank);
+    rank += static_cast<uint32_t>(std::popcount(bits_[word]));
+  }
+}
+
+std::optional<size_t> CrlTable::FindSmall(uint32_t serial) const {
+  if (!bits_.empty()) {
+    const uint32_t page_number = serial >> kPageBits;
+    if (page_number < first_page_ || page_number - first_page_ >= page_of_.size()) return {};
+    const size_t page = page_of_[page_number - first_page_];
+    if (page == 0) return {};
+    const size_t bit = (page - 1) * kPageWords * 64 + (serial & ((1u << kPageBits) - 1));
+    const size_t word = bit / 64;
+    if ((bits_[word] >> (bit % 64) & 1) == 0) return {};
+    const size_t line = word / kLineWords;
+    int rank = std::popcount(bits_[word] & ((uint64_t{1} << (bit % 64)) - 1));
+    for (size_t i = line * kLineWords; i < word; ++i) rank += std::popcount(bits_[i]);
+    return ranks_[line] + static_cast<size_t>(rank);
+  }
+  if (serials_.empty() || serial < first_) return {};
+  const size_t bucket = BucketOf(serial);
+  if (bucket + 1 >= starts_.size()) return {};
+  const auto end = serials_.begin() + starts_[bucket + 1];
+  const auto found = std::lower_bound(serials_.begin() + starts_[bucket], end, serial);
+  if (found == end || *found != serial) return {};
+  return static_cast<size_t>(found - serials_.begin());
+}
+
+CrlFact CrlTable::FactAt(size_t index) const {
+  const uint32_t fact = facts_[index];
+  return {absl::FromUnixSeconds(base_ + (fact >> kReasonBits)),
+          static_cast<pki::CrlReason>(fact & ((1u << kReasonBits) - 1))};
+}
+
+std::optional<CrlFact> CrlTable::Find(ByteView serial) const {
+  std::optional<CrlFact> found;
+  if (const auto small = pki::SmallSerial(serial)) {
+    if (const auto index = FindSmall(*small)) found = FactAt(*index);
+  }
+  if (exact_.empty()) return found;
+  const auto at = std::partition_point(exact_.begin(), exact_.end(), [serial](const Exact& exact) {
+    if (exact.size != serial.size()) return exact.size < serial.size();
+    return std::ranges::lexicographical_compare(exact.serial(), serial);
+  });
+  if (at != exact_.end() && std::ranges::equal(at->serial(), serial) &&
+      (!found || at->revoked_at < found->revoked_at)) {
+    found = CrlFact{at->revoked_at, at->reason};
+  }
+  return found;
+}
+
+void CrlTable::Prefetch(ByteView serial) const {
+  const auto small = pki::SmallSerial(serial);
+  if (!small) return;
+  if (!bits_.empty()) {
+    const uint32_t page_number = *small >> kPageBits;
+    if (page_number < first_page_ || page_number - first_page_ >= page_of_.size()) return;
+    const size_t page = page_of_[page_number - first_page_];
+    if (page == 0) return;
+    PrefetchLine(&bits_[(page - 1) * kPageWords + (*small & ((1u << kPageBits) - 1)) / 64]);
+    return;
+  }
+  if (serials_.empty() || *small < first_) return;
+  const size_t bucket = BucketOf(*small);
+  if (bucket + 1 >= starts_.size()) return;
+  // The processor need not wait here: nothing but a prefetch depends on what it loads.
+  const uint32_t* begin = serials_.data() + starts_[bucket];
+  PrefetchLine(begin);
+  PrefetchLine(begin + 16);
+}
+
+void CrlTable::ForEach(const std::function<void(ByteView, const CrlFact&)>& visit) const {
+  std::array<uint8_t, 5> buffer;
+  for (size_t i = 0; i < serials_.size(); ++i) visit(SerialOctets(serials_[i], buffer), FactAt(i));
+  size_t index = 0;
+  for (size_t p = 0; p < page_of_.size(); ++p) {
+    if (page_of_[p] == 0) continue;
+    const uint64_t* words = &bits_[(page_of_[p] - 1) * kPageWords];
+    for (size_t word = 0; word < kPageWords; ++word) {
+      for (uint64_t bits = words[word]; bits != 0; bits &= bits - 1) {
+        const uint32_t serial = static_cast<uint32_t>(((first_page_ + p) << kPageBits) + word * 64 +
+                                                      static_cast<size_t>(std::countr_zero(bits)));
+        visit(SerialOctets(serial, buffer), FactAt(index++));
+      }
+    }
+  }
+  for (const Exact& exact : exact_) visit(exact.serial(), {exact.revoked_at, exact.reason});
+}
+
+size_t CrlTable::memory() const {
+  return 4 * (facts_.capacity() + serials_.capacity() + starts_.capacity() + page_of_.capacity() +
+              ranks_.capacity()) +
+         8 * bits_.capacity() + sizeof(Exact) * exact_.capacity();
+}
+
+}  // namespace musubi::revocation

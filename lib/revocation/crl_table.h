@@ -1,0 +1,109 @@
+// The entries of one CRL in memory, found by serial: about 8 octets each, fewer where serials are
+// dense. Immutable; knows no scope and no signature.
+#ifndef MUSUBI_LIB_REVOCATION_CRL_TABLE_H_
+#define MUSUBI_LIB_REVOCATION_CRL_TABLE_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "lib/base/bytes.h"
+#include "lib/pki/crl.h"
+#include "lib/pki/verdict.h"
+
+namespace musubi::revocation {
+
+struct CrlFact {
+  absl::Time revoked_at;
+  pki::CrlReason reason = pki::CrlReason::kNotGiven;
+};
+
+// CrlTable is thread-safe. Serials that pki::SmallSerial reads are in a sorted array or in a paged
+// bitmap, whichever is smaller, with time and reason beside. All others, and entries whose time
+// does not fit beside (more than about eight years before the list, or a month after it), are in a
+// table of full octets.
+class CrlTable {
+ public:
+  class Builder;
+
+  // Find gives the entry of a serial, in content octets; the earliest if it is listed more than
+  // once. Allocates nothing.
+  std::optional<CrlFact> Find(base::ByteView serial) const;
+  // Prefetch begins to bring what Find will read into the caches.
+  void Prefetch(base::ByteView serial) const;
+  // In no order that means anything; serials as content octets, for as long as the call.
+  void ForEach(const std::function<void(base::ByteView, const CrlFact&)>& visit) const;
+
+  size_t entries() const { return facts_.size() + exact_.size(); }
+  bool is_bitmap() const { return !bits_.empty(); }
+  // Octets on the heap.
+  size_t memory() const;
+
+ private:
+  // Longest serial that the parser takes, with its sign octet.
+  static constexpr size_t kMaxSerial = 21;
+  struct Exact {
+    std::array<uint8_t, kMaxSerial> octets;
+    uint8_t size = 0;
+    pki::CrlReason reason = pki::CrlReason::kNotGiven;
+    absl::Time revoked_at;
+
+    base::ByteView serial() const { return base::ByteView(octets).first(size); }
+  };
+
+  CrlTable() = default;
+
+  void BuildArray(std::span<const uint64_t> packed);
+  void BuildBitmap(std::span<const uint64_t> packed);
+  static size_t ArraySize(std::span<const uint64_t> packed);
+  static size_t BitmapSize(std::span<const uint64_t> packed);
+  std::optional<size_t> FindSmall(uint32_t serial) const;
+  // In 64 bits: shift_ may be 32. `serial` is not below first_.
+  size_t BucketOf(uint32_t serial) const { return size_t{serial - first_} >> shift_; }
+  CrlFact FactAt(size_t index) const;
+
+  // Of every small entry in the order of serials: seconds since base_ << 4 | reason.
+  std::vector<uint32_t> facts_;
+  int64_t base_ = 0;  // Unix seconds.
+
+  // Array: buckets of 2^shift_ serials from first_ on; starts_[b] is the first entry of b.
+  std::vector<uint32_t> serials_;
+  std::vector<uint32_t> starts_;
+  uint32_t first_ = 0;
+  int shift_ = 0;
+
+  // Bitmap: page_of_[(serial >> 16) - first_page_] is a page of 8 KiB, plus one; 0: none. ranks_
+  // has the entries before each line of 64 octets.
+  std::vector<uint32_t> page_of_;
+  std::vector<uint64_t> bits_;
+  std::vector<uint32_t> ranks_;
+  uint32_t first_page_ = 0;
+
+  std::vector<Exact> exact_;  // Sorted by size, then octets, then time.
+};
+
+// Builder gathers entries in any order. Not thread-safe.
+class CrlTable::Builder {
+ public:
+  // `this_update` is that of the list. `entries` is how many will come, if known: an upper bound
+  // costs address space only.
+  explicit Builder(absl::Time this_update, size_t entries = 0);
+
+  void Add(base::ByteView serial, const CrlFact& fact);
+  // Ends the builder.
+  std::shared_ptr<const CrlTable> Build();
+
+ private:
+  const int64_t base_;
+  std::vector<uint64_t> packed_;  // Serial << 32 | fact.
+  std::vector<Exact> exact_;
+};
+
+}  // namespace musubi::revocation
+
+#endif  // MUSUBI_LIB_REVOCATION_CRL_TABLE_H_
