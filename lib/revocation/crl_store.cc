@@ -81,7 +81,7 @@ absl::Status CrlStore::Reload() {
   base::MutexLock lock(reload_mutex_);
   absl::Status status;
   std::thread loader([this, &status]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    YieldToAllOthers();
+    if (options_.idle_priority) YieldToAllOthers();
     status = Load();
   });
   loader.join();

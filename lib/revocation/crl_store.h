@@ -56,6 +56,9 @@ class CrlStore {
     // How far the CA's clock may be ahead of ours.
     absl::Duration skew = absl::Minutes(5);
     size_t max_vanished_per_scope = kMaxVanishedPerScope;
+    // Reload takes the processor only when no other thread of the machine wants it: for servers,
+    // whose requests come first. Where others never stop it takes very long.
+    bool idle_priority = false;
   };
 
   // Create reads the state and the manifest and loads what is there. A state that is damaged, or a
@@ -66,9 +69,8 @@ class CrlStore {
 
   // Reload reads the manifest and every file again and puts what passes in force, all at once. On
   // an error of the manifest everything stays as it was; on one of the state file what passes is in
-  // force all the same. It reads disks and checks signatures, on a thread of its own that runs only
-  // when no other needs the processor: not for a timer's thread. Concurrent calls wait for each
-  // other.
+  // force all the same. It reads disks and checks signatures, on a thread of its own: not for a
+  // timer's thread. Concurrent calls wait for each other.
   absl::Status Reload();
 
   // Lookup says what the CRLs know about `target`, whose signature `issuer`'s key has verified:

@@ -75,7 +75,9 @@ std::shared_ptr<const CrlTable> CrlTable::Builder::Build() {
   table->base_ = base_;
   std::ranges::sort(packed_);
   // The first of a serial is the earliest: time is above reason.
-  packed_.erase(std::ranges::unique(packed_, {}, SerialOf).begin(), packed_.end());
+  packed_.erase(std::unique(packed_.begin(), packed_.end(),
+                            [](uint64_t a, uint64_t b) { return SerialOf(a) == SerialOf(b); }),
+                packed_.end());
   if (!packed_.empty()) {
     table->facts_.reserve(packed_.size());
     for (const uint64_t packed : packed_) table->facts_.push_back(static_cast<uint32_t>(packed));
