@@ -1,6 +1,7 @@
 #include "lib/revocation/crl_store.h"
 
-#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
@@ -46,10 +47,11 @@ std::shared_ptr<const CrlTable> Vanished(const std::vector<const CrlTable*>& bef
   return vanished->entries() > 0 ? vanished : nullptr;
 }
 
-// The thread runs when no other wants the processor. If that is refused it runs as all do.
+// Lowers the calling thread; nobody may raise it again. Not SCHED_IDLE, under which the lists of a
+// server that is never idle would grow stale.
 void YieldToAllOthers() {
-  const sched_param none{};
-  (void)sched_setscheduler(0, SCHED_IDLE, &none);
+  constexpr int kLowest = 19;
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLowest);
 }
 
 }  // namespace

@@ -56,8 +56,8 @@ class CrlStore {
     // How far the CA's clock may be ahead of ours.
     absl::Duration skew = absl::Minutes(5);
     size_t max_vanished_per_scope = kMaxVanishedPerScope;
-    // Reload takes the processor only when no other thread of the machine wants it: for servers,
-    // whose requests come first. Where others never stop it takes very long.
+    // Reload runs at the lowest priority, on a saturated machine with 1 or 2 % of a core: for
+    // servers, whose requests come first.
     bool idle_priority = false;
   };
 
