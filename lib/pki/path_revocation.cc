@@ -246,7 +246,9 @@ class Checker {
     if (!SameName(crl.issuer_der(), signer.subject_der())) return false;
     if (signature_checks_ == kMaxCrlSignatureChecks) return false;
     ++signature_checks_;
-    return CheckCrlSignature(crl, signer) == CrlOutcome::kUsable;
+    const CrlOutcome outcome = data_.signatures != nullptr ? data_.signatures->Check(crl, signer)
+                                                           : CheckCrlSignature(crl, signer);
+    return outcome == CrlOutcome::kUsable;
   }
 
   std::optional<Certificate> FindSigner(const Crl& crl, std::span<const Certificate> above) {
@@ -301,6 +303,18 @@ class Checker {
 };
 
 }  // namespace
+
+CrlOutcome CrlSignatures::Check(const Crl& crl, const Certificate& signer) {
+  const std::pair key(crl.der().data(), base::ToBytes(signer.der()));
+  {
+    base::MutexLock lock(mutex_);
+    if (const auto found = known_.find(key); found != known_.end()) return found->second;
+  }
+  const CrlOutcome outcome = CheckCrlSignature(crl, signer);
+  base::MutexLock lock(mutex_);
+  known_.emplace(key, outcome);
+  return outcome;
+}
 
 std::vector<RevocationFinding> CheckPathRevocation(const ValidatedPath& path,
                                                    const GivenRevocationData& data,

@@ -4,11 +4,17 @@
 #ifndef MUSUBI_LIB_PKI_PATH_REVOCATION_H_
 #define MUSUBI_LIB_PKI_PATH_REVOCATION_H_
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
+#include "lib/base/bytes.h"
+#include "lib/base/mutex.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/crl.h"
 #include "lib/pki/path_validator.h"
@@ -22,10 +28,25 @@ inline constexpr int kMaxCrlSignatureChecks = 64;
 // Signers of CRLs whose own revocation is asked, one behind the other.
 inline constexpr int kMaxCrlSignerDepth = 3;
 
+// CrlSignatures remembers which key has signed which list, for callers that ask about many
+// certificates with the same lists: a list's signature costs as much as the list is long. Grows
+// with the lists and their possible signers; remembers by the list's octets in memory, which must
+// outlive it. Thread-safe.
+class CrlSignatures {
+ public:
+  // CheckCrlSignature, once for each list and signer.
+  CrlOutcome Check(const Crl& crl, const Certificate& signer);
+
+ private:
+  base::Mutex mutex_;
+  std::map<std::pair<const uint8_t*, base::Bytes>, CrlOutcome> known_ ABSL_GUARDED_BY(mutex_);
+};
+
 struct GivenRevocationData {
   std::span<const Crl> crls;  // Parsed with CrlForms::kAll.
   // Where signers of CRLs are looked for, beside the path. Trusted for nothing.
   std::span<const Certificate> certificates;
+  CrlSignatures* signatures = nullptr;  // Null: nothing is remembered.
 };
 
 struct PathRevocationOptions {

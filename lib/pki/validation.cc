@@ -24,14 +24,17 @@ RevocationFinding Revoked(RevocationMethod method, absl::Time this_update,
 class GivenCrls {
  public:
   GivenCrls(const ValidationRequest& request, const PathValidator& signer_paths)
-      : time_(request.validation_time), signer_paths_(signer_paths) {
+      : time_(request.validation_time),
+        signer_paths_(signer_paths),
+        signatures_(request.crl_signatures) {
     const bool any_form = signer_paths.profile().conformance != Conformance::kWholePath;
+    auto take = [&](const Crl& crl) {
+      if (any_form || crl.conforms()) crls_.push_back(crl);
+    };
     for (const base::Bytes& der : request.crls) {
-      auto parsed = ParseCrl(der, CrlForms::kAll);
-      if (parsed.crl && (any_form || parsed.crl->conforms())) {
-        crls_.push_back(*std::move(parsed.crl));
-      }
+      if (const auto parsed = ParseCrl(der, CrlForms::kAll); parsed.crl) take(*parsed.crl);
     }
+    for (const Crl& crl : request.parsed_crls) take(crl);
     for (const base::Bytes& der : request.intermediates) {
       if (auto parsed = Certificate::Parse(der); parsed.ok()) {
         certificates_.push_back(*std::move(parsed));
@@ -42,12 +45,14 @@ class GivenCrls {
   }
 
   std::vector<RevocationFinding> Find(const ValidatedPath& path) const {
-    return CheckPathRevocation(path, {crls_, certificates_}, signer_paths_, time_, time_, options_);
+    return CheckPathRevocation(path, {crls_, certificates_, signatures_}, signer_paths_, time_,
+                               time_, options_);
   }
 
  private:
   absl::Time time_;
   const PathValidator& signer_paths_;
+  CrlSignatures* signatures_;
   std::vector<Crl> crls_;
   std::vector<Certificate> certificates_;
   PathRevocationOptions options_;
@@ -159,6 +164,16 @@ Validator::Validator(std::vector<TrustAnchor> anchors, ValidationProfile profile
         return std::move(profile);
       }()) {}
 
+void Validator::AddRevocation(const ValidatedPath& path, const ValidationRequest& request,
+                              Verdict& verdict) const {
+  if (request.revocation == RevocationScope::kNone) return;
+  if (request.crls.size() + request.parsed_crls.size() > kMaxGivenCrls) {
+    Fail(verdict, VerdictStatus::kInvalid, VerdictReason::kTooComplex, 0);
+  } else {
+    CheckRevocation(path, request, signer_paths_, verdict);
+  }
+}
+
 ValidationResult Validator::Validate(const ValidationRequest& request) const {
   PathResult path = path_validator_.Validate(request.target, request.intermediates,
                                              request.validation_time, request.inputs);
@@ -166,13 +181,7 @@ ValidationResult Validator::Validate(const ValidationRequest& request) const {
   Verdict& verdict = result.verdict;
   if (!verdict.valid()) return result;
   if (request.proof && !CheckProof(*request.proof, path.path->target(), verdict)) return result;
-  if (request.revocation != RevocationScope::kNone) {
-    if (request.crls.size() > kMaxGivenCrls) {
-      Fail(verdict, VerdictStatus::kInvalid, VerdictReason::kTooComplex, 0);
-    } else {
-      CheckRevocation(*path.path, request, signer_paths_, verdict);
-    }
-  }
+  AddRevocation(*path.path, request, verdict);
   if (verdict.valid()) result.user_constrained_policies = std::move(path.user_constrained_policies);
   return result;
 }

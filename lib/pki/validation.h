@@ -14,6 +14,8 @@
 #include "absl/time/time.h"
 #include "lib/base/bytes.h"
 #include "lib/crypto/signature.h"
+#include "lib/pki/crl.h"
+#include "lib/pki/path_revocation.h"
 #include "lib/pki/path_validator.h"
 #include "lib/pki/trust_store.h"
 #include "lib/pki/verdict.h"
@@ -39,7 +41,11 @@ struct ValidationRequest {
   base::ByteView target;  // DER.
   // DER, in any order; certificates of those who sign CRLs may be among them.
   std::span<const base::Bytes> intermediates;
-  std::span<const base::Bytes> crls;            // DER. One that cannot be used says nothing.
+  std::span<const base::Bytes> crls;  // DER. One that cannot be used says nothing.
+  // Where many validations use the same lists: beside `crls`, parsed with CrlForms::kAll, and what
+  // is known of their signatures.
+  std::span<const Crl> parsed_crls;
+  CrlSignatures* crl_signatures = nullptr;
   std::optional<base::ByteView> ocsp_response;  // DER, about the target; a nonce is not looked at.
   RevocationScope revocation = RevocationScope::kWholePath;
   // Age beyond which a CRL is not in force, whatever its nextUpdate; nothing: its nextUpdate alone
@@ -65,6 +71,11 @@ class Validator {
 
   // Validate answers REVOKED before REVOCATION_UNAVAILABLE, whatever comes first in the path.
   ValidationResult Validate(const ValidationRequest& request) const;
+
+  // AddRevocation asks about the certificates of a path that holds, as Validate does, and makes a
+  // verdict that was VALID what follows from it.
+  void AddRevocation(const ValidatedPath& path, const ValidationRequest& request,
+                     Verdict& verdict) const;
 
   const ValidationProfile& profile() const { return path_validator_.profile(); }
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <optional>
 #include <ostream>
+#include <thread>
 #include <utility>
 
 #include "lib/base/encoding.h"
@@ -90,6 +91,14 @@ absl::StatusOr<int> PrintRoles(const Flags&, const Context& context) {
   return kExitOk;
 }
 
+absl::StatusOr<int> RunValidate(const Flags& flags, const Context& context) {
+  const ValidateArgs args{.defaults = AsQuestion(flags.validate),
+                          .now = context.clock.Now(),
+                          .threads = static_cast<int>(std::thread::hardware_concurrency())};
+  return flags.validate.batch ? ValidateLines(args, context.in, context.out, context.err)
+                              : Validate(args, context.out, context.err);
+}
+
 struct Command {
   std::string_view words;
   std::string_view flags;
@@ -113,6 +122,13 @@ constexpr Command kCommands[] = {
      "prints id and public key (32 octets in base64url) of the key that signs evidence, for those\n"
      "      who verify it",
      &PrintEvidenceKey},
+    {"validate", "--anchors=FILE,... --certificate=FILE [--crls=FILE,...] [...] | --batch",
+     "says whether a certificate is valid by the files that are given, as JSON. Exit code 0: "
+     "VALID;\n"
+     "      1: INVALID; 2: it could not be checked. With --batch: a question in JSON on each line "
+     "of\n"
+     "      standard input, an answer on each of standard output. See docs/validate.md",
+     &RunValidate},
     {"roles", "",
      "prints which role may call which method of musubid, with or without a credential, and the\n"
      "      largest request in octets",

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/clock.h"
 #include "lib/base/secure_random.h"
+#include "services/musubictl/validate.h"
 
 namespace musubi::services::musubictl {
 
@@ -23,10 +25,13 @@ struct Flags {
   std::string id;
   std::string out;
   std::string key;
+  ValidateFlags validate;
 };
 
 struct Context {
   base::SecureRandom& random;
+  const base::Clock& clock;
+  std::istream& in;
   std::ostream& out;
   std::ostream& err;
 };

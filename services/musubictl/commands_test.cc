@@ -23,9 +23,11 @@ namespace {
 class Musubictl : public testing::Test {
  protected:
   int Run(const std::vector<std::string>& words, const Flags& flags) {
+    std::istringstream in;
     std::ostringstream out;
     std::ostringstream err;
-    const int code = musubictl::Run(words, flags, {.random = random_, .out = out, .err = err});
+    const int code = musubictl::Run(
+        words, flags, {.random = random_, .clock = clock_, .in = in, .out = out, .err = err});
     out_ = out.str();
     err_ = err.str();
     return code;

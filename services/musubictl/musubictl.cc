@@ -1,5 +1,7 @@
 // musubictl: flags in, exit code out. What it does is in commands.cc.
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
@@ -14,17 +16,67 @@ ABSL_FLAG(std::string, id, "", "The new key's id: 1 to 16 of a-z, 0-9 and - (key
 ABSL_FLAG(std::string, out, "", "The file to make (keyring new)");
 ABSL_FLAG(std::string, key, "", "The file of the evidence key (evidence public-key)");
 
+// musubictl validate; the words are those of docs/validate.md.
+ABSL_FLAG(std::vector<std::string>, anchors, {}, "Files of trusted certificates (validate)");
+ABSL_FLAG(std::vector<std::string>, intermediates, {}, "Files of other certificates (validate)");
+ABSL_FLAG(std::string, certificate, "", "The file of what is to be validated (validate)");
+ABSL_FLAG(std::vector<std::string>, crls, {}, "Files of CRLs (validate)");
+ABSL_FLAG(std::string, ocsp_response, "", "The file of an OCSP response (validate)");
+ABSL_FLAG(std::string, time, "", "The validation time, as in 2026-04-01T00:00:00Z (validate)");
+ABSL_FLAG(std::vector<std::string>, initial_policies, {}, "OIDs of initial policies (validate)");
+ABSL_FLAG(bool, explicit_policy, false, "initial-explicit-policy (validate)");
+ABSL_FLAG(bool, inhibit_mapping, false, "initial-policy-mapping-inhibit (validate)");
+ABSL_FLAG(bool, inhibit_any_policy, false, "initial-any-policy-inhibit (validate)");
+ABSL_FLAG(std::string, purpose, "", "OID that an extendedKeyUsage must allow (validate)");
+ABSL_FLAG(std::string, profile, "", "rfc5280 or jpki-card (validate)");
+ABSL_FLAG(std::string, hierarchy, "", "The hierarchy file of jpki-card (validate)");
+ABSL_FLAG(std::string, revocation, "", "whole-path, target or none (validate)");
+ABSL_FLAG(std::string, max_crl_age, "", "Oldest CRL that counts, as in 168h (validate)");
+ABSL_FLAG(std::string, proof_message, "", "The file of what the key signed (validate)");
+ABSL_FLAG(std::string, proof_signature, "", "The file of its signature (validate)");
+ABSL_FLAG(std::string, proof_algorithm, "", "As in RSA_PKCS1_SHA256 (validate)");
+ABSL_FLAG(bool, batch, false, "Questions and answers as JSON Lines (validate)");
+
+namespace {
+
+musubi::services::musubictl::ValidateFlags ValidateFlagsGiven() {
+  return {.anchors = absl::GetFlag(FLAGS_anchors),
+          .intermediates = absl::GetFlag(FLAGS_intermediates),
+          .certificate = absl::GetFlag(FLAGS_certificate),
+          .crls = absl::GetFlag(FLAGS_crls),
+          .ocsp_response = absl::GetFlag(FLAGS_ocsp_response),
+          .time = absl::GetFlag(FLAGS_time),
+          .initial_policies = absl::GetFlag(FLAGS_initial_policies),
+          .explicit_policy = absl::GetFlag(FLAGS_explicit_policy),
+          .inhibit_mapping = absl::GetFlag(FLAGS_inhibit_mapping),
+          .inhibit_any_policy = absl::GetFlag(FLAGS_inhibit_any_policy),
+          .purpose = absl::GetFlag(FLAGS_purpose),
+          .profile = absl::GetFlag(FLAGS_profile),
+          .hierarchy = absl::GetFlag(FLAGS_hierarchy),
+          .revocation = absl::GetFlag(FLAGS_revocation),
+          .max_crl_age = absl::GetFlag(FLAGS_max_crl_age),
+          .proof_message = absl::GetFlag(FLAGS_proof_message),
+          .proof_signature = absl::GetFlag(FLAGS_proof_signature),
+          .proof_algorithm = absl::GetFlag(FLAGS_proof_algorithm),
+          .batch = absl::GetFlag(FLAGS_batch)};
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   namespace ctl = musubi::services::musubictl;
   absl::SetProgramUsageMessage(ctl::Usage());
   const std::vector<char*> positional = absl::ParseCommandLine(argc, argv);
   musubi::base::SystemRandom random;
-  return ctl::Run({positional.begin() + 1, positional.end()},
-                  {.link_db = absl::GetFlag(FLAGS_link_db),
-                   .audit_keyring = absl::GetFlag(FLAGS_audit_keyring),
-                   .expected_head = absl::GetFlag(FLAGS_expected_head),
-                   .id = absl::GetFlag(FLAGS_id),
-                   .out = absl::GetFlag(FLAGS_out),
-                   .key = absl::GetFlag(FLAGS_key)},
-                  {.random = random, .out = std::cout, .err = std::cerr});
+  const musubi::base::RealClock clock;
+  return ctl::Run(
+      {positional.begin() + 1, positional.end()},
+      {.link_db = absl::GetFlag(FLAGS_link_db),
+       .audit_keyring = absl::GetFlag(FLAGS_audit_keyring),
+       .expected_head = absl::GetFlag(FLAGS_expected_head),
+       .id = absl::GetFlag(FLAGS_id),
+       .out = absl::GetFlag(FLAGS_out),
+       .key = absl::GetFlag(FLAGS_key),
+       .validate = ValidateFlagsGiven()},
+      {.random = random, .clock = clock, .in = std::cin, .out = std::cout, .err = std::cerr});
 }
