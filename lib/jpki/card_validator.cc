@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "lib/base/check.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
@@ -143,16 +144,16 @@ class CardValidator::Batch {
     const SignatureOutcome* proof = nullptr;
   };
 
-  // Returns where the outcome will be.
+  // Returns where the outcome will be. A card has two checks at most.
   const SignatureOutcome* Add(const crypto::SignatureCheck& check) {
-    checks_[count_] = check;
-    return &outcomes_[count_++];
+    checks_.push_back(check);
+    return &outcomes_[checks_.size() - 1];
   }
   absl::Status VerifyAdded() {
-    const size_t from = std::exchange(verified_, count_);
-    if (from == count_) return absl::OkStatus();
-    return verify_(std::span(checks_).subspan(from, count_ - from),
-                   std::span(outcomes_).subspan(from, count_ - from));
+    const size_t from = std::exchange(verified_, checks_.size());
+    const auto added = std::span(checks_).subspan(from);
+    if (added.empty()) return absl::OkStatus();
+    return verify_(added, std::span(outcomes_).subspan(from, added.size()));
   }
 
   // Size, parse, profile and candidates; and the signatures that the fast path wants.
@@ -261,11 +262,11 @@ class CardValidator::Batch {
   const std::span<const CardQuestion> questions_;
   const std::span<CardFinding> findings_;
   absl::Time time_;
-  std::array<Card, kCardsAtOnce> cards_;
+  // On the stack, and only as much of it as there are cards.
+  absl::InlinedVector<Card, kCardsAtOnce> cards_{questions_.size()};
   const VerifySignatures verify_;
-  std::array<crypto::SignatureCheck, 2 * kCardsAtOnce> checks_;
+  absl::InlinedVector<crypto::SignatureCheck, 2 * kCardsAtOnce> checks_;
   std::array<SignatureOutcome, 2 * kCardsAtOnce> outcomes_;
-  size_t count_ = 0;
   size_t verified_ = 0;
 };
 

@@ -1,6 +1,7 @@
-// The fast and the slow path of CardValidator give one verdict: over generated chains with changes
-// in every field, and over certificates of others. MUSUBI_AGREEMENT_CASES sets how many are
-// generated (scripts/test soak), MUSUBI_AGREEMENT_SEED where they start.
+// The fast and the slow path of CardValidator give one verdict over generated chains with changes
+// in every field. MUSUBI_AGREEMENT_CASES sets how many are generated, MUSUBI_AGREEMENT_SEED where
+// they start. Keys are fresh in every process, so a seed gives like cases, not the same: a failure
+// prints the certificate.
 #include <gtest/gtest.h>
 
 #include <algorithm>

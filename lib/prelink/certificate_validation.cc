@@ -1,9 +1,9 @@
 #include "lib/prelink/certificate_validation.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "lib/base/check.h"
 #include "lib/base/status.h"
 
@@ -86,7 +86,9 @@ absl::Status CertificateValidation::ValidateMany(std::span<const CardValidationQ
     for (size_t i = 0; i < queries.size(); ++i) dependencies_.observer->OnStart();
   }
   const absl::Time now = dependencies_.clock.Now();
-  std::array<jpki::CardFinding, jpki::kCardsAtOnce> findings;
+  // On the stack, and only as much of it as there are queries.
+  absl::InlinedVector<jpki::CardFinding, jpki::kCardsAtOnce> findings(
+      std::min(jpki::kCardsAtOnce, queries.size()));
   absl::Status status;
   for (size_t from = 0; from < queries.size() && status.ok(); from += findings.size()) {
     const auto some = queries.subspan(from, std::min(findings.size(), queries.size() - from));
@@ -106,13 +108,13 @@ absl::Status CertificateValidation::ValidateMany(std::span<const CardValidationQ
 absl::Status CertificateValidation::JudgeCards(std::span<const CardValidationQuery> queries,
                                                absl::Time now,
                                                std::span<jpki::CardFinding> findings) const {
-  std::array<jpki::CardQuestion, jpki::kCardsAtOnce> questions;
+  absl::InlinedVector<jpki::CardQuestion, jpki::kCardsAtOnce> questions;
   absl::Time deadline = absl::InfiniteFuture();
-  for (size_t i = 0; i < queries.size(); ++i) {
-    MUSUBI_CHECK(queries[i].revocation_mode != RevocationMode::kUnspecified,
+  for (const CardValidationQuery& query : queries) {
+    MUSUBI_CHECK(query.revocation_mode != RevocationMode::kUnspecified,
                  "somebody must choose the revocation mode");
-    questions[i] = {queries[i].certificate_der, queries[i].proof};
-    deadline = std::min(deadline, queries[i].deadline);
+    questions.push_back({query.certificate_der, query.proof});
+    deadline = std::min(deadline, query.deadline);
   }
   const auto verify = [&](std::span<const crypto::SignatureCheck> checks,
                           std::span<crypto::SignatureOutcome> outcomes) {
@@ -124,8 +126,8 @@ absl::Status CertificateValidation::JudgeCards(std::span<const CardValidationQue
   const auto prefetch = [&](const pki::CertificateView& card, const jpki::PreparedIssuer& issuer) {
     dependencies_.revocation_checker.Prefetch({issuer.key_hash, card, now});
   };
-  MUSUBI_RETURN_IF_ERROR(dependencies_.card_validator.CheckBatch(
-      std::span(questions).first(queries.size()), now, findings, verify, prefetch));
+  MUSUBI_RETURN_IF_ERROR(
+      dependencies_.card_validator.CheckBatch(questions, now, findings, verify, prefetch));
   for (size_t i = 0; i < queries.size(); ++i) {
     const VerdictReason failure = queries[i].statement_failure;
     if (findings[i].issuer == nullptr || failure == VerdictReason::kUnspecified) continue;
