@@ -301,7 +301,7 @@ TEST(CertificateView, HoldsToItsLimits) {
             CertificateFault::kTooLarge);
 }
 
-TEST(CertificateView, TakesNamesOfTextsOnly) {
+TEST(CertificateView, TakesNamesOfTheTypesThatOpenSslTakes) {
   const struct {
     const char* what;
     Bytes value;
@@ -314,6 +314,7 @@ TEST(CertificateView, TakesNamesOfTextsOnly) {
       {"IA5String", der::Ia5("a@b.example"), true},
       {"BMPString", der::Tlv(0x1e, {Bytes{0x8a, 0x66}}), true},
       {"odd BMPString", der::Tlv(0x1e, {Bytes{0x8a}}), false},
+      {"VisibleString", der::Tlv(0x1a, {base::AsBytes("a")}), false},
       {"INTEGER", der::Integer(1), false},
       {"OCTET STRING", der::OctetString(Bytes{1}), false},
       {"context-specific", der::ContextPrimitive(0, Bytes{1}), false},

@@ -140,14 +140,14 @@ bool IsStrictDerAt(ByteView input, int depth, bool in_set) {
 
 }  // namespace
 
-std::optional<DerElement> DerReader::ReadLong() {
-  const size_t octets = rest_[1] & 0x7f;
+DerReader::Header DerReader::ReadLongHeader(ByteView rest) {
+  const uint32_t octets = rest[1] & 0x7f;
   // 0 is the indefinite form; 4 octets are more than any input of ours.
-  if (octets == 0 || octets > 4 || rest_.size() < 2 + octets) return std::nullopt;
-  size_t length = 0;
-  for (size_t i = 0; i < octets; ++i) length = (length << 8) | rest_[2 + i];
-  if (length < 0x80 || (length >> (8 * (octets - 1))) == 0) return std::nullopt;
-  return Take(2 + octets, length);
+  if (octets == 0 || octets > 4 || rest.size() < 2 + octets) return {0, 0};
+  uint32_t length = 0;
+  for (size_t i = 0; i < octets; ++i) length = (length << 8) | rest[2 + i];
+  if (length < 0x80 || (length >> (8 * (octets - 1))) == 0) return {0, 0};
+  return {2 + octets, length};
 }
 
 bool IsStrictDer(ByteView input) { return IsStrictDerAt(input, 1, /*in_set=*/false); }

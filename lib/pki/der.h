@@ -61,10 +61,17 @@ class DerReader {
   // Read takes the next element; nothing, and the reader unmoved, if it is not well-formed: an
   // indefinite or over-long length, a tag number above 30, or cut off.
   std::optional<DerElement> Read() {
-    // The forms that nearly all elements have; the parser of certificates lives on this.
     if (rest_.size() < 2 || (rest_[0] & 0x1f) == 0x1f) return std::nullopt;
-    if (rest_[1] < 0x80) return Take(2, rest_[1]);
-    return ReadLong();
+    Header header{2, rest_[1]};
+    if (header.length >= 0x80) {
+      header = ReadLongHeader(rest_);
+      if (header.size == 0) return std::nullopt;
+    }
+    if (rest_.size() - header.size < header.length) return std::nullopt;
+    const DerElement element{rest_[0], rest_.subspan(header.size, header.length),
+                             rest_.first(header.size + header.length)};
+    rest_ = rest_.subspan(header.size + header.length);
+    return element;
   }
   // The same, and nothing if the identifier octet differs.
   std::optional<DerElement> Read(uint8_t tag) {
@@ -73,13 +80,13 @@ class DerReader {
   }
 
  private:
-  std::optional<DerElement> Take(size_t header, size_t length) {
-    if (rest_.size() - header < length) return std::nullopt;
-    const DerElement element{rest_[0], rest_.subspan(header, length), rest_.first(header + length)};
-    rest_ = rest_.subspan(header + length);
-    return element;
-  }
-  std::optional<DerElement> ReadLong();
+  // Identifier and length octets. Small, so that it is returned in registers: an element that is
+  // never in memory is what makes the parser of certificates fast.
+  struct Header {
+    uint32_t size;  // 0: not well-formed.
+    uint32_t length;
+  };
+  static Header ReadLongHeader(base::ByteView rest);
 
   base::ByteView rest_;
 };

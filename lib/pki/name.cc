@@ -31,6 +31,8 @@ bool IsText(uint8_t tag) {
 enum class Values { kAny, kCommon };
 
 bool IsAttributeValue(const DerElement& value, Values values) {
+  // OpenSSL's list of types has every text but VisibleString.
+  if (values == Values::kCommon && value.tag == der_tag::kVisibleString) return false;
   if (IsText(value.tag)) return IsCanonicalText(value.tag, value.content);
   const bool common = value.tag == der_tag::kNumericString || value.tag == der_tag::kBitString ||
                       value.tag == der_tag::kSequence;

@@ -18,8 +18,8 @@ inline constexpr size_t kMaxRdnAttributes = 32;
 // value, strict to its leaves.
 bool IsName(base::ByteView whole);
 // IsCommonName tests the same, and that every value is of a type that OpenSSL takes in a Name: a
-// text, NumericString, BIT STRING or SEQUENCE. Certificates hold no others, so that both paths take
-// the same ones.
+// text but VisibleString, NumericString, BIT STRING or SEQUENCE. Certificates hold no others, so
+// that both paths take the same ones.
 bool IsCommonName(base::ByteView whole);
 // IsCommonRdn tests the content of one RelativeDistinguishedName in the same way.
 bool IsCommonRdn(base::ByteView content);
