@@ -94,8 +94,9 @@ class DerReader {
 // ReadSingle reads an input that is exactly one element of this identifier octet.
 inline std::optional<DerElement> ReadSingle(base::ByteView input, uint8_t tag) {
   DerReader reader(input);
-  const auto element = reader.Read(tag);
-  if (!reader.done()) return std::nullopt;
+  // One object for all returns, so that the element is not copied.
+  auto element = reader.Read(tag);
+  if (!reader.done()) element.reset();
   return element;
 }
 
