@@ -211,6 +211,8 @@ bool IsDistributionPoint(const DerElement& element) {
       !ReadOptional(parts, der_tag::Constructed(2), crl_issuer) || !parts.done()) {
     return false;
   }
+  // A point must not consist of reasons alone, nor of nothing.
+  if (!name && !crl_issuer) return false;
   if (name) {
     DerReader reader(*name);
     const auto form = reader.Read();
