@@ -9,9 +9,9 @@
 
 namespace musubi::fakes {
 
-// MutateDer changes one element of `der`, which must be well-formed: its tag, content or place, its
-// neighbours, or the form of its length. The lengths of what holds it follow, so that the change is
-// what a reader finds wrong, if anything.
+// MutateDer changes one element of `der`, or nothing if that is not well-formed: its tag, content
+// or place, its neighbours, or the form of its length. The lengths of what holds it follow, so that
+// the change is what a reader finds wrong, if anything.
 base::Bytes MutateDer(base::ByteView der, std::mt19937_64& random);
 
 }  // namespace musubi::fakes
