@@ -36,6 +36,7 @@ CrlSnapshot::CrlSnapshot(std::vector<std::shared_ptr<const CrlScope>> scopes)
     : scopes_(std::move(scopes)), slots_(std::bit_ceil(2 * scopes_.size() + 2)) {
   for (const auto& scope : scopes_) {
     const uint64_t hash = HashOf(scope->key.issuer_key, scope->key.point);
+    (scope->key.point.empty() ? has_full_ : has_points_) = true;
     size_t at = hash % slots_.size();
     while (slots_[at].scope != nullptr) at = (at + 1) % slots_.size();
     slots_[at] = {hash, scope.get()};
@@ -58,7 +59,8 @@ const CrlScope* CrlSnapshot::Find(const base::Hash256& issuer_key, ByteView poin
 // Equal under RFC 5280 section 7.1 though not in octets: rare, so one by one.
 const CrlScope* CrlSnapshot::FindSameName(const base::Hash256& issuer_key, ByteView point) const {
   for (const auto& scope : scopes_) {
-    if (scope->key.issuer_key == issuer_key && pki::SameName(scope->key.point, point)) {
+    if (scope->key.issuer_key == issuer_key && !scope->key.point.empty() &&
+        pki::SameName(scope->key.point, point)) {
       return scope.get();
     }
   }
@@ -67,7 +69,11 @@ const CrlScope* CrlSnapshot::FindSameName(const base::Hash256& issuer_key, ByteV
 
 template <typename Visit>
 void CrlSnapshot::ForEachScope(const CrlQuery& query, Visit visit) const {
-  if (const CrlScope* full = Find(query.issuer_key, {}); full != nullptr && !visit(*full)) return;
+  if (has_full_) {
+    const CrlScope* full = Find(query.issuer_key, {});
+    if (full != nullptr && !visit(*full)) return;
+  }
+  if (!has_points_) return;
   pki::DistributionPointCursor points = query.target.CrlDistributionPoints();
   while (const auto point = points.Next()) {
     if (point->reasons || !point->crl_issuer.empty()) continue;

@@ -81,6 +81,8 @@ class CrlSnapshot {
   void ForEachScope(const CrlQuery& query, Visit visit) const;
 
   std::vector<std::shared_ptr<const CrlScope>> scopes_;
+  bool has_full_ = false;
+  bool has_points_ = false;
   std::vector<Slot> slots_;  // Open addressing; at most half are taken.
 };
 

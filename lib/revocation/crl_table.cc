@@ -44,6 +44,40 @@ int BucketShift(std::span<const uint64_t> packed) {
   return std::clamp(range_bits - bucket_bits, 0, range_bits);
 }
 
+// Sorts by serial, in three passes over 11 bits each, the last over 10: a third of std::sort's time
+// for a large list, for as much memory again.
+void SortBySerial(std::vector<uint64_t>& packed) {
+  constexpr int kDigitBits = 11;
+  constexpr size_t kDigits = size_t{1} << kDigitBits;
+  // Below, the counting costs more than the sorting.
+  constexpr size_t kFewEntries = 4096;
+  if (packed.size() < kFewEntries) {
+    std::ranges::sort(packed);
+    return;
+  }
+  std::vector<uint64_t> other(packed.size());
+  for (int shift = 32; shift < 64; shift += kDigitBits) {
+    std::array<size_t, kDigits + 1> starts{};
+    for (const uint64_t entry : packed) ++starts[(entry >> shift & (kDigits - 1)) + 1];
+    for (size_t digit = 0; digit < kDigits; ++digit) starts[digit + 1] += starts[digit];
+    for (const uint64_t entry : packed) other[starts[entry >> shift & (kDigits - 1)]++] = entry;
+    packed.swap(other);
+  }
+}
+
+// Leaves the least of each serial, which is the earliest: time is above reason.
+void KeepEarliest(std::vector<uint64_t>& packed) {
+  size_t kept = 0;
+  for (const uint64_t entry : packed) {
+    if (kept > 0 && SerialOf(packed[kept - 1]) == SerialOf(entry)) {
+      packed[kept - 1] = std::min(packed[kept - 1], entry);
+    } else {
+      packed[kept++] = entry;
+    }
+  }
+  packed.resize(kept);
+}
+
 void PrefetchLine(const void* address) { __builtin_prefetch(address); }
 
 }  // namespace
@@ -73,11 +107,8 @@ void CrlTable::Builder::Add(ByteView serial, const CrlFact& fact) {
 std::shared_ptr<const CrlTable> CrlTable::Builder::Build() {
   auto table = std::shared_ptr<CrlTable>(new CrlTable());
   table->base_ = base_;
-  std::ranges::sort(packed_);
-  // The first of a serial is the earliest: time is above reason.
-  packed_.erase(std::unique(packed_.begin(), packed_.end(),
-                            [](uint64_t a, uint64_t b) { return SerialOf(a) == SerialOf(b); }),
-                packed_.end());
+  SortBySerial(packed_);
+  KeepEarliest(packed_);
   if (!packed_.empty()) {
     table->facts_.reserve(packed_.size());
     for (const uint64_t packed : packed_) table->facts_.push_back(static_cast<uint32_t>(packed));

@@ -1,0 +1,440 @@
+// musubi-bench-crl: `scripts/bench crl`. CRLs of a country, in one list and in 1,890: loading,
+// memory, look-ups, and what a swap does to look-ups under way; beside OpenSSL's X509_CRL.
+#include <malloc.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "bench/allocations.h"
+#include "bench/clocks.h"
+#include "bench/report.h"
+#include "lib/base/c_deleter.h"
+#include "lib/base/check.h"
+#include "lib/base/clock.h"
+#include "lib/base/encoding.h"
+#include "lib/base/status.h"
+#include "lib/crypto/hash.h"
+#include "lib/pki/der.h"
+#include "lib/revocation/crl_store.h"
+#include "tests/fakes/der_writer.h"
+#include "tests/fakes/temp_dir.h"
+#include "tests/fakes/test_ca.h"
+#include "tests/fakes/test_revocation.h"
+
+ABSL_FLAG(bool, openssl_10m, false, "load 10 M entries with OpenSSL too: some 2 GB, half a minute");
+ABSL_FLAG(bool, quick, false, "1 M entries only");
+
+namespace musubi::bench {
+namespace {
+
+namespace der = fakes::der;
+using base::Bytes;
+
+constexpr int kParts = 1890;
+constexpr int kMillion = 1'000'000;
+constexpr int kUsualRepetitions = 3;
+constexpr size_t kBatch = 8;
+constexpr int kLookups = 400'000;
+
+struct World {
+  fakes::TestCa ca;
+  absl::Time start = absl::Now() - absl::Hours(1);
+  fakes::TempDir directory;
+};
+
+// Serials of four octets, all different, in no order.
+uint32_t SerialOf(uint32_t i) { return 0x10000000u + ((i * 2654435761u) & 0x3fffffffu); }
+Bytes SerialOctets(uint32_t serial) {
+  return {static_cast<uint8_t>(serial >> 24), static_cast<uint8_t>(serial >> 16),
+          static_cast<uint8_t>(serial >> 8), static_cast<uint8_t>(serial)};
+}
+
+// Entries of 37 octets, of every `step`th number from `first` on.
+Bytes MakeList(const World& world, base::ByteView point, uint64_t number, int first, int count,
+               int step) {
+  fakes::CrlSpec spec = fakes::MakeCrlSpec(world.ca, point, number, world.start);
+  Bytes entry = der::Sequence(
+      {der::Tlv(0x02, {SerialOctets(SerialOf(0))}), der::UtcTime(world.start),
+       der::Sequence(
+           {der::Sequence({der::Oid("2.5.29.21"), der::OctetString(der::Enumerated(4))})})});
+  MUSUBI_CHECK(entry.size() == 37, "an entry of 37 octets");
+  Bytes entries;
+  entries.reserve(static_cast<size_t>(count) * entry.size());
+  for (int i = 0; i < count; ++i) {
+    const uint32_t n = static_cast<uint32_t>(first + i * step);
+    std::ranges::copy(SerialOctets(SerialOf(n)), entry.begin() + 4);
+    // Times that differ: the last digits of day, minute and second of the UTCTime.
+    entry[14] = '1';
+    entry[15] = static_cast<uint8_t>('0' + n % 10);
+    entry[19] = static_cast<uint8_t>('0' + n / 10 % 10);
+    entry[21] = static_cast<uint8_t>('0' + n / 100 % 10);
+    base::Append(entries, entry);
+  }
+  Bytes extensions;
+  for (const auto& extension : spec.extensions) {
+    base::Append(extensions, der::Sequence({der::Oid(extension.oid),
+                                            extension.critical ? der::Boolean(true) : Bytes(),
+                                            der::OctetString(extension.value)}));
+  }
+  const Bytes algorithm = world.ca.key().CertificateAlgorithmDer();
+  const Bytes tbs =
+      der::Sequence({der::Integer(1), algorithm, spec.issuer, der::UtcTime(spec.this_update),
+                     der::UtcTime(*spec.next_update), der::Sequence({entries}),
+                     der::Context(0, {der::Sequence({extensions})})});
+  return der::Sequence({tbs, algorithm, der::BitString(world.ca.key().SignCertificate(tbs))});
+}
+
+// One directory of lists, and what a card of each municipality says of its list.
+class Country {
+ public:
+  Country(const World& world, int entries, int parts) : world_(world), entries_(entries) {
+    for (int i = 0; i < parts; ++i) {
+      points_.push_back(fakes::DistributionPointName(absl::StrCat("Mihon-", i)));
+      const Bytes value = fakes::CrlDistributionPointsValue(points_.back());
+      crldps_.push_back(base::ToBytes(pki::ReadSingle(value, pki::der_tag::kSequence)->content));
+    }
+    full_ = parts == 1;
+    WriteLists(1);
+    std::string manifest = R"({"version":1,"scopes":[)";
+    for (int i = 0; i < parts; ++i) {
+      absl::StrAppend(&manifest, i > 0 ? "," : "", R"({"anchor":"a","distribution_point":")",
+                      full_ ? "full" : base::Base64Encode(points_[static_cast<size_t>(i)]),
+                      R"(","file":")", i, R"("})");
+    }
+    std::ofstream(directory_.File("scopes.json")) << manifest << "]}";
+  }
+
+  void WriteLists(uint64_t number) const {
+    const int parts = static_cast<int>(points_.size());
+    for (int i = 0; i < parts; ++i) {
+      const Bytes list = MakeList(world_, full_ ? Bytes() : points_[static_cast<size_t>(i)], number,
+                                  i, (entries_ - i + parts - 1) / parts, parts);
+      std::ofstream(File(i), std::ios::binary) << base::AsText(list);
+    }
+  }
+  absl::StatusOr<std::unique_ptr<revocation::CrlStore>> Open() const {
+    return revocation::CrlStore::Create(
+        {clock_, observer_},
+        {.directory = directory_.path(), .issuers = {{"a", world_.ca.certificate()}}});
+  }
+  std::string File(int i) const { return directory_.File(std::to_string(i)); }
+  int entries() const { return entries_; }
+  // Of the card with number n, which is listed if n is below entries().
+  base::ByteView Crldp(uint32_t n) const { return crldps_[n % crldps_.size()]; }
+
+ private:
+  const World& world_;
+  const int entries_;
+  bool full_ = false;
+  std::vector<Bytes> points_, crldps_;
+  fakes::TempDir directory_;
+  base::RealClock clock_;
+  mutable revocation::Observer observer_;
+};
+
+// Cards to look up, one in eight of them listed. A card's own octets were just parsed when it is
+// looked up, so Show puts them where the caches have them.
+class Cards {
+ public:
+  Cards(const World& world, const Country& country)
+      : country_(country), key_(crypto::Sha256(world.ca.certificate().spki_der())) {
+    uint32_t state = 1;
+    const uint32_t entries = static_cast<uint32_t>(country.entries());
+    for (int i = 0; i < kLookups; ++i) {
+      state = state * 1664525u + 1013904223u;
+      numbers_.push_back((state >> 3) % entries + (state % 8 == 0 ? 0 : entries));
+      listed_ += numbers_.back() < entries;
+    }
+  }
+
+  // A batch on a thread.
+  struct Shown {
+    std::array<std::array<uint8_t, 4>, kBatch> serials;
+    std::array<std::array<uint8_t, 256>, kBatch> points;
+    std::array<pki::CertificateView, kBatch> views;
+  };
+  void Show(size_t first, Shown& shown) const {
+    for (size_t i = 0; i < kBatch; ++i) {
+      const uint32_t n = numbers_[first + i];
+      const uint32_t serial = SerialOf(n);
+      for (int octet = 0; octet < 4; ++octet) {
+        shown.serials[i][static_cast<size_t>(octet)] =
+            static_cast<uint8_t>(serial >> (24 - 8 * octet));
+      }
+      const base::ByteView point = country_.Crldp(n);
+      std::memcpy(shown.points[i].data(), point.data(), point.size());
+      shown.views[i].serial = shown.serials[i];
+      shown.views[i].crl_distribution_points = base::ByteView(shown.points[i]).first(point.size());
+      shown.views[i].not_after = absl::InfiniteFuture();
+    }
+  }
+  revocation::CrlQuery Query(const Shown& shown, size_t i, absl::Time now) const {
+    return {key_, shown.views[i], now};
+  }
+  size_t size() const { return numbers_.size(); }
+  int listed() const { return listed_; }
+
+ private:
+  const Country& country_;
+  const base::Hash256 key_;
+  std::vector<uint32_t> numbers_;
+  int listed_ = 0;
+};
+
+// All cards once, in batches from `first` on; returns how many were revoked. `longest` hears of the
+// longest batch. Without a store the cards are only shown.
+int LookUpInBatches(const revocation::CrlStore* store, const Cards& cards, size_t first,
+                    absl::Duration* longest = nullptr) {
+  int revoked = 0;
+  const absl::Time now = absl::Now();
+  Cards::Shown shown;
+  for (size_t done = 0; done < cards.size(); done += kBatch) {
+    const absl::Duration begin = longest != nullptr ? SteadyTime() : absl::ZeroDuration();
+    cards.Show((first + done) % cards.size(), shown);
+    if (store == nullptr) {
+      revoked += shown.serials[0][0];
+      continue;
+    }
+    for (size_t i = 0; i < kBatch; ++i) store->Prefetch(cards.Query(shown, i, now));
+    for (size_t i = 0; i < kBatch; ++i) {
+      revoked +=
+          store->Lookup(cards.Query(shown, i, now)).outcome == pki::RevocationOutcome::kRevoked;
+    }
+    if (longest != nullptr) *longest = std::max(*longest, SteadyTime() - begin);
+  }
+  return revoked;
+}
+
+double NsEach(absl::Duration all) { return absl::ToDoubleNanoseconds(all) / kLookups; }
+
+absl::StatusOr<double> BatchNs(const revocation::CrlStore& store, const Cards& cards) {
+  const uint64_t allocations = AllocationsOfThread().by_new;
+  const absl::Duration begin = ThreadCpuTime();
+  const int revoked = LookUpInBatches(&store, cards, 0);
+  const absl::Duration end = ThreadCpuTime();
+  static std::atomic<int> sink;
+  sink = LookUpInBatches(nullptr, cards, 0);
+  const absl::Duration time = (end - begin) - (ThreadCpuTime() - end);
+  if (revoked != cards.listed()) {
+    return absl::InternalError("not the revocations that were listed");
+  }
+  if (AllocationsOfThread().by_new != allocations) {
+    return absl::InternalError("a look-up allocates");
+  }
+  return NsEach(time);
+}
+
+// Reads 256 MiB, so that nothing else is left in the caches.
+void Evict() {
+  static std::vector<uint64_t> ballast(size_t{32} << 20, 1);
+  static std::atomic<uint64_t> sink;
+  uint64_t sum = 0;
+  for (size_t i = 0; i < ballast.size(); i += 8) sum += ballast[i];
+  sink = sum;
+}
+
+absl::StatusOr<double> LoneColdNs(const revocation::CrlStore& store, const Cards& cards) {
+  std::vector<double> figures;
+  const absl::Time now = absl::Now();
+  Cards::Shown shown;
+  for (size_t i = 0; i < 31; ++i) {
+    Evict();
+    cards.Show(i * 997 * kBatch % cards.size(), shown);
+    const absl::Duration begin = SteadyTime();
+    (void)store.Lookup(cards.Query(shown, 0, now));
+    figures.push_back(absl::ToDoubleNanoseconds(SteadyTime() - begin));
+  }
+  std::ranges::nth_element(figures, figures.begin() + 15);
+  return figures[15];
+}
+
+// The time of a load that the one before decides, over 256 MiB.
+absl::StatusOr<double> MemoryLatencyNs() {
+  constexpr size_t kLines = size_t{4} << 20;
+  struct alignas(64) Line {
+    uint32_t next;
+  };
+  static std::vector<Line> lines;
+  if (lines.empty()) {
+    std::vector<uint32_t> order(kLines);
+    std::iota(order.begin(), order.end(), 0u);
+    uint32_t state = 1;
+    for (size_t i = kLines - 1; i > 0; --i) {
+      state = state * 1664525u + 1013904223u;
+      std::swap(order[i], order[state % i]);
+    }
+    lines.resize(kLines);
+    for (size_t i = 0; i < kLines; ++i) lines[order[i]].next = order[(i + 1) % kLines];
+  }
+  constexpr int kSteps = 1'000'000;
+  static uint32_t at = 0;
+  const absl::Duration begin = ThreadCpuTime();
+  for (int i = 0; i < kSteps; ++i) at = lines[at].next;
+  const volatile uint32_t used = at;
+  (void)used;
+  return absl::ToDoubleNanoseconds(ThreadCpuTime() - begin) / kSteps;
+}
+
+// "VmRSS", "VmHWM" of this process, in MiB.
+double Memory(const std::string& field) {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    double kib = 0;
+    if (word == field + ":" && status >> kib) return kib / 1024;
+  }
+  return 0;
+}
+
+struct Rows {
+  Rows(const World& world, int entries, int parts)
+      : suffix(absl::StrCat(entries / kMillion, "m_", parts == 1 ? "full" : "parts")),
+        country(world, entries, parts),
+        cards(world, country) {}
+
+  const std::string suffix;  // As in "10m_parts".
+  const Country country;
+  const Cards cards;
+  std::unique_ptr<revocation::CrlStore> store;
+};
+
+absl::StatusOr<std::unique_ptr<Rows>> MakeRows(const World& world, int entries, int parts,
+                                               Report& report) {
+  std::cout << "making " << entries / kMillion << " M entries in " << parts << std::endl;
+  auto rows = std::make_unique<Rows>(world, entries, parts);
+  const std::string& suffix = rows->suffix;
+  // First, while the heap is as it was.
+  malloc_trim(0);
+  const double before = Memory("VmRSS");
+  MUSUBI_ASSIGN_OR_RETURN(rows->store, rows->country.Open());
+  malloc_trim(0);
+  report.Add(absl::StrCat("memory_", suffix), "MiB", Memory("VmRSS") - before);
+  rows->country.WriteLists(2);
+  malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << "5";
+  const double base = Memory("VmHWM");
+  MUSUBI_RETURN_IF_ERROR(rows->store->Reload());
+  report.Add(absl::StrCat("memory_swap_peak_", suffix), "MiB",
+             Memory("VmHWM") - base + (base - before));
+  const double bound = 64 + 8.0 * entries / (1 << 20);
+  report.AddTarget({.row = absl::StrCat("memory_", suffix), .factor = 0, .plus = bound});
+  report.AddTarget(
+      {.row = absl::StrCat("memory_swap_peak_", suffix), .factor = 0, .plus = 2 * bound + 64});
+  report.AddTarget({.row = absl::StrCat("lookup_batch_", suffix), .factor = 0, .plus = 100});
+  return rows;
+}
+
+double MsOf(absl::Duration time) { return absl::ToDoubleMilliseconds(time); }
+
+absl::StatusOr<double> LoadMs(const Country& country) {
+  const absl::Duration begin = ProcessCpuTime();
+  MUSUBI_ASSIGN_OR_RETURN(const auto store, country.Open());
+  return MsOf(ProcessCpuTime() - begin);
+}
+
+absl::StatusOr<double> OpensslMs(const Country& country) {
+  std::ifstream file(country.File(0), std::ios::binary);
+  const std::string der{std::istreambuf_iterator<char>(file), {}};
+  const absl::Duration begin = ThreadCpuTime();
+  const auto* at = reinterpret_cast<const uint8_t*>(der.data());
+  const std::unique_ptr<X509_CRL, base::CDeleter<X509_CRL_free>> crl(
+      d2i_X509_CRL(nullptr, &at, static_cast<long>(der.size())));
+  const std::unique_ptr<ASN1_INTEGER, base::CDeleter<ASN1_INTEGER_free>> serial(ASN1_INTEGER_new());
+  ASN1_INTEGER_set_int64(serial.get(), SerialOf(5));
+  X509_REVOKED* found = nullptr;
+  if (crl == nullptr || X509_CRL_get0_by_serial(crl.get(), &found, serial.get()) != 1) {
+    return absl::InternalError("OpenSSL does not find what is listed");
+  }
+  return MsOf(ThreadCpuTime() - begin);
+}
+
+// Two threads look up in batches while lists are replaced, and while none is.
+absl::Status MeasureSwap(Rows& rows, Report& report) {
+  uint64_t number = 3;
+  for (int repetition = 0; repetition < Repetitions(kUsualRepetitions); ++repetition) {
+    for (const bool swapping : {false, true}) {
+      if (swapping) rows.country.WriteLists(number++);
+      std::atomic<bool> stop = false;
+      std::array<absl::Duration, 2> longest{};
+      std::vector<std::thread> threads;
+      for (size_t i = 0; i < longest.size(); ++i) {
+        threads.emplace_back([&, i] {
+          while (!stop) LookUpInBatches(rows.store.get(), rows.cards, i * kBatch, &longest[i]);
+        });
+      }
+      const absl::Duration begin = SteadyTime();
+      absl::Status status;
+      if (swapping) status = rows.store->Reload();
+      while (SteadyTime() - begin < absl::Seconds(3)) std::this_thread::yield();
+      stop = true;
+      for (std::thread& thread : threads) thread.join();
+      MUSUBI_RETURN_IF_ERROR(status);
+      report.Add(swapping ? "longest_batch_while_swapping" : "longest_batch_without_swap", "us",
+                 absl::ToDoubleMicroseconds(*std::ranges::max_element(longest)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Measure(Report& report) {
+  const World world;
+  std::vector<std::unique_ptr<Rows>> all;
+  std::vector<Task> tasks;
+  for (const int millions : {1, 10}) {
+    if (millions > 1 && absl::GetFlag(FLAGS_quick)) continue;
+    for (const int parts : {1, kParts}) {
+      MUSUBI_ASSIGN_OR_RETURN(all.emplace_back(),
+                              MakeRows(world, millions * kMillion, parts, report));
+      Rows* rows = all.back().get();
+      tasks.push_back(
+          {absl::StrCat("load_", rows->suffix), "ms", [rows] { return LoadMs(rows->country); }});
+      tasks.push_back({absl::StrCat("lookup_batch_", rows->suffix), "ns",
+                       [rows] { return BatchNs(*rows->store, rows->cards); }});
+      tasks.push_back({absl::StrCat("lookup_lone_cold_", rows->suffix), "ns",
+                       [rows] { return LoneColdNs(*rows->store, rows->cards); }});
+      const std::string openssl = absl::StrCat("openssl_parse_and_first_lookup_", millions, "m");
+      if (parts == 1 && (millions == 1 || absl::GetFlag(FLAGS_openssl_10m))) {
+        tasks.push_back({openssl, "ms", [rows] { return OpensslMs(rows->country); }});
+        report.AddTarget(
+            {.row = absl::StrCat("load_", rows->suffix), .factor = 0.1, .of = openssl});
+      } else if (parts == 1) {
+        report.Absent(openssl, "only with --openssl_10m");
+      }
+    }
+  }
+  tasks.push_back({"memory_latency", "ns", MemoryLatencyNs});
+  MUSUBI_RETURN_IF_ERROR(RunInterleaved(tasks, Repetitions(kUsualRepetitions), report));
+  MUSUBI_RETURN_IF_ERROR(MeasureSwap(*all.front(), report));
+  report.Note(
+      "Entries of 37 octets in no order; load_ is CPU time from the file to answers, signature "
+      "included; OpenSSL's row has no signature check. lookup_ is one card, in batches of eight or "
+      "alone after 256 MiB of other memory.");
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace musubi::bench
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage("measures CRLs of a country: loading, memory, look-ups, swaps");
+  absl::ParseCommandLine(argc, argv);
+  musubi::bench::Report report("crl");
+  const absl::Status status = musubi::bench::Measure(report);
+  if (status.ok()) return report.Finish();
+  std::cerr << "musubi-bench-crl: " << status.ToString() << "\n";
+  return 1;
+}
