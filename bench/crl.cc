@@ -53,7 +53,7 @@ constexpr int kLookups = 400'000;
 
 struct World {
   fakes::TestCa ca;
-  absl::Time start = absl::Now() - absl::Hours(1);
+  absl::Time start = base::RealClock().Now() - absl::Hours(1);
   fakes::TempDir directory;
 };
 
@@ -201,7 +201,7 @@ class Cards {
 int LookUpInBatches(const revocation::CrlStore* store, const Cards& cards, size_t first,
                     absl::Duration* longest = nullptr) {
   int revoked = 0;
-  const absl::Time now = absl::Now();
+  const absl::Time now = base::RealClock().Now();
   Cards::Shown shown;
   for (size_t done = 0; done < cards.size(); done += kBatch) {
     const absl::Duration begin = longest != nullptr ? SteadyTime() : absl::ZeroDuration();
@@ -250,7 +250,7 @@ void Evict() {
 
 absl::StatusOr<double> LoneColdNs(const revocation::CrlStore& store, const Cards& cards) {
   std::vector<double> figures;
-  const absl::Time now = absl::Now();
+  const absl::Time now = base::RealClock().Now();
   Cards::Shown shown;
   for (size_t i = 0; i < 31; ++i) {
     Evict();

@@ -1,8 +1,10 @@
 #include "lib/http/curl_http_client.h"
 
 #include <curl/curl.h>
+#include <strings.h>
 
 #include <algorithm>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -37,9 +39,11 @@ long Milliseconds(absl::Duration duration) {
 struct Transfer {
   std::unique_ptr<CURL, EasyDeleter> easy;
   std::unique_ptr<curl_slist, ListDeleter> headers;
-  size_t max_response_size = 0;
+  const Request* request = nullptr;
+  size_t received = 0;
   Response response;
   bool too_large = false;
+  bool sink_refused = false;
   bool done = false;  // Guarded by the loop's mutex, as is `status`.
   absl::Status status;
   base::CondVar finished;
@@ -48,16 +52,41 @@ struct Transfer {
 size_t OnBody(char* data, size_t size, size_t count, void* user) {
   auto* transfer = static_cast<Transfer*>(user);
   const size_t length = size * count;
-  if (length > transfer->max_response_size - transfer->response.body.size()) {
+  if (length > transfer->request->max_response_size - transfer->received) {
     transfer->too_large = true;
     return 0;  // Ends the transfer with CURLE_WRITE_ERROR.
   }
-  transfer->response.body.append(data, length);
-  return length;
+  transfer->received += length;
+  long status = 0;
+  curl_easy_getinfo(transfer->easy.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (!transfer->request->body_sink || status != 200) {
+    transfer->response.body.append(data, length);
+    return length;
+  }
+  transfer->sink_refused = !transfer->request->body_sink({data, length});
+  return transfer->sink_refused ? 0 : length;
 }
 
-absl::Status ToStatus(CURLcode code, bool too_large) {
-  if (too_large) return absl::ResourceExhaustedError("HTTP: the answer is larger than allowed");
+size_t OnHeader(char* data, size_t size, size_t count, void* user) {
+  constexpr std::string_view kName = "etag:";
+  const std::string_view line(data, size * count);
+  if (line.size() <= kName.size() || strncasecmp(data, kName.data(), kName.size()) != 0) {
+    return line.size();
+  }
+  std::string_view value = line.substr(kName.size());
+  while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+  while (!value.empty() && (value.back() == '\r' || value.back() == '\n' || value.back() == ' ')) {
+    value.remove_suffix(1);
+  }
+  static_cast<Transfer*>(user)->response.etag = std::string(value);
+  return line.size();
+}
+
+absl::Status ToStatus(CURLcode code, const Transfer& transfer) {
+  if (transfer.too_large) {
+    return absl::ResourceExhaustedError("HTTP: the answer is larger than allowed");
+  }
+  if (transfer.sink_refused) return absl::AbortedError("HTTP: the receiver ended the request");
   if (code == CURLE_OK) return absl::OkStatus();
   const std::string text = std::string("HTTP: ") + curl_easy_strerror(code);
   switch (code) {
@@ -74,7 +103,7 @@ absl::Status ToStatus(CURLcode code, bool too_large) {
 // Prepare is INTERNAL if libcurl refuses an option.
 absl::Status Prepare(const Request& request, absl::Duration connect_timeout, Transfer& transfer) {
   transfer.easy.reset(curl_easy_init());
-  transfer.max_response_size = request.max_response_size;
+  transfer.request = &request;
   CURL* easy = transfer.easy.get();
   if (easy == nullptr) return absl::InternalError("HTTP: curl_easy_init failed");
   bool ok = true;
@@ -91,6 +120,8 @@ absl::Status Prepare(const Request& request, absl::Duration connect_timeout, Tra
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_WRITEFUNCTION, &OnBody);
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
+  set(CURLOPT_HEADERFUNCTION, &OnHeader);
+  set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
   set(CURLOPT_PRIVATE, static_cast<void*>(&transfer));
   auto add_header = [&](const std::string& line) {
     curl_slist* longer = curl_slist_append(transfer.headers.get(), line.c_str());
@@ -109,6 +140,7 @@ absl::Status Prepare(const Request& request, absl::Duration connect_timeout, Tra
     add_header("Content-Type:" + (request.content_type.empty() ? "" : " " + request.content_type));
   }
   if (!request.traceparent.empty()) add_header("traceparent: " + request.traceparent);
+  if (!request.if_none_match.empty()) add_header("If-None-Match: " + request.if_none_match);
   set(CURLOPT_HTTPHEADER, transfer.headers.get());
   return ok ? absl::OkStatus() : absl::InternalError("HTTP: libcurl refuses an option");
 }
@@ -159,7 +191,7 @@ class CurlHttpClient::Loop {
         Transfer* transfer = nullptr;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
         std::erase(running, transfer);
-        Finish(*transfer, ToStatus(message->data.result, transfer->too_large));
+        Finish(*transfer, ToStatus(message->data.result, *transfer));
       }
       curl_multi_poll(multi_.get(), nullptr, 0, kPollMilliseconds, nullptr);
     }

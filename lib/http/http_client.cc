@@ -43,6 +43,9 @@ absl::Status CheckRequest(const Request& request) {
   if (HasControlOrSpace(request.traceparent, /*space_allowed=*/false)) {
     return absl::InvalidArgumentError("traceparent: holds a space or a control character");
   }
+  if (HasControlOrSpace(request.if_none_match, /*space_allowed=*/true)) {
+    return absl::InvalidArgumentError("if_none_match: holds a control character");
+  }
   if (request.method == Method::kGet && !request.body.empty()) {
     return absl::InvalidArgumentError("body: a GET has none");
   }

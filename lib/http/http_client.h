@@ -4,7 +4,9 @@
 #define MUSUBI_LIB_HTTP_HTTP_CLIENT_H_
 
 #include <cstddef>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -19,14 +21,22 @@ struct Request {
   std::string content_type = {};  // Of `body`; empty: no Content-Type header.
   std::string body = {};          // POST only.
   std::string traceparent = {};   // Header of W3C Trace Context; empty: none.
+  // Header of RFC 9110 section 13.1.2: an ETag as a server sent it, so that an unchanged body is
+  // not sent again (status 304). Empty: none.
+  std::string if_none_match = {};
   // From now until the last octet of the answer.
   absl::Duration timeout = absl::Seconds(5);
   size_t max_response_size = 64 * 1024;  // Octets of the body.
+  // If set, the body of an answer of status 200 goes here piece by piece, for a body too large to
+  // be held, and Response::body stays empty. Called on any thread, before Send returns; false ends
+  // the request.
+  std::function<bool(std::string_view piece)> body_sink = {};
 };
 
 struct Response {
   int status_code = 0;  // Any: 404 and 302 are answers too.
   std::string body = {};
+  std::string etag = {};  // Header ETag; empty: none.
 };
 
 // HttpClient sends requests. Implementations are thread-safe.
@@ -36,7 +46,7 @@ class HttpClient {
 
   // Send blocks until the whole answer is there. INVALID_ARGUMENT: the request breaks a rule of
   // Request. DEADLINE_EXCEEDED: `timeout` passed. UNAVAILABLE: no connection, or it broke.
-  // RESOURCE_EXHAUSTED: the body exceeds `max_response_size`.
+  // RESOURCE_EXHAUSTED: the body exceeds `max_response_size`. ABORTED: `body_sink` said so.
   virtual absl::StatusOr<Response> Send(const Request& request) = 0;
 };
 

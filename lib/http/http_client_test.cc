@@ -24,6 +24,10 @@ fakes::LoopbackServer::Answer Serve(const Request& request, const std::string& p
   if (path == "/get") return {.body = request.method == Method::kGet ? "GET" : "POST"};
   if (path == "/trace") return {.body = request.traceparent};
   if (path == "/big") return {.body = std::string(kBigSize, 'x')};
+  if (path == "/tagged") {
+    if (request.if_none_match == "\"a tag\"") return {.status_code = 304};
+    return {.body = "tagged", .etag = "\"a tag\""};
+  }
   if (path == "/moved") return {.status_code = 302, .location = "/get"};
   if (path == "/broken") return {.status_code = 500, .body = "sorry"};
   return {.status_code = 404};
@@ -52,7 +56,7 @@ Subject FakeSubject() {
   subject.client = std::make_unique<fakes::FakeHttpClient>(
       [prefix](const Request& request) -> absl::StatusOr<Response> {
         const auto answer = Serve(request, request.url.substr(prefix));
-        return Response{answer.status_code, answer.body};
+        return Response{answer.status_code, answer.body, answer.etag};
       });
   return subject;
 }
@@ -115,6 +119,44 @@ TEST_P(HttpClientContract, TakesAnAnswerOfExactlyTheAllowedSizeAndNoMore) {
   EXPECT_EQ(response->body.size(), kBigSize);
   request.max_response_size = kBigSize - 1;
   EXPECT_EQ(subject_.client->Send(request).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_P(HttpClientContract, SendsTheTagOfWhatItHasAndTellsTheNewOne) {
+  const auto first = Get("/tagged");
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->etag, "\"a tag\"");
+  EXPECT_EQ(Get("/get")->etag, "");
+  const auto again =
+      subject_.client->Send({.url = subject_.url + "/tagged", .if_none_match = first->etag});
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->status_code, 304);
+  EXPECT_EQ(subject_.client->Send({.url = subject_.url + "/tagged", .if_none_match = "\"\r\nX: y"})
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_P(HttpClientContract, ASinkGetsTheBodyOfA200AndNoOther) {
+  std::string received;
+  Request request{.url = subject_.url + "/big",
+                  .max_response_size = kBigSize,
+                  .body_sink = [&received](std::string_view piece) {
+                    received += piece;
+                    return true;
+                  }};
+  const auto response = subject_.client->Send(request);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->body, "");
+  EXPECT_EQ(received.size(), kBigSize);
+  request.max_response_size = kBigSize - 1;
+  EXPECT_EQ(subject_.client->Send(request).status().code(), absl::StatusCode::kResourceExhausted);
+  received.clear();
+  request.url = subject_.url + "/broken";
+  EXPECT_EQ(subject_.client->Send(request)->body, "sorry");
+  EXPECT_EQ(received, "");
+  request.url = subject_.url + "/get";
+  request.body_sink = [](std::string_view) { return false; };
+  EXPECT_EQ(subject_.client->Send(request).status().code(), absl::StatusCode::kAborted);
 }
 
 TEST_P(HttpClientContract, RefusesWhatIsNoPlainHttpRequest) {

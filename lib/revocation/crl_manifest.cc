@@ -12,6 +12,7 @@
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
 #include "lib/crypto/signature.h"
+#include "lib/http/http_client.h"
 #include "lib/pki/name.h"
 
 namespace musubi::revocation {
@@ -73,6 +74,13 @@ absl::StatusOr<CrlSource> ReadSource(base::JsonObject& entry, const std::string&
   if (Has(entry, "signer_certificate")) {
     MUSUBI_ASSIGN_OR_RETURN(signer_file, entry.String("signer_certificate"));
   }
+  std::string url;
+  if (Has(entry, "url")) {
+    MUSUBI_ASSIGN_OR_RETURN(url, entry.String("url"));
+    const absl::Status usable = http::CheckRequest({.url = url});
+    if (!usable.ok())
+      return entry.Invalid("\"url\": " + std::string(base::ToStd(usable.message())));
+  }
   MUSUBI_RETURN_IF_ERROR(entry.RefuseOthers());
   if (!IsPlainFileName(file) || (signer_file && !IsPlainFileName(*signer_file))) {
     return entry.Invalid(
@@ -87,6 +95,7 @@ absl::StatusOr<CrlSource> ReadSource(base::JsonObject& entry, const std::string&
     return entry.Invalid("the signer must have the anchor's name; an indirect CRL is not taken");
   }
   CrlSource source{std::move(id), std::move(file), {}, std::move(signer), signer_file.has_value()};
+  source.url = std::move(url);
   source.key.issuer_key = crypto::Sha256(anchor.spki_der());
   if (point != kFull) {
     auto name = base::Base64Decode(point);

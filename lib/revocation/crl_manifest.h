@@ -27,6 +27,7 @@ struct CrlSource {
   pki::Certificate signer;  // Whose key has to sign the list.
   // The signer is no anchor, whose time is a matter of the anchors file, but has to be valid.
   bool signer_is_certificate = false;
+  std::string url = {};  // Where CrlFetcher gets the file; empty: somebody else puts it there.
 };
 
 // ReadCrlManifest reads `directory`/scopes.json; an error names the rule and the fix.
@@ -36,7 +37,8 @@ struct CrlSource {
 //
 // The list is signed by the key of `anchor`, unless the scope names another one, of the same CA:
 // "signer":ID is another generation among `issuers`; "signer_certificate":NAME is the file of a DER
-// certificate for signing CRLs, which the key of `anchor` has signed.
+// certificate for signing CRLs, which the key of `anchor` has signed. "url":URL is where the file
+// comes from.
 absl::StatusOr<std::vector<CrlSource>> ReadCrlManifest(const std::string& directory,
                                                        const Issuers& issuers);
 

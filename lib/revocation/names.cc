@@ -28,6 +28,30 @@ std::string_view Name(ScopeOutcome outcome) {
   return "UNSPECIFIED";
 }
 
+std::string_view Name(FetchOutcome outcome) {
+  switch (outcome) {
+    case FetchOutcome::kUnspecified:
+      return "UNSPECIFIED";
+    case FetchOutcome::kFetched:
+      return "FETCHED";
+    case FetchOutcome::kNotModified:
+      return "NOT_MODIFIED";
+    case FetchOutcome::kHttpStatus:
+      return "HTTP_STATUS";
+    case FetchOutcome::kTimeout:
+      return "TIMEOUT";
+    case FetchOutcome::kUnreachable:
+      return "UNREACHABLE";
+    case FetchOutcome::kTooLarge:
+      return "TOO_LARGE";
+    case FetchOutcome::kRefused:
+      return "REFUSED";
+    case FetchOutcome::kNotWritten:
+      return "NOT_WRITTEN";
+  }
+  return "UNSPECIFIED";
+}
+
 std::string_view Name(OcspExchange exchange) {
   switch (exchange) {
     case OcspExchange::kUnspecified:

@@ -28,6 +28,21 @@ enum class ScopeOutcome {
 
 std::string_view Name(ScopeOutcome outcome);
 
+// What became of the fetching of one list. Numbers label metrics: never renumber.
+enum class FetchOutcome {
+  kUnspecified = 0,
+  kFetched = 1,      // The file has it now.
+  kNotModified = 2,  // The server says that the file has it already.
+  kHttpStatus = 3,   // Anything but 200; see FetchEvent::http_status.
+  kTimeout = 4,
+  kUnreachable = 5,
+  kTooLarge = 6,
+  kRefused = 7,     // FetchEvent::crl_outcome says why.
+  kNotWritten = 8,  // The file cannot be written.
+};
+
+std::string_view Name(FetchOutcome outcome);
+
 // One asking of one responder.
 enum class OcspExchange {
   kUnspecified = 0,
@@ -52,6 +67,14 @@ struct ScopeEvent {
   size_t entries = 0;
 };
 
+struct FetchEvent {
+  std::string anchor;  // As in scopes.json.
+  std::string file;
+  FetchOutcome outcome = FetchOutcome::kUnspecified;
+  int http_status = 0;  // 0: no answer.
+  pki::CrlOutcome crl_outcome = pki::CrlOutcome::kUnspecified;
+};
+
 struct OcspEvent {
   std::string anchor;  // As in responders.json.
   size_t rank = 0;     // Which of the responder's URLs.
@@ -67,6 +90,7 @@ class Observer {
   virtual ~Observer() = default;
 
   virtual void OnScope(const ScopeEvent&) {}
+  virtual void OnFetch(const FetchEvent&) {}
   virtual void OnOcsp(const OcspEvent&) {}
   virtual void OnOcspCacheHit() {}
   // A certificate was looked up for which no CRL of its scope is loaded.

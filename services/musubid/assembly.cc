@@ -26,6 +26,7 @@
 #include "lib/prelink/pairings.h"
 #include "lib/prelink/proofs.h"
 #include "lib/prelink/sessions.h"
+#include "lib/revocation/crl_fetcher.h"
 #include "lib/revocation/crl_store.h"
 #include "lib/revocation/ocsp_client.h"
 #include "lib/revocation/revocation_checker.h"
@@ -234,6 +235,7 @@ struct Assembly::Parts {
 
   std::unique_ptr<http::HttpClient> curl;
   std::optional<ObservedHttpClient> http;
+  std::unique_ptr<revocation::CrlFetcher> crl_fetcher;
   std::unique_ptr<revocation::CrlStore> crl_store;
   std::unique_ptr<revocation::OcspClient> ocsp_client;
   std::unique_ptr<revocation::RevocationChecker> revocation_checker;
@@ -290,18 +292,25 @@ absl::Status Assembly::Parts::OpenStores(const Config& config) {
 
 absl::Status Assembly::Parts::OpenRevocation(const Config& config) {
   const revocation::Issuers issuers = IssuersOf(material.trust_store);
+  MUSUBI_ASSIGN_OR_RETURN(curl, http::CurlHttpClient::Create());
+  http.emplace(*curl, machine_clock, metrics);
   if (!config.crl_directory.empty()) {
     MUSUBI_ASSIGN_OR_RETURN(
-        crl_store,
-        ForFlag("crl_directory", revocation::CrlStore::Create(
-                                     {clock, revocation_reporter},
-                                     {.directory = config.crl_directory, .issuers = issuers})));
+        crl_store, ForFlag("crl_directory", revocation::CrlStore::Create(
+                                                {clock, revocation_reporter},
+                                                {.directory = config.crl_directory,
+                                                 .issuers = issuers,
+                                                 .state_file = config.crl_state.empty()
+                                                                   ? config.link_db + ".crl-state"
+                                                                   : config.crl_state,
+                                                 .idle_priority = true})));
     health.Use(Dependency::kCrls);
     revocation_reporter.EndLoad();
+    crl_fetcher = std::make_unique<revocation::CrlFetcher>(
+        revocation::CrlFetcher::Dependencies{*http, revocation_reporter},
+        revocation::CrlFetcher::Options{.directory = config.crl_directory, .issuers = issuers});
   }
   if (!material.responders.empty()) {
-    MUSUBI_ASSIGN_OR_RETURN(curl, http::CurlHttpClient::Create());
-    http.emplace(*curl, machine_clock, metrics);
     health.Use(Dependency::kResponders);
     MUSUBI_ASSIGN_OR_RETURN(
         ocsp_client,
@@ -364,7 +373,8 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
 
 void Assembly::Parts::ReloadCrls() {
   revocation_reporter.BeginLoad();
-  const absl::Status status = crl_store->Reload();
+  absl::Status status = crl_fetcher->Fetch();
+  if (status.ok()) status = crl_store->Reload();
   if (status.ok()) {
     revocation_reporter.EndLoad();
     return;

@@ -35,6 +35,9 @@ ABSL_FLAG(std::string, revocation_mode, "OCSP_THEN_CRL",
           "How journeys check revocation: OCSP_THEN_CRL, CRL_THEN_OCSP, CRL_ONLY, OCSP_ONLY or "
           "DEGRADED_WITH_PROOF");
 ABSL_FLAG(std::string, crl_directory, "", "Folder of the CRLs and their scopes.json");
+ABSL_FLAG(std::string, crl_state, "",
+          "What a restart must not forget of the CRLs; made if absent; default: --link_db with "
+          ".crl-state behind it. Of this process alone");
 ABSL_FLAG(absl::Duration, crl_reload_interval, absl::Minutes(5),
           "How often the CRL folder is read again");
 ABSL_FLAG(std::string, responders, "", "The OCSP responders, JSON");
@@ -273,6 +276,7 @@ absl::StatusOr<Config> ReadFlags() {
                 .hierarchy = absl::GetFlag(FLAGS_hierarchy),
                 .name_issuers = absl::GetFlag(FLAGS_name_issuers),
                 .crl_directory = absl::GetFlag(FLAGS_crl_directory),
+                .crl_state = absl::GetFlag(FLAGS_crl_state),
                 .crl_reload_interval = absl::GetFlag(FLAGS_crl_reload_interval),
                 .responders = absl::GetFlag(FLAGS_responders),
                 .relying_parties = absl::GetFlag(FLAGS_relying_parties),

@@ -41,6 +41,7 @@ struct Config {
   // Revocation.
   revocation::RevocationMode revocation_mode;
   std::string crl_directory;
+  std::string crl_state;  // Empty: beside link_db.
   absl::Duration crl_reload_interval;
   std::string responders;
   // Relying parties, keys and stores.

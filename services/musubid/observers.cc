@@ -134,6 +134,17 @@ void RevocationReporter::OnScope(const revocation::ScopeEvent& event) {
               {"entries", static_cast<int64_t>(event.entries)}});
 }
 
+void RevocationReporter::OnFetch(const revocation::FetchEvent& event) {
+  if (event.outcome == revocation::FetchOutcome::kNotModified) return;
+  const bool good = event.outcome == revocation::FetchOutcome::kFetched;
+  log_.Write(good ? Severity::kInfo : Severity::kWarning, "crl_fetch",
+             {{"anchor", event.anchor},
+              {"file", event.file},
+              {"outcome", std::string(revocation::Name(event.outcome))},
+              {"http_status", static_cast<int64_t>(event.http_status)},
+              {"crl_outcome", std::string(pki::Name(event.crl_outcome))}});
+}
+
 void RevocationReporter::OnOcsp(const revocation::OcspEvent& event) {
   metrics_.ocsp_calls.Increment(event.exchange, event.outcome);
   const bool good = event.exchange == revocation::OcspExchange::kAnswered;

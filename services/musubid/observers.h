@@ -57,6 +57,7 @@ class RevocationReporter final : public revocation::Observer {
                      Health& health);
 
   void OnScope(const revocation::ScopeEvent& event) override;
+  void OnFetch(const revocation::FetchEvent& event) override;
   void OnOcsp(const revocation::OcspEvent& event) override;
   void OnOcspCacheHit() override;
   void OnScopeMissing() override;

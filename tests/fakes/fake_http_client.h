@@ -33,6 +33,10 @@ class FakeHttpClient final : public http::HttpClient {
     if (response.ok() && response->body.size() > request.max_response_size) {
       return absl::ResourceExhaustedError("fake HTTP: too large");
     }
+    if (response.ok() && request.body_sink && response->status_code == 200) {
+      if (!request.body_sink(response->body)) return absl::AbortedError("fake HTTP: ended");
+      response->body.clear();
+    }
     return response;
   }
 

@@ -22,9 +22,11 @@ class LoopbackServer::Impl {
       request.content_type = from.get_header_value("Content-Type");
       request.body = from.body;
       request.traceparent = from.get_header_value("traceparent");
+      request.if_none_match = from.get_header_value("If-None-Match");
       const Answer answer = handler_(request);
       to.status = answer.status_code;
       if (!answer.location.empty()) to.set_header("Location", answer.location);
+      if (!answer.etag.empty()) to.set_header("ETag", answer.etag);
       to.set_content(answer.body, answer.content_type);
     };
     server_.Get(".*", serve);

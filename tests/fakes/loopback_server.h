@@ -18,6 +18,7 @@ class LoopbackServer {
     std::string content_type = "application/octet-stream";
     std::string body = {};
     std::string location = {};  // If not empty, a Location header.
+    std::string etag = {};      // If not empty, an ETag header.
   };
   // `request.url` is the path.
   using Handler = std::function<Answer(const http::Request& request)>;
