@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "lib/pki/crl.h"
 #include "lib/pki/ocsp.h"
@@ -99,6 +100,8 @@ class Observer {
   virtual void OnVanishedRevocation() {}
   // The revocations that OCSP reported are more than can be remembered: an alarm.
   virtual void OnOverlayFull() {}
+  // One of them could not be written down: it is remembered until the process ends. An alarm.
+  virtual void OnOverlayNotSaved(const absl::Status&) {}
   virtual void OnFinding(const pki::RevocationFinding&) {}
 };
 

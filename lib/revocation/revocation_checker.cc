@@ -1,6 +1,9 @@
 #include "lib/revocation/revocation_checker.h"
 
+#include <utility>
+
 #include "lib/base/check.h"
+#include "lib/base/status.h"
 #include "lib/crypto/hash.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/ocsp.h"
@@ -25,12 +28,18 @@ bool IsAnswer(const RevocationFinding& finding) {
 
 }  // namespace
 
-RevocationChecker::RevocationChecker(Dependencies dependencies, Options options)
-    : dependencies_(dependencies), options_(options) {}
+RevocationChecker::RevocationChecker(Dependencies dependencies,
+                                     std::unique_ptr<RevokedOverlay> overlay)
+    : dependencies_(dependencies), overlay_(std::move(overlay)) {}
 
 absl::StatusOr<std::unique_ptr<RevocationChecker>> RevocationChecker::Create(
     Dependencies dependencies, Options options) {
-  return std::unique_ptr<RevocationChecker>(new RevocationChecker(dependencies, options));
+  MUSUBI_ASSIGN_OR_RETURN(std::unique_ptr<RevokedOverlay> overlay,
+                          RevokedOverlay::Create({.file = std::move(options.overlay_file),
+                                                  .max_entries = options.max_overlay_entries},
+                                                 dependencies.clock.Now()));
+  return std::unique_ptr<RevocationChecker>(
+      new RevocationChecker(dependencies, std::move(overlay)));
 }
 
 RevocationFinding RevocationChecker::Check(const pki::Certificate& target,
@@ -56,7 +65,7 @@ void RevocationChecker::Prefetch(const CrlQuery& query) const {
 RevocationFinding RevocationChecker::CheckSources(const CrlQuery& query,
                                                   const pki::Certificate& issuer,
                                                   RevocationMode mode, absl::Time deadline) {
-  if (auto known = KnownRevocation({query.issuer_key, query.target.serial})) return *known;
+  if (auto known = overlay_->Find(query.issuer_key, query.target.serial)) return *known;
   // The CRLs are in memory: what they list is revoked, whatever the mode.
   const RevocationFinding crl = AskCrl(query);
   if (crl.outcome == RevocationOutcome::kRevoked) return crl;
@@ -80,28 +89,15 @@ RevocationFinding RevocationChecker::CheckSources(const CrlQuery& query,
   return NoAnswer(pki::RevocationMethod::kUnspecified);
 }
 
-std::optional<RevocationFinding> RevocationChecker::KnownRevocation(const KeyView& key) {
-  base::MutexLock lock(mutex_);
-  const auto found = overlay_.find(key);
-  if (found == overlay_.end()) return std::nullopt;
-  return found->second.finding;
-}
-
 void RevocationChecker::Remember(const CrlQuery& query, const RevocationFinding& finding) {
-  bool full = false;
-  {
-    base::MutexLock lock(mutex_);
-    if (overlay_.size() >= options_.max_overlay_entries) {
-      const absl::Time now = dependencies_.clock.Now();
-      std::erase_if(overlay_, [now](const auto& entry) { return entry.second.not_after < now; });
-    }
-    full = overlay_.size() >= options_.max_overlay_entries;
-    if (!full) {
-      overlay_.insert_or_assign(Key(query.issuer_key, base::ToBytes(query.target.serial)),
-                                Remembered{finding, query.target.not_after});
-    }
+  const absl::Status status =
+      overlay_->Add(query.issuer_key, query.target.serial, query.target.not_after, finding,
+                    dependencies_.clock.Now());
+  if (absl::IsResourceExhausted(status)) {
+    dependencies_.observer.OnOverlayFull();
+  } else if (!status.ok()) {
+    dependencies_.observer.OnOverlayNotSaved(status);
   }
-  if (full) dependencies_.observer.OnOverlayFull();
 }
 
 RevocationFinding RevocationChecker::AskCrl(const CrlQuery& query) const {

@@ -3,24 +3,19 @@
 #ifndef MUSUBI_LIB_REVOCATION_REVOCATION_CHECKER_H_
 #define MUSUBI_LIB_REVOCATION_REVOCATION_CHECKER_H_
 
-#include <algorithm>
-#include <map>
 #include <memory>
-#include <optional>
+#include <string>
 #include <string_view>
-#include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "lib/base/bytes.h"
 #include "lib/base/clock.h"
-#include "lib/base/mutex.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/verdict.h"
 #include "lib/revocation/crl_store.h"
 #include "lib/revocation/observer.h"
 #include "lib/revocation/ocsp_client.h"
+#include "lib/revocation/revoked_overlay.h"
 
 namespace musubi::revocation {
 
@@ -40,14 +35,10 @@ enum class RevocationMode {
 
 std::string_view Name(RevocationMode mode);
 
-// Revocations that OCSP reported and that are remembered. A real country's verifier sees a few
-// thousand between two CRLs.
-inline constexpr size_t kMaxOverlayEntries = 100'000;
-
 // RevocationChecker answers for one certificate. Rules on top of the two sources:
 // - What is known locally to be revoked (a loaded CRL lists it, or once did; OCSP once said so) is
 //   kRevoked in every mode but kNone, and nothing is asked. In the JPKI profile nothing un-revokes.
-//   The memory of OCSP's answers lasts as long as the process.
+//   What OCSP said is remembered as RevokedOverlay does.
 // - kUnknownToResponder is an answer: a CRL that does not list the certificate does not make it
 //   good.
 // - validation_time may lie before now: then only data with thisUpdate not before it counts, and
@@ -64,8 +55,11 @@ class RevocationChecker {
   };
   struct Options {
     size_t max_overlay_entries = kMaxOverlayEntries;
+    // Where revocations that OCSP reported outlive the process; empty: they do not.
+    std::string overlay_file;
   };
 
+  // Fails as RevokedOverlay::Create does.
   static absl::StatusOr<std::unique_ptr<RevocationChecker>> Create(Dependencies dependencies,
                                                                    Options options);
   static absl::StatusOr<std::unique_ptr<RevocationChecker>> Create(Dependencies dependencies) {
@@ -86,36 +80,17 @@ class RevocationChecker {
   void Prefetch(const CrlQuery& query) const;
 
  private:
-  // SHA-256 of the issuer's SubjectPublicKeyInfo and the serial: owned, and as a view to look up.
-  using Key = std::pair<base::Hash256, base::Bytes>;
-  using KeyView = std::pair<const base::Hash256&, base::ByteView>;
-  struct KeyLess {
-    using is_transparent = void;
-    template <typename A, typename B>
-    bool operator()(const A& a, const B& b) const {
-      if (a.first != b.first) return a.first < b.first;
-      return std::ranges::lexicographical_compare(a.second, b.second);
-    }
-  };
-  struct Remembered {
-    pki::RevocationFinding finding;
-    absl::Time not_after;
-  };
-
-  RevocationChecker(Dependencies dependencies, Options options);
+  RevocationChecker(Dependencies dependencies, std::unique_ptr<RevokedOverlay> overlay);
 
   pki::RevocationFinding CheckSources(const CrlQuery& query, const pki::Certificate& issuer,
                                       RevocationMode mode, absl::Time deadline);
-  std::optional<pki::RevocationFinding> KnownRevocation(const KeyView& key);
   void Remember(const CrlQuery& query, const pki::RevocationFinding& finding);
   pki::RevocationFinding AskCrl(const CrlQuery& query) const;
   pki::RevocationFinding AskOcsp(const CrlQuery& query, const pki::Certificate& issuer,
                                  absl::Time deadline);
 
   const Dependencies dependencies_;
-  const Options options_;
-  base::Mutex mutex_;
-  std::map<Key, Remembered, KeyLess> overlay_ ABSL_GUARDED_BY(mutex_);
+  const std::unique_ptr<RevokedOverlay> overlay_;
 };
 
 }  // namespace musubi::revocation

@@ -11,6 +11,7 @@
 #include "tests/fakes/fake_responder.h"
 #include "tests/fakes/recording_observer.h"
 #include "tests/fakes/simulated_clock.h"
+#include "tests/fakes/temp_dir.h"
 #include "tests/fakes/test_ca.h"
 #include "tests/fakes/test_revocation.h"
 
@@ -227,6 +228,21 @@ TEST_F(RevocationCheckerTest, AFullMemoryAlarmsAndStillAnswers) {
   OcspSays(Says::kRevoked);
   EXPECT_EQ(Check(RevocationMode::kOcspOnly).outcome, pki::RevocationOutcome::kRevoked);
   EXPECT_EQ(observer_.overlay_full(), 1);
+}
+
+TEST_F(RevocationCheckerTest, WhatOcspRevokedStaysRevokedOverARestartWithoutOcsp) {
+  const fakes::TempDir folder;
+  const RevocationChecker::Options options{.overlay_file = folder.path() + "/revoked"};
+  checker_ = *RevocationChecker::Create({clock_, crl_store_.get(), ocsp_client_.get(), observer_},
+                                        options);
+  OcspSays(Says::kRevoked);
+  ASSERT_EQ(Check(RevocationMode::kOcspOnly).outcome, pki::RevocationOutcome::kRevoked);
+  checker_ = *RevocationChecker::Create({clock_, crl_store_.get(), nullptr, observer_}, options);
+  for (const RevocationMode mode :
+       {RevocationMode::kOcspThenCrl, RevocationMode::kCrlThenOcsp, RevocationMode::kCrlOnly,
+        RevocationMode::kOcspOnly, RevocationMode::kDegradedWithProof}) {
+    EXPECT_EQ(Check(mode).outcome, pki::RevocationOutcome::kRevoked) << Name(mode);
+  }
 }
 
 TEST_F(RevocationCheckerTest, WithoutSourcesThereIsNoAnswer) {

@@ -318,9 +318,13 @@ absl::Status Assembly::Parts::OpenRevocation(const Config& config) {
                                   {*http, clock, random, crl_store.get(), revocation_reporter},
                                   {.issuers = issuers, .responders = material.responders})));
   }
-  MUSUBI_ASSIGN_OR_RETURN(revocation_checker,
-                          revocation::RevocationChecker::Create(
-                              {clock, crl_store.get(), ocsp_client.get(), revocation_reporter}));
+  MUSUBI_ASSIGN_OR_RETURN(
+      revocation_checker,
+      ForFlag("revoked_overlay",
+              revocation::RevocationChecker::Create(
+                  {clock, crl_store.get(), ocsp_client.get(), revocation_reporter},
+                  {.overlay_file = config.revoked_overlay.empty() ? config.link_db + ".revoked"
+                                                                  : config.revoked_overlay})));
   return absl::OkStatus();
 }
 

@@ -38,6 +38,9 @@ ABSL_FLAG(std::string, crl_directory, "", "Folder of the CRLs and their scopes.j
 ABSL_FLAG(std::string, crl_state, "",
           "What a restart must not forget of the CRLs; made if absent; default: --link_db with "
           ".crl-state behind it. Of this process alone");
+ABSL_FLAG(std::string, revoked_overlay, "",
+          "What responders reported as revoked, so that a restart does not forget it; made if "
+          "absent; default: --link_db with .revoked behind it. Of this process alone");
 ABSL_FLAG(absl::Duration, crl_reload_interval, absl::Minutes(5),
           "How often the CRL folder is read again");
 ABSL_FLAG(std::string, responders, "", "The OCSP responders, JSON");
@@ -277,6 +280,7 @@ absl::StatusOr<Config> ReadFlags() {
                 .name_issuers = absl::GetFlag(FLAGS_name_issuers),
                 .crl_directory = absl::GetFlag(FLAGS_crl_directory),
                 .crl_state = absl::GetFlag(FLAGS_crl_state),
+                .revoked_overlay = absl::GetFlag(FLAGS_revoked_overlay),
                 .crl_reload_interval = absl::GetFlag(FLAGS_crl_reload_interval),
                 .responders = absl::GetFlag(FLAGS_responders),
                 .relying_parties = absl::GetFlag(FLAGS_relying_parties),

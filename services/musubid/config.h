@@ -41,7 +41,8 @@ struct Config {
   // Revocation.
   revocation::RevocationMode revocation_mode;
   std::string crl_directory;
-  std::string crl_state;  // Empty: beside link_db.
+  std::string crl_state;        // Empty: beside link_db.
+  std::string revoked_overlay;  // The same.
   absl::Duration crl_reload_interval;
   std::string responders;
   // Relying parties, keys and stores.

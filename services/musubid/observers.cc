@@ -177,6 +177,12 @@ void RevocationReporter::OnOverlayFull() {
   log_.Write(Severity::kError, "revocation_overlay_full", {});
 }
 
+void RevocationReporter::OnOverlayNotSaved(const absl::Status& status) {
+  metrics_.revocation_alarms.Increment(Alarm::kOverlayFull);
+  log_.Write(Severity::kError, "revocation_overlay_not_saved",
+             {{"error", std::string(status.message())}});
+}
+
 void RevocationReporter::OnFinding(const pki::RevocationFinding& finding) {
   metrics_.revocation_findings.Increment(finding.method, finding.outcome);
   if (finding.this_update.has_value()) {

@@ -63,6 +63,7 @@ class RevocationReporter final : public revocation::Observer {
   void OnScopeMissing() override;
   void OnVanishedRevocation() override;
   void OnOverlayFull() override;
+  void OnOverlayNotSaved(const absl::Status& status) override;
   void OnFinding(const pki::RevocationFinding& finding) override;
 
   // Around a whole load of the folder: what no event named between is not expected any more.

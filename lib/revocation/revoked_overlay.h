@@ -1,0 +1,86 @@
+// The revocations that responders have told, kept over a restart: once an OCSP answer said
+// "revoked", no silence of a responder and no older list may make the certificate good again. One
+// small file that grows by a line for each. Asks nobody: see revocation_checker.h.
+#ifndef MUSUBI_LIB_REVOCATION_REVOKED_OVERLAY_H_
+#define MUSUBI_LIB_REVOCATION_REVOKED_OVERLAY_H_
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/base/bytes.h"
+#include "lib/base/mutex.h"
+#include "lib/pki/verdict.h"
+
+namespace musubi::revocation {
+
+// Revocations that are remembered. A real country's verifier sees a few thousand between two CRLs.
+inline constexpr size_t kMaxOverlayEntries = 100'000;
+
+// RevokedOverlay is thread-safe. While it is empty, Find takes no lock; it never allocates.
+class RevokedOverlay {
+ public:
+  struct Options {
+    std::string file;  // Empty: nothing outlives the process.
+    size_t max_entries = kMaxOverlayEntries;
+  };
+
+  // Create reads the file, which need not be there, and leaves out certificates that have expired
+  // at `now`. A last line without its end was being written when the process died, and was never
+  // answered with: it is dropped. DATA_LOSS, naming file, line and fix, for any other damage.
+  static absl::StatusOr<std::unique_ptr<RevokedOverlay>> Create(Options options, absl::Time now);
+  ~RevokedOverlay();
+
+  // What was told about the certificate of this serial (content octets) by the issuer whose key has
+  // this SHA-256; nothing if it was never told to be revoked.
+  std::optional<pki::RevocationFinding> Find(const base::Hash256& issuer_key,
+                                             base::ByteView serial) const;
+
+  // Add remembers a finding with outcome kRevoked until the certificate expires; when it returns OK
+  // it is on the disk. A certificate that is known already stays as it is. RESOURCE_EXHAUSTED if
+  // there is no room left; other errors if the file cannot be written, though the finding is then
+  // remembered for as long as the process lives.
+  absl::Status Add(const base::Hash256& issuer_key, base::ByteView serial, absl::Time not_after,
+                   const pki::RevocationFinding& finding, absl::Time now);
+
+ private:
+  using Key = std::pair<base::Hash256, base::Bytes>;
+  using KeyView = std::pair<const base::Hash256&, base::ByteView>;
+  struct KeyLess {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      if (a.first != b.first) return a.first < b.first;
+      return std::ranges::lexicographical_compare(a.second, b.second);
+    }
+  };
+  struct Entry {
+    pki::RevocationFinding finding;
+    absl::Time not_after;
+  };
+
+  explicit RevokedOverlay(Options options) : options_(std::move(options)) {}
+
+  absl::Status Load(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Writes all entries anew, and opens the file to go on.
+  absl::Status Rewrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static std::string Line(const Key& key, const Entry& entry);
+
+  const Options options_;
+  std::atomic<bool> empty_ = true;
+  mutable base::Mutex mutex_;
+  std::map<Key, Entry, KeyLess> entries_ ABSL_GUARDED_BY(mutex_);
+  int fd_ ABSL_GUARDED_BY(mutex_) = -1;
+};
+
+}  // namespace musubi::revocation
+
+#endif  // MUSUBI_LIB_REVOCATION_REVOKED_OVERLAY_H_
