@@ -29,6 +29,42 @@ if(MUSUBI_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+# Headers that nearly every file reads, parsed once. Only where the same sources are built without
+# it too (dev): there a missing #include is found.
+option(MUSUBI_PRECOMPILE "Precompile the headers that all share (clang only)" OFF)
+if(MUSUBI_PRECOMPILE)
+  # Without it the compiled header holds the times of files, and ccache never finds it again.
+  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+  # Only what is compiled alike can share: -fPIC for all and not -fPIE for some, and -pthread.
+  set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+  add_compile_options(-fPIC -pthread)
+  foreach(kind library test)
+    add_library(musubi_shared_headers_${kind} OBJECT ${PROJECT_SOURCE_DIR}/cmake/shared_headers.cc)
+    target_link_libraries(musubi_shared_headers_${kind} PRIVATE musubi_options)
+  endforeach()
+  target_link_libraries(musubi_shared_headers_test PRIVATE GTest::gmock)
+  set(shared_headers <algorithm> <functional> <map> <memory> <optional> <span> <string>
+    <string_view> <utility> <vector> <absl/status/statusor.h> <absl/time/time.h>)
+  target_precompile_headers(musubi_shared_headers_library PRIVATE ${shared_headers})
+  target_precompile_headers(musubi_shared_headers_test PRIVATE ${shared_headers}
+    <gmock/gmock.h> <gtest/gtest.h>)
+  # What ccache (CCACHE_PCH_EXTSUM, set by the scripts) takes for the compiled header's content,
+  # which differs from one folder to another: all that it is made of.
+  execute_process(COMMAND dpkg-query -W libabsl-dev libgmock-dev libgtest-dev libstdc++-12-dev
+                  OUTPUT_VARIABLE header_versions ERROR_QUIET)
+  foreach(kind library test)
+    file(WRITE ${PROJECT_BINARY_DIR}/CMakeFiles/musubi_shared_headers_${kind}.dir/cmake_pch.hxx.pch.sum
+      "${kind} ${CMAKE_CXX_COMPILER_VERSION} ${MUSUBI_SANITIZE} ${MUSUBI_FUZZ} "
+      "${CMAKE_CXX_FLAGS_DEBUG}\n${shared_headers}\n${header_versions}")
+  endforeach()
+endif()
+# musubi_share_headers(NAME library|test)
+function(musubi_share_headers name kind)
+  if(MUSUBI_PRECOMPILE)
+    target_precompile_headers(${name} REUSE_FROM musubi_shared_headers_${kind})
+  endif()
+endfunction()
+
 # Everything that holds without gRPC: what runs under ThreadSanitizer with no suppression.
 add_custom_target(core_tests)
 # What serves or calls over gRPC: runs under ThreadSanitizer with tests/tsan/grpc.supp.
@@ -44,6 +80,7 @@ function(musubi_library name)
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC ${arg_DEPS} PRIVATE musubi_options)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  musubi_share_headers(${name} library)
 endfunction()
 
 # musubi_binary(NAME SOURCES file... [DEPS target...] [OUTPUT name])
@@ -55,6 +92,7 @@ function(musubi_binary name)
   if(arg_OUTPUT)
     set_target_properties(${name} PROPERTIES OUTPUT_NAME ${arg_OUTPUT})
   endif()
+  musubi_share_headers(${name} library)
 endfunction()
 
 # musubi_test(NAME KIND unit|integration|conformance [CORE|SERVER] SOURCES file... [DEPS target...])
@@ -64,6 +102,7 @@ function(musubi_test name)
   cmake_parse_arguments(arg "CORE;SERVER" "KIND" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main musubi_options)
+  musubi_share_headers(${name} test)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests_bin)
   add_test(NAME ${name} COMMAND ${name} --gtest_output=xml:${PROJECT_BINARY_DIR}/results/${name}.xml
            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
@@ -92,6 +131,7 @@ function(musubi_fuzzer name)
   cmake_parse_arguments(arg "" "SEEDS" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} musubi_options -fsanitize=fuzzer)
+  musubi_share_headers(${name} library)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzzers)
   add_dependencies(all_fuzzers ${name})
 endfunction()

@@ -1,0 +1,1 @@
+// Nothing: the object whose precompiled header others use needs a source.
