@@ -15,6 +15,7 @@
 #include "lib/crypto/ed25519.h"
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
+#include "lib/prelink/evidence.h"
 #include "services/musubictl/roles.h"
 
 namespace musubi::services::musubictl {
@@ -86,6 +87,30 @@ absl::StatusOr<int> PrintEvidenceKey(const Flags& flags, const Context& context)
   return kExitOk;
 }
 
+absl::StatusOr<int> VerifyEvidence(const Flags& flags, const Context& context) {
+  MUSUBI_RETURN_IF_ERROR(
+      Require(flags.key, "key", "the file of the public key, as `evidence public-key` printed it"));
+  MUSUBI_RETURN_IF_ERROR(Require(flags.record, "record", "the file of the record"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string key_text, base::ReadFile(flags.key));
+  const auto key = prelink::EvidencePublicKey::Parse(key_text);
+  // What the file holds is not repeated: it may be a private key, given by mistake.
+  if (!key.ok()) {
+    return absl::InvalidArgumentError(flags.key + ": " + std::string(key.status().message()));
+  }
+  MUSUBI_ASSIGN_OR_RETURN(const std::string record_text, base::ReadFile(flags.record));
+  const auto record = prelink::EvidenceRecord::Parse(record_text);
+  if (!record.ok()) {
+    return absl::InvalidArgumentError(flags.record + ": " + std::string(record.status().message()));
+  }
+  const prelink::EvidenceFault fault = prelink::CheckEvidence(*record, *key);
+  if (fault != prelink::EvidenceFault::kNone) {
+    context.out << "evidence: BROKEN (" << prelink::Name(fault) << ")\n";
+    return kExitBroken;
+  }
+  context.out << "evidence: OK\n" << record->statement << "\n";
+  return kExitOk;
+}
+
 absl::StatusOr<int> PrintRoles(const Flags&, const Context& context) {
   context.out << RolesAsText(rpc::MethodTable());
   return kExitOk;
@@ -122,6 +147,10 @@ constexpr Command kCommands[] = {
      "prints id and public key (32 octets in base64url) of the key that signs evidence, for those\n"
      "      who verify it",
      &PrintEvidenceKey},
+    {"evidence verify", "--key=FILE --record=FILE",
+     "checks a record against a public key that `evidence public-key` printed, and prints its\n"
+     "      statement. Exit code 0: it holds; 1: it does not, and why; 2: it could not be checked",
+     &VerifyEvidence},
     {"validate", "--anchors=FILE,... --certificate=FILE [--crls=FILE,...] [...] | --batch",
      "says whether a certificate is valid by the files that are given, as JSON. Exit code 0: "
      "VALID;\n"

@@ -14,7 +14,7 @@
 namespace musubi::services::musubictl {
 
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitBroken = 1;  // Done, and the answer is no: the chain does not hold.
+inline constexpr int kExitBroken = 1;  // Done, and the answer is no.
 inline constexpr int kExitError = 2;   // Could not be done: usage, files, keys.
 
 // The flags that were given; empty if not.
@@ -25,6 +25,7 @@ struct Flags {
   std::string id;
   std::string out;
   std::string key;
+  std::string record;
   ValidateFlags validate;
 };
 

@@ -14,7 +14,10 @@ ABSL_FLAG(std::string, expected_head, "",
           "What `audit head` printed earlier: 80 hexadecimal digits (audit verify)");
 ABSL_FLAG(std::string, id, "", "The new key's id: 1 to 16 of a-z, 0-9 and - (keyring new)");
 ABSL_FLAG(std::string, out, "", "The file to make (keyring new)");
-ABSL_FLAG(std::string, key, "", "The file of the evidence key (evidence public-key)");
+ABSL_FLAG(std::string, key, "",
+          "The file of the evidence key (evidence public-key), or of its public part (evidence "
+          "verify)");
+ABSL_FLAG(std::string, record, "", "The file of an evidence record (evidence verify)");
 
 // musubictl validate; the words are those of docs/validate.md.
 ABSL_FLAG(std::vector<std::string>, anchors, {}, "Files of trusted certificates (validate)");
