@@ -127,7 +127,8 @@ absl::Status RevokedOverlay::Load(absl::Time now) {
   size_t number = 0;
   for (size_t at = 0; at < text.size();) {
     const size_t end = text.find('\n', at);
-    if (end == std::string_view::npos) break;
+    // The first line is never half written: the file is made whole.
+    if (end == std::string_view::npos && number > 0) break;
     const std::string_view line = text.substr(at, end - at);
     at = end + 1;
     ++number;
@@ -139,7 +140,7 @@ absl::Status RevokedOverlay::Load(absl::Time now) {
           ": damaged, or not written by this program; put back a copy. Remove the file only if "
           "the CRLs in force list every certificate that a responder reported as revoked");
     }
-    if (parsed->not_after < now) continue;
+    if (parsed->not_after + kKeptAfterExpiry < now) continue;
     entries_.emplace(Key(parsed->issuer_key, parsed->serial),
                      Entry{parsed->finding, parsed->not_after});
   }
@@ -152,6 +153,7 @@ absl::Status RevokedOverlay::Rewrite() {
   MUSUBI_RETURN_IF_ERROR(base::WriteFileAtomically(options_.file, text, 0600));
   if (fd_ >= 0) close(fd_);
   fd_ = open(options_.file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  incomplete_ = fd_ < 0;
   if (fd_ >= 0) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, base::ToAbsl("cannot open " + options_.file));
 }
@@ -178,19 +180,29 @@ absl::Status RevokedOverlay::Add(const base::Hash256& issuer_key, base::ByteView
                                  absl::Time not_after, const pki::RevocationFinding& finding,
                                  absl::Time now) {
   base::MutexLock lock(mutex_);
-  if (entries_.contains(KeyView(issuer_key, serial))) return absl::OkStatus();
-  if (entries_.size() >= options_.max_entries) {
-    const size_t expired =
-        std::erase_if(entries_, [now](const auto& entry) { return entry.second.not_after < now; });
-    if (expired > 0 && fd_ >= 0) MUSUBI_RETURN_IF_ERROR(Rewrite());
+  const bool known = entries_.contains(KeyView(issuer_key, serial));
+  if (!known && entries_.size() >= options_.max_entries) {
+    const size_t expired = std::erase_if(entries_, [now](const auto& entry) {
+      return entry.second.not_after + kKeptAfterExpiry < now;
+    });
+    incomplete_ = incomplete_ || expired > 0;
+    if (entries_.size() >= options_.max_entries) {
+      return absl::ResourceExhaustedError("more revocations than can be remembered");
+    }
   }
-  if (entries_.size() >= options_.max_entries) {
-    return absl::ResourceExhaustedError("more revocations than can be remembered");
+  std::string line;
+  if (!known) {
+    const auto added =
+        entries_.emplace(Key(issuer_key, base::ToBytes(serial)), Entry{finding, not_after}).first;
+    empty_.store(false, std::memory_order_release);
+    line = Line(added->first, added->second);
   }
-  const auto [added, is_new] =
-      entries_.emplace(Key(issuer_key, base::ToBytes(serial)), Entry{finding, not_after});
-  empty_.store(false, std::memory_order_release);
-  return fd_ < 0 ? absl::OkStatus() : WriteAll(fd_, Line(added->first, added->second));
+  if (options_.file.empty()) return absl::OkStatus();
+  if (incomplete_) return Rewrite();
+  if (known) return absl::OkStatus();
+  const absl::Status status = WriteAll(fd_, line);
+  incomplete_ = !status.ok();
+  return status;
 }
 
 }  // namespace musubi::revocation

@@ -22,6 +22,10 @@
 
 namespace musubi::revocation {
 
+// How long past its end a certificate is still remembered: so that a clock which is wrong for a
+// while erases nothing.
+inline constexpr absl::Duration kKeptAfterExpiry = absl::Hours(30 * 24);
+
 // Revocations that are remembered. A real country's verifier sees a few thousand between two CRLs.
 inline constexpr size_t kMaxOverlayEntries = 100'000;
 
@@ -33,9 +37,10 @@ class RevokedOverlay {
     size_t max_entries = kMaxOverlayEntries;
   };
 
-  // Create reads the file, which need not be there, and leaves out certificates that have expired
-  // at `now`. A last line without its end was being written when the process died, and was never
-  // answered with: it is dropped. DATA_LOSS, naming file, line and fix, for any other damage.
+  // Create reads the file, which need not be there, and leaves out certificates that expired more
+  // than kKeptAfterExpiry before `now`. A last line without its end was being written when the
+  // process died, and was never answered with: it is dropped. DATA_LOSS, naming file, line and fix,
+  // for any other damage.
   static absl::StatusOr<std::unique_ptr<RevokedOverlay>> Create(Options options, absl::Time now);
   ~RevokedOverlay();
 
@@ -44,10 +49,10 @@ class RevokedOverlay {
   std::optional<pki::RevocationFinding> Find(const base::Hash256& issuer_key,
                                              base::ByteView serial) const;
 
-  // Add remembers a finding with outcome kRevoked until the certificate expires; when it returns OK
-  // it is on the disk. A certificate that is known already stays as it is. RESOURCE_EXHAUSTED if
-  // there is no room left; other errors if the file cannot be written, though the finding is then
-  // remembered for as long as the process lives.
+  // Add remembers a finding with outcome kRevoked; when it returns OK it is on the disk. A
+  // certificate that is known already stays as it is. RESOURCE_EXHAUSTED if there is no room left;
+  // other errors if the file cannot be written, though the finding is then remembered for as long
+  // as the process lives, and every later Add tries to write it again.
   absl::Status Add(const base::Hash256& issuer_key, base::ByteView serial, absl::Time not_after,
                    const pki::RevocationFinding& finding, absl::Time now);
 
@@ -79,6 +84,8 @@ class RevokedOverlay {
   mutable base::Mutex mutex_;
   std::map<Key, Entry, KeyLess> entries_ ABSL_GUARDED_BY(mutex_);
   int fd_ ABSL_GUARDED_BY(mutex_) = -1;
+  // Whether the file lacks an entry, or has a piece of one: it is then written anew.
+  bool incomplete_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace musubi::revocation

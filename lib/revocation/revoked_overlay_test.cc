@@ -1,6 +1,9 @@
 #include "lib/revocation/revoked_overlay.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include "lib/base/file.h"
 #include "tests/fakes/temp_dir.h"
@@ -58,8 +61,9 @@ TEST_F(RevokedOverlayTest, WhatWasToldOutlivesTheProcess) {
 
 TEST_F(RevokedOverlayTest, ExpiredCertificatesAreForgottenAtTheNextStart) {
   ASSERT_TRUE((*Open())->Add(kIssuer, Bytes{5}, kExpiry, Revoked(), kNow).ok());
-  EXPECT_TRUE((*Open(kExpiry))->Find(kIssuer, Bytes{5}).has_value());
-  EXPECT_FALSE((*Open(kExpiry + absl::Seconds(1)))->Find(kIssuer, Bytes{5}).has_value());
+  const absl::Time end = kExpiry + kKeptAfterExpiry;
+  EXPECT_TRUE((*Open(end))->Find(kIssuer, Bytes{5}).has_value());
+  EXPECT_FALSE((*Open(end + absl::Seconds(1)))->Find(kIssuer, Bytes{5}).has_value());
 }
 
 TEST_F(RevokedOverlayTest, ALineThatADeathCutOffIsDropped) {
@@ -101,12 +105,44 @@ TEST_F(RevokedOverlayTest, WhenItIsFullWhatExpiredMakesRoom) {
   EXPECT_TRUE(overlay->Add(kIssuer, Bytes{2}, kExpiry, Revoked(), kNow).ok()) << "known already";
   EXPECT_EQ(overlay->Add(kIssuer, Bytes{3}, kExpiry, Revoked(), kNow).code(),
             absl::StatusCode::kResourceExhausted);
-  const absl::Time later = kNow + absl::Hours(2);
+  const absl::Time later = kNow + absl::Hours(2) + kKeptAfterExpiry;
   EXPECT_TRUE(overlay->Add(kIssuer, Bytes{3}, kExpiry, Revoked(), later).ok());
   EXPECT_FALSE(overlay->Find(kIssuer, Bytes{1}).has_value());
   const auto again = *Open(later);
   EXPECT_TRUE(again->Find(kIssuer, Bytes{2}).has_value());
   EXPECT_TRUE(again->Find(kIssuer, Bytes{3}).has_value());
+}
+
+TEST_F(RevokedOverlayTest, AFileOfAnotherMakeIsLeftAlone) {
+  for (const std::string content : {"something else", "something\nelse\n", "musubi-revoked 2\n"}) {
+    Write(content);
+    EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss) << content;
+    EXPECT_EQ(Content(), content);
+  }
+}
+
+TEST_F(RevokedOverlayTest, WhatCouldNotBeWrittenIsWrittenWithTheNext) {
+  const auto overlay = *Open();
+  ASSERT_TRUE(overlay->Add(kIssuer, Bytes{5}, kExpiry, Revoked(), kNow).ok());
+  // Half a line fits.
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit full{.rlim_cur = Content().size() + 40, .rlim_max = limit.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
+  const absl::Status status = overlay->Add(kIssuer, Bytes{6}, kExpiry, Revoked(), kNow);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(status.ok());
+  EXPECT_TRUE(overlay->Find(kIssuer, Bytes{6}).has_value()) << "as long as the process lives";
+  EXPECT_FALSE((*RevokedOverlay::Create({.file = file_}, kNow))->Find(kIssuer, Bytes{6}));
+  // Told again, it is written.
+  ASSERT_TRUE(overlay->Add(kIssuer, Bytes{6}, kExpiry, Revoked(), kNow).ok());
+  ASSERT_TRUE(overlay->Add(kIssuer, Bytes{7}, kExpiry, Revoked(), kNow).ok());
+  const auto again = *Open();
+  for (const uint8_t serial : {5, 6, 7}) {
+    EXPECT_TRUE(again->Find(kIssuer, Bytes{serial}).has_value()) << int{serial};
+  }
 }
 
 TEST_F(RevokedOverlayTest, WithoutAFileItRemembersAsLongAsItLives) {
