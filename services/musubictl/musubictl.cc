@@ -80,6 +80,7 @@ int main(int argc, char** argv) {
        .id = absl::GetFlag(FLAGS_id),
        .out = absl::GetFlag(FLAGS_out),
        .key = absl::GetFlag(FLAGS_key),
+       .record = absl::GetFlag(FLAGS_record),
        .validate = ValidateFlagsGiven()},
       {.random = random, .clock = clock, .in = std::cin, .out = std::cout, .err = std::cerr});
 }
