@@ -173,23 +173,8 @@ bool ReadBasicConstraints(const ExtensionView& extension, CertificateView& out) 
   return !length || out.path_length;
 }
 
-// RFC 5280 section 4.2.1.1.
 bool ReadAuthorityKeyIdentifier(const ExtensionView& extension, CertificateView& out) {
-  const auto sequence = ReadSingle(extension.value, der_tag::kSequence);
-  if (!sequence) return false;
-  AuthorityKeyIdentifierView& identifier = out.authority_key_identifier.emplace();
-  DerReader reader(sequence->content);
-  std::optional<ByteView> issuer;
-  if (!ReadOptional(reader, der_tag::Primitive(0), identifier.key_identifier) ||
-      !ReadOptional(reader, der_tag::Constructed(1), issuer) ||
-      !ReadOptional(reader, der_tag::Primitive(2), identifier.serial) || !reader.done()) {
-    return false;
-  }
-  if (issuer) {
-    if (!IsGeneralNames(*issuer)) return false;
-    identifier.issuer_name = GeneralNameCursor(*issuer).Next(general_name::kDirectoryName);
-  }
-  return !identifier.serial || IsMinimalInteger(*identifier.serial);
+  return pki::ReadAuthorityKeyIdentifier(extension.value, out.authority_key_identifier.emplace());
 }
 
 // RFC 5280 section 4.2.1.2.
@@ -454,6 +439,23 @@ class RepeatedExtension {
 };
 
 }  // namespace
+
+bool ReadAuthorityKeyIdentifier(ByteView value, AuthorityKeyIdentifierView& out) {
+  const auto sequence = ReadSingle(value, der_tag::kSequence);
+  if (!sequence) return false;
+  DerReader reader(sequence->content);
+  std::optional<ByteView> issuer;
+  if (!ReadOptional(reader, der_tag::Primitive(0), out.key_identifier) ||
+      !ReadOptional(reader, der_tag::Constructed(1), issuer) ||
+      !ReadOptional(reader, der_tag::Primitive(2), out.serial) || !reader.done()) {
+    return false;
+  }
+  if (issuer) {
+    if (!IsGeneralNames(*issuer)) return false;
+    out.issuer_name = GeneralNameCursor(*issuer).Next(general_name::kDirectoryName);
+  }
+  return !out.serial || IsMinimalInteger(*out.serial);
+}
 
 const char* ReadCertificateExtensions(ByteView content, CertificateView& out) {
   const auto list = ReadList(content);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "lib/pki/algorithm_identifier.h"
 #include "lib/pki/certificate_extensions.h"
 #include "lib/pki/name.h"
 
@@ -12,28 +13,6 @@ namespace {
 using base::ByteView;
 
 static_assert(std::is_trivially_copyable_v<CertificateView>);
-
-// An AlgorithmIdentifier; RFC 4055 section 1.2 and 3.1: rsaEncryption and the PKCS #1 v1.5
-// signatures have parameters of exactly NULL.
-bool IsAlgorithmIdentifier(const DerElement& sequence) {
-  static constexpr uint8_t kPkcs1Arc[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01};
-  DerReader reader(sequence.content);
-  const auto oid = reader.Read(der_tag::kOid);
-  if (!oid || !IsOid(oid->content)) return false;
-  std::optional<DerElement> parameters;
-  if (!reader.done()) {
-    parameters = reader.Read();
-    if (!parameters || !reader.done() || !IsStrictDer(parameters->whole)) return false;
-  }
-  const ByteView id = oid->content;
-  if (id.size() == std::size(kPkcs1Arc) + 1 &&
-      std::ranges::equal(id.first(std::size(kPkcs1Arc)), kPkcs1Arc)) {
-    // 1 rsaEncryption, 2 to 5 and 11 to 16 signatures with a hash; 7 to 10 are OAEP, MGF1 and PSS.
-    const int last = id.back();
-    if (last < 7 || last > 10) return parameters && parameters->tag == der_tag::kNull;
-  }
-  return true;
-}
 
 // BIT STRING content without the unused-bits octet, which must be 0.
 std::optional<ByteView> WholeOctets(const std::optional<DerElement>& bit_string) {
@@ -67,7 +46,8 @@ const char* ReadPublicKey(const std::optional<DerElement>& spki, CertificateView
   DerReader reader(spki->content);
   const auto algorithm = reader.Read(der_tag::kSequence);
   const auto bits = WholeOctets(reader.Read(der_tag::kBitString));
-  if (!algorithm || !IsAlgorithmIdentifier(*algorithm) || !bits || !reader.done()) {
+  if (!algorithm || !IsAlgorithmIdentifier(*algorithm) || !HasRsaParameters(*algorithm) || !bits ||
+      !reader.done()) {
     return "SubjectPublicKeyInfo is malformed";
   }
   out.public_key_bits = *bits;
@@ -127,7 +107,9 @@ const char* ReadCertificate(ByteView der, CertificateView& out) {
   if (!tbs || !algorithm || !signature || !reader.done()) {
     return "not TBSCertificate, AlgorithmIdentifier and signature";
   }
-  if (!IsAlgorithmIdentifier(*algorithm)) return "signature algorithm is malformed";
+  if (!IsAlgorithmIdentifier(*algorithm) || !HasRsaParameters(*algorithm)) {
+    return "signature algorithm is malformed";
+  }
   out.der = der;
   out.tbs = tbs->whole;
   out.signature_algorithm_der = algorithm->whole;

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "lib/crypto/signature.h"
+#include "lib/pki/algorithm_identifier.h"
+#include "lib/pki/certificate_extensions.h"
 #include "lib/pki/der.h"
 #include "lib/pki/extensions.h"
 #include "lib/pki/general_name.h"
@@ -154,6 +156,8 @@ CrlOutcome ParseCrlExtension(const Extension& extension, Crl::Parsed& out) {
   }
   // The key identifier is a hint; the signature decides.
   if (extension.oid == kAuthorityKeyIdentifierOid) {
+    AuthorityKeyIdentifierView identifier;
+    if (!ReadAuthorityKeyIdentifier(extension.value, identifier)) return CrlOutcome::kMalformed;
     out.criticality_conforms = out.criticality_conforms && !extension.critical;
     out.authority_key_identifier = extension.value;
     return CrlOutcome::kUsable;
@@ -271,7 +275,7 @@ CrlOutcome ParseTbs(ByteView content, Crl::Parsed& out) {
   const auto issuer = reader.Read(der_tag::kSequence);
   const auto this_update = reader.Read();
   const auto this_time = this_update ? ParseTime(*this_update) : std::nullopt;
-  if (!issuer || !this_time) return CrlOutcome::kMalformed;
+  if (!issuer || !IsCommonName(issuer->whole) || !this_time) return CrlOutcome::kMalformed;
   out.issuer = issuer->whole;
   out.this_update = *this_time;
   if (reader.Next(der_tag::kUtcTime) || reader.Next(der_tag::kGeneralizedTime)) {
@@ -306,7 +310,8 @@ CrlOutcome ParseList(Crl::Parsed& out) {
   const auto tbs = reader.Read(der_tag::kSequence);
   const auto algorithm = reader.Read(der_tag::kSequence);
   const auto signature = reader.Read(der_tag::kBitString);
-  if (!tbs || !algorithm || !signature || !reader.done() || signature->content[0] != 0) {
+  if (!tbs || !algorithm || !IsAlgorithmIdentifier(*algorithm) || !signature || !reader.done() ||
+      signature->content[0] != 0) {
     return CrlOutcome::kMalformed;
   }
   out.tbs = tbs->whole;

@@ -128,6 +128,24 @@ TEST_F(CrlTest, RefusesWhatItMustNotUse) {
       {"a DNS name as point", CrlOutcome::kDistributionPointNotSupported,
        idp({der::Context(
            0, {der::Context(0, {der::ContextPrimitive(2, base::AsBytes("crl.example"))})})})},
+      {"issuer that is no Name", CrlOutcome::kMalformed,
+       [](CrlSpec& spec) { spec.issuer = der::Sequence({der::Sequence({})}); }},
+      {"algorithm without an OID", CrlOutcome::kMalformed,
+       [](CrlSpec& spec) {
+         spec.inner_algorithm = der::Sequence({der::Null()});
+         spec.outer_algorithm = spec.inner_algorithm;
+       }},
+      {"algorithm with two parameters", CrlOutcome::kMalformed,
+       [](CrlSpec& spec) {
+         spec.inner_algorithm =
+             der::Sequence({der::Oid(fakes::kUnheardOfOid), der::Null(), der::Null()});
+         spec.outer_algorithm = spec.inner_algorithm;
+       }},
+      {"AKI with a constructed key identifier", CrlOutcome::kMalformed,
+       [](CrlSpec& spec) {
+         spec.Set(fakes::kAuthorityKeyIdentifierOid, false,
+                  der::Sequence({der::Context(0, {der::OctetString(Bytes{1})})}));
+       }},
       {"negative number", CrlOutcome::kMalformed,
        [](CrlSpec& spec) { spec.Set(fakes::kCrlNumberOid, false, Bytes{0x02, 0x01, 0x80}); }},
       {"serial that is not minimal", CrlOutcome::kMalformed,

@@ -11,6 +11,7 @@
 #include "lib/base/check.h"
 #include "lib/crypto/hash.h"
 #include "lib/crypto/signature.h"
+#include "lib/pki/algorithm_identifier.h"
 #include "lib/pki/der.h"
 #include "lib/pki/extensions.h"
 #include "lib/pki/name.h"
@@ -113,10 +114,12 @@ std::optional<bool> MatchesCertId(ByteView content, const Certificate& target,
   const auto name_hash = reader.Read(der_tag::kOctetString);
   const auto key_hash = reader.Read(der_tag::kOctetString);
   const auto serial = reader.Read(der_tag::kInteger);
-  if (!algorithm || !name_hash || !key_hash || !serial || !reader.done()) return std::nullopt;
+  if (!algorithm || !IsAlgorithmIdentifier(*algorithm) || !name_hash || !key_hash || !serial ||
+      !reader.done()) {
+    return std::nullopt;
+  }
   DerReader parts(algorithm->content);
   const auto oid = parts.Read(der_tag::kOid);
-  if (!oid) return std::nullopt;
   if (!parts.done() && (!parts.Read(der_tag::kNull) || !parts.done())) return false;
   CertIdHash hash;
   if (base::AsText(oid->content) == kSha1OidDer) {
@@ -212,7 +215,7 @@ OcspOutcome ParseResponseData(ByteView content, const Certificate& target,
   if (!responder) return OcspOutcome::kMalformed;
   if (responder->tag == der_tag::Constructed(1)) {
     const auto name = ReadSingle(responder->content, der_tag::kSequence);
-    if (!name) return OcspOutcome::kMalformed;
+    if (!name || !IsCommonName(name->whole)) return OcspOutcome::kMalformed;
     out.responder_name = name->whole;
   } else {
     const auto key_hash = responder->tag == der_tag::Constructed(2)
@@ -251,7 +254,8 @@ OcspOutcome ParseBasicResponse(ByteView der, const Certificate& target, const Ce
   const auto tbs = reader.Read(der_tag::kSequence);
   const auto algorithm = reader.Read(der_tag::kSequence);
   const auto signature = reader.Read(der_tag::kBitString);
-  if (!tbs || !algorithm || !signature || signature->content[0] != 0) {
+  if (!tbs || !algorithm || !IsAlgorithmIdentifier(*algorithm) || !signature ||
+      signature->content[0] != 0) {
     return OcspOutcome::kMalformed;
   }
   out.tbs = tbs->whole;

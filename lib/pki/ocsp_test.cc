@@ -152,6 +152,21 @@ TEST_F(OcspTest, RefusesWhatItMustNotBelieve) {
          spec.answers[0].cert_id =
              fakes::CertIdDer(other_generation_.certificate(), target_.serial());
        }},
+      {"responder that is no Name", "MALFORMED",
+       [](OcspSpec& spec) {
+         spec.responder = der::Context(1, {der::Sequence({der::Sequence({})})});
+       }},
+      {"RSA without parameters", "ALGORITHM_NOT_ALLOWED",
+       [](OcspSpec& spec) { spec.algorithm = der::Sequence({der::Oid("1.2.840.113549.1.1.11")}); }},
+      {"algorithm without an OID", "MALFORMED",
+       [](OcspSpec& spec) { spec.algorithm = der::Sequence({der::Null()}); }},
+      {"another CertID with two parameters of its hash", "MALFORMED",
+       [](OcspSpec& spec) {
+         spec.answers.push_back(spec.answers[0]);
+         spec.answers[1].cert_id = der::Sequence(
+             {der::Sequence({der::Oid(fakes::kUnheardOfOid), der::Null(), der::Null()}),
+              der::OctetString(Bytes{1}), der::OctetString(Bytes{1}), der::Integer(1)});
+       }},
       {"no answer", "NO_MATCHING_ANSWER", [](OcspSpec& spec) { spec.answers.clear(); }},
       {"two answers", "SEVERAL_ANSWERS",
        [](OcspSpec& spec) { spec.answers.push_back(spec.answers[0]); }},

@@ -1,5 +1,6 @@
 // CheckOcspResponse on well-formed responses that say anything, signed by anybody: an answer is
-// believed only if one who may answer signed one current answer about this very certificate.
+// believed only if one who may answer signed one current answer about this very certificate, and
+// OpenSSL reads the same in it.
 // (Octets that are no response: fuzz_ocsp_response.)
 #include <fuzzer/FuzzedDataProvider.h>
 
@@ -11,6 +12,7 @@
 #include "lib/pki/ocsp.h"
 #include "tests/fakes/test_ca.h"
 #include "tests/fakes/test_revocation.h"
+#include "tests/fuzz/openssl_agreement.h"
 
 namespace {
 
@@ -102,6 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* octets, size_t size) {
   const pki::OcspResult result =
       pki::CheckOcspResponse(response, world.target, world.issuer, nonce, policy, kNow);
   MUSUBI_CHECK(result.outcome != pki::OcspOutcome::kUnspecified, "there is always an outcome");
+  fuzz::CheckOcspAgainstOpenSsl(response, world.target.serial(), result);
   const bool answered = result.outcome == pki::OcspOutcome::kAnswered;
   MUSUBI_CHECK(answered == result.cert_status.has_value(), "a status comes with an answer");
   if (!answered) return 0;

@@ -1,11 +1,12 @@
 // CheckOcspResponse on any octets: no crash, no read beyond the end, and nothing that the issuer
-// did not sign is an answer.
+// did not sign is an answer. What is well-formed OpenSSL takes too.
 #include <cstddef>
 #include <cstdint>
 
 #include "lib/base/check.h"
 #include "lib/pki/ocsp.h"
 #include "tests/fakes/test_ca.h"
+#include "tests/fuzz/openssl_agreement.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace musubi;
@@ -21,5 +22,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   MUSUBI_CHECK(result.outcome != pki::OcspOutcome::kUnspecified, "there is always an outcome");
   MUSUBI_CHECK(result.outcome != pki::OcspOutcome::kAnswered && !result.cert_status,
                "nobody but the issuer answers");
+  fuzz::CheckOcspAgainstOpenSsl({data, size}, target.serial(), result);
   return 0;
 }
