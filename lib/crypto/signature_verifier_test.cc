@@ -41,6 +41,7 @@ void ExpectAllRight(const soak::LaneCases& cases) {
 
 class RsaLanes : public testing::Test {
  protected:
+  // What a processor cannot run it cannot test. Everything else here runs on each, scalar.
   void SetUp() override {
     if (!rsa_lanes::Supported()) GTEST_SKIP() << "*** no lanes on this processor: NOT tested ***";
   }

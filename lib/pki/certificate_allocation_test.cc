@@ -81,7 +81,7 @@ TEST(CertificateAllocation, ACardsCertificateTakesNone) {
 
 TEST(CertificateAllocation, CertificatesOfOthersTakeNone) {
   const auto corpora = conformance::VectorFile("corpora");
-  if (!corpora) GTEST_SKIP();
+  if (!corpora) GTEST_SKIP() << "the vectors are absent, as was said; our own are tested above";
   int files = 0;
   int certificates = 0;
   for (const char* set : {"bssl-cert", "bssl-parse-certificate", "openssl-x509"}) {

@@ -106,6 +106,9 @@ struct RevocationFinding {
   std::optional<absl::Time> next_update;
   std::optional<absl::Time> revoked_at;
   CrlReason reason = CrlReason::kNotGiven;
+  // Of kNoUsableAnswer: a CRL that covers the certificate does not list it, but is no longer in
+  // force (see this_update).
+  bool out_of_date = false;
 };
 
 // Verdict is the whole answer. A default-constructed one is not valid. Copyable.

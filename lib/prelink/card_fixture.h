@@ -17,8 +17,10 @@
 #include "lib/prelink/certificate_validation.h"
 #include "lib/prelink/journey_fixture.h"
 #include "lib/prelink/proofs.h"
+#include "lib/revocation/crl_store.h"
 #include "lib/revocation/ocsp_client.h"
 #include "lib/revocation/revocation_checker.h"
+#include "tests/fakes/crl_directory.h"
 #include "tests/fakes/fake_http_client.h"
 #include "tests/fakes/fake_responder.h"
 #include "tests/fakes/recording_observer.h"
@@ -66,6 +68,14 @@ class CardFixture : public JourneyFixture {
     statement.signature.assign(signature.begin(), signature.end());
     return statement;
   }
+  // The CRL of the card's municipality: in force for 48 hours from then on, and without the card.
+  void PublishCrl(absl::Time this_update) {
+    const base::Bytes point = fakes::DistributionPointName("Mihon-shi");
+    crls_.Expect("auth-01", point, "mihon-shi.crl");
+    crls_.Write("mihon-shi.crl",
+                fakes::IssueCrl(fakes::MakeCrlSpec(ca_, point, 7, this_update), ca_.key()));
+    ASSERT_TRUE(crl_store_->Reload().ok());
+  }
   absl::StatusOr<ProofAnswer> Submit(const SessionCall& phone, const SubmitProofArgs& args) {
     return proofs->SubmitProof(phone, args, clock_.Now() + absl::Seconds(5));
   }
@@ -106,8 +116,13 @@ class CardFixture : public JourneyFixture {
       {http_, clock_, random_, nullptr, observer_},
       {.issuers = {{"auth-01", ca_.certificate()}},
        .responders = {{.anchor = "auth-01", .urls = {"http://ocsp.example/"}}}}));
-  const std::unique_ptr<revocation::RevocationChecker> checker_ = OrDie(
-      revocation::RevocationChecker::Create({clock_, nullptr, ocsp_client_.get(), observer_}));
+  fakes::CrlDirectory crls_;
+  const std::unique_ptr<revocation::CrlStore> crl_store_ = OrDie(revocation::CrlStore::Create(
+      {clock_, observer_},
+      {.directory = crls_.path(), .issuers = {{"auth-01", ca_.certificate()}}}));
+  const std::unique_ptr<revocation::RevocationChecker> checker_ =
+      OrDie(revocation::RevocationChecker::Create(
+          {clock_, crl_store_.get(), ocsp_client_.get(), observer_}));
   const jpki::CardValidator card_validator_ =
       jpki::CardValidator::Create(
           pki::TrustStore::Create(pki::Environment::kSim, {ca_.Anchor("auth-01")}).value(),

@@ -50,7 +50,8 @@ void CertificateValidation::AddRevocation(const CardValidationQuery& query,
       break;
     case RevocationOutcome::kNoUsableAnswer:
       if (mode == RevocationMode::kDegradedWithProof &&
-          verdict.possession == PossessionOutcome::kProven) {
+          verdict.possession == PossessionOutcome::kProven && verdict.revocation.out_of_date &&
+          verdict.checked_at - *verdict.revocation.this_update <= dependencies_.degraded_crl_age) {
         return;
       }
       break;

@@ -50,6 +50,10 @@ class ValidationObserver {
   virtual void OnVerdict(const pki::Verdict&) {}
 };
 
+// How old a CRL may be that no longer is in force and still counts under kDegradedWithProof, unless
+// configured otherwise: an outage over a long weekend, while lists are made daily.
+inline constexpr absl::Duration kDegradedCrlAge = absl::Hours(72);
+
 // CertificateValidation is thread-safe. What it refers to must outlive it.
 class CertificateValidation {
  public:
@@ -60,13 +64,15 @@ class CertificateValidation {
     ValidationObserver* observer = nullptr;  // Null: nobody counts.
     // Joins the signatures of all threads. Null: each is checked by itself.
     crypto::SignatureBatcher* signatures = nullptr;
+    absl::Duration degraded_crl_age = kDegradedCrlAge;
   };
 
   explicit CertificateValidation(Dependencies dependencies) : dependencies_(dependencies) {}
 
   // Validate judges at the present time. Nothing goes over the network before chain, possession and
   // name statement hold. Without a usable answer about revocation the verdict is INDETERMINATE,
-  // REVOCATION_UNAVAILABLE; under kDegradedWithProof it is VALID if possession is proven. Dies if
+  // REVOCATION_UNAVAILABLE; under kDegradedWithProof it is VALID if possession is proven and
+  // a CRL not older than `degraded_crl_age` does not list the certificate. Dies if
   // the mode is unspecified: callers refuse that. Fails as SignatureBatcher::Verify: overload, the
   // deadline, or lanes that computed something wrong.
   absl::StatusOr<CardValidationResult> Validate(const CardValidationQuery& query) const;

@@ -103,9 +103,8 @@ TEST_F(CertificateValidationTest, TheAnswerAboutRevocationAndTheModeMakeTheVerdi
        "INDETERMINATE REVOCATION_UNAVAILABLE NO_USABLE_ANSWER"},
       {RevocationMode::kCrlOnly, Proof::kGood, Says::kNothing,
        "INDETERMINATE REVOCATION_UNAVAILABLE NO_USABLE_ANSWER"},
+      // No CRL speaks for it at all: see below.
       {RevocationMode::kDegradedWithProof, Proof::kGood, Says::kNothing,
-       "VALID UNSPECIFIED NO_USABLE_ANSWER"},
-      {RevocationMode::kDegradedWithProof, Proof::kNone, Says::kNothing,
        "INDETERMINATE REVOCATION_UNAVAILABLE NO_USABLE_ANSWER"},
       {RevocationMode::kNone, Proof::kGood, Says::kNothing, "VALID UNSPECIFIED NOT_ASKED"},
       // Last: a revocation stays known.
@@ -119,6 +118,25 @@ TEST_F(CertificateValidationTest, TheAnswerAboutRevocationAndTheModeMakeTheVerdi
     EXPECT_EQ(result.card.has_value(), test_case.proof == Proof::kGood);
     clock_.Advance(absl::Hours(2));  // Past the answers that were kept.
   }
+}
+
+TEST_F(CertificateValidationTest, DegradedTakesAProvenCardThatACrlNotTooOldDoesNotList) {
+  OcspSays(Says::kNothing);
+  const auto text = [this](RevocationMode mode, Proof proof) {
+    return Text(Validate(mode, proof).verdict);
+  };
+  const std::string unavailable = "INDETERMINATE REVOCATION_UNAVAILABLE NO_USABLE_ANSWER";
+  PublishCrl(clock_.Now());
+  EXPECT_EQ(text(RevocationMode::kDegradedWithProof, Proof::kGood), "VALID UNSPECIFIED GOOD");
+  clock_.Advance(absl::Hours(72));
+  EXPECT_EQ(text(RevocationMode::kDegradedWithProof, Proof::kGood),
+            "VALID UNSPECIFIED NO_USABLE_ANSWER");
+  EXPECT_EQ(text(RevocationMode::kDegradedWithProof, Proof::kNone), unavailable);
+  EXPECT_EQ(text(RevocationMode::kOcspThenCrl, Proof::kGood), unavailable);
+  EXPECT_EQ(Text(Recheck(RevocationMode::kDegradedWithProof).verdict),
+            "VALID UNSPECIFIED NO_USABLE_ANSWER");
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(text(RevocationMode::kDegradedWithProof, Proof::kGood), unavailable);
 }
 
 TEST_F(CertificateValidationTest, RevokedAfterTheValidationTimeIsRevokedLater) {

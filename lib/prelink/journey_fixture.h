@@ -118,6 +118,24 @@ class JourneyFixture : public ::testing::Test {
     return {created->id, created->browser_credential};
   }
 
+  // Opens a VERIFY session as the relying party does, and returns the browser's call.
+  SessionCall OpenVerify() {
+    const auto created = sessions->Create(University(), LinkArgs(session::Act::kVerify));
+    EXPECT_TRUE(created.ok()) << created.status();
+    const auto start = sessions->ClaimStart(created->id, NewRequest(), created->start->code);
+    EXPECT_TRUE(start.ok()) << start.status();
+    return {created->id, start->browser_credential};
+  }
+
+  // Brings a session to PAIRED on one device and returns the app's call.
+  SessionCall PairOnOneDevice(const SessionCall& browser) {
+    const auto handoff = pairings->CreateHandoff(browser, NewRequest());
+    EXPECT_TRUE(handoff.ok()) << handoff.status();
+    const auto claimed = pairings->ClaimHandoff(browser.session_id, handoff->token, NewSecret());
+    EXPECT_TRUE(claimed.ok()) << claimed.status();
+    return {browser.session_id, claimed->device_credential};
+  }
+
   // Brings a session to PAIRED across two devices and returns the phone's call.
   SessionCall PairAcrossDevices(const SessionCall& browser) {
     const auto frame = pairings->GetQrFrame(browser);

@@ -21,20 +21,15 @@ class LinkUseCasesTest : public CardFixture {
     base::Secret256 result_code;
   };
   Verified Verify() {
-    const auto created = sessions->Create(University(), LinkArgs(Act::kVerify));
-    EXPECT_TRUE(created.ok()) << created.status();
-    const auto start = sessions->ClaimStart(created->id, NewRequest(), created->start->code);
-    const SessionCall browser{created->id, start->browser_credential};
-    const auto handoff = pairings->CreateHandoff(browser, NewRequest());
-    const auto claimed = pairings->ClaimHandoff(created->id, handoff->token, NewSecret());
-    const SessionCall phone{created->id, claimed->device_credential};
+    const SessionCall browser = OpenVerify();
+    const SessionCall phone = PairOnOneDevice(browser);
     ProveAndConsent(phone);
     const auto ticket = pairings->RefreshReturnCode(phone, NewRequest());
     const auto done = pairings->CompleteReturn(browser, NewRequest(), ticket->code);
     EXPECT_TRUE(done.ok()) << done.status();
     EXPECT_EQ(done->verify->return_uri, "https://mihon.example/back");
     EXPECT_EQ(done->verify->caller_state.Reveal(), "caller-state");
-    return {created->id, done->verify->result_code};
+    return {browser.session_id, done->verify->result_code};
   }
   link::LinkId MakeALink() {
     const SessionCall browser = OpenReady(Act::kLink);

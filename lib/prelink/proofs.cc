@@ -124,6 +124,13 @@ absl::Status ProofUseCases::CheckArgs(const SubmitProofArgs& args,
   return absl::OkStatus();
 }
 
+revocation::RevocationMode ProofUseCases::RevocationModeOf(session::Act act) const {
+  using revocation::RevocationMode;
+  const bool degraded = dependencies_.revocation_mode == RevocationMode::kDegradedWithProof;
+  return degraded && act != session::Act::kVerify ? RevocationMode::kOcspThenCrl
+                                                  : dependencies_.revocation_mode;
+}
+
 absl::StatusOr<session::Applied> ProofUseCases::BeginAttempt(const SessionCall& call,
                                                              const SubmitProofArgs& args,
                                                              const session::Once& once) const {
@@ -147,8 +154,8 @@ absl::StatusOr<CardValidationResult> ProofUseCases::Judge(const SessionRecord& r
     MUSUBI_ASSIGN_OR_RETURN(person::CardRecord card, OpenCard(journey().card_keyring(), record.id,
                                                               record.kept_proof->sealed_card));
     // Possession was proven when the proof was kept; the chain is checked again with revocation.
-    return dependencies_.validation.RecheckRevocation(std::move(card),
-                                                      dependencies_.revocation_mode, deadline);
+    return dependencies_.validation.RecheckRevocation(std::move(card), RevocationModeOf(record.act),
+                                                      deadline);
   }
   MUSUBI_ASSIGN_OR_RETURN(const base::Bytes message,
                           jpki::EncodeChallenge(ChallengeFor(record, relying_party, args.nonce)));
@@ -156,7 +163,7 @@ absl::StatusOr<CardValidationResult> ProofUseCases::Judge(const SessionRecord& r
       .certificate_der = args.certificate_der,
       .proof =
           jpki::Proof{.message = message, .signature = args.signature, .algorithm = args.algorithm},
-      .revocation_mode = dependencies_.revocation_mode,
+      .revocation_mode = RevocationModeOf(record.act),
       .deadline = deadline};
   const bool wants_name = relying_party.requested_attributes.contains(Attribute::kName);
   if (wants_name && !args.name_statement.has_value()) {

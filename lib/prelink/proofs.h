@@ -67,7 +67,9 @@ class ProofUseCases {
     const Journey& journey;
     const CertificateValidation& validation;
     const jpki::NameIssuers& name_issuers;
-    revocation::RevocationMode revocation_mode;  // Of every journey.
+    // Of every journey. kDegradedWithProof is for VERIFY alone: what else a journey does lasts, so
+    // there it is kOcspThenCrl.
+    revocation::RevocationMode revocation_mode;
   };
 
   explicit ProofUseCases(Dependencies dependencies) : dependencies_(dependencies) {}
@@ -92,6 +94,7 @@ class ProofUseCases {
   const Journey& journey() const { return dependencies_.journey; }
 
   absl::Status CheckArgs(const SubmitProofArgs& args, const RelyingParty& relying_party) const;
+  revocation::RevocationMode RevocationModeOf(session::Act act) const;
   absl::StatusOr<session::Applied> BeginAttempt(const SessionCall& call,
                                                 const SubmitProofArgs& args,
                                                 const session::Once& once) const;

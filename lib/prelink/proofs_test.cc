@@ -214,14 +214,21 @@ TEST_F(ProofUseCasesTest, RevocationAnswersBecomeVerdicts) {
   }
 }
 
-TEST_F(ProofUseCasesTest, DegradedModeTakesAProvenCardWithoutAnAnswer) {
+TEST_F(ProofUseCasesTest, DegradedModeIsForVerifyAlone) {
   MakeProofs(revocation::RevocationMode::kDegradedWithProof);
   ocsp_down_ = true;
-  const SessionCall phone = PairAcrossDevices(Open());
-  const auto answer = Submit(phone, Prove(*proofs->GetChallenge(phone)));
-  ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_EQ(answer->verdict.status, VerdictStatus::kValid);
-  EXPECT_EQ(answer->verdict.revocation.outcome, pki::RevocationOutcome::kNoUsableAnswer);
+  PublishCrl(clock_.Now() - absl::Hours(60));  // No longer in force.
+  for (const session::Act act :
+       {session::Act::kVerify, session::Act::kLink, session::Act::kUnlink}) {
+    const SessionCall phone =
+        PairOnOneDevice(act == session::Act::kVerify ? OpenVerify() : Open(act));
+    const auto answer = Submit(phone, Prove(*proofs->GetChallenge(phone)));
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_EQ(answer->verdict.status,
+              act == session::Act::kVerify ? VerdictStatus::kValid : VerdictStatus::kIndeterminate)
+        << session::Name(act);
+    EXPECT_EQ(answer->verdict.revocation.outcome, pki::RevocationOutcome::kNoUsableAnswer);
+  }
 }
 
 TEST_F(ProofUseCasesTest, NameStatementIsHeldAgainstCardAndChallenge) {

@@ -108,23 +108,27 @@ CrlSnapshot::Answer CrlSnapshot::Lookup(const CrlQuery& query, const Moment& mom
     }
     if (fact) {
       describe();
+      finding.out_of_date = false;
       finding.outcome = pki::RevocationOutcome::kRevoked;
       finding.revoked_at = fact->revoked_at;
       finding.reason = fact->reason;
       return false;
     }
     if (was_good) return true;
-    describe();
     // An expired certificate's entry may have been taken off, unless the list says otherwise.
     const auto keeps_since = scope.list.expired_certificates_since();
     const bool may_be_gone =
         target.not_after < moment.now && (!keeps_since || *keeps_since > target.not_after);
-    if (scope.expected && !may_be_gone && moment.clock_trusted &&
-        pki::CheckCrlTime(scope.list, moment.now, moment.skew) == pki::CrlOutcome::kUsable &&
-        Covers(scope.list, target) &&
-        CountsAt(scope.list.this_update(), query.validation_time, moment.now)) {
-      finding.outcome = pki::RevocationOutcome::kGood;
+    const bool speaks = scope.expected && !may_be_gone && moment.clock_trusted &&
+                        Covers(scope.list, target) &&
+                        CountsAt(scope.list.this_update(), query.validation_time, moment.now);
+    const pki::CrlOutcome in_force = pki::CheckCrlTime(scope.list, moment.now, moment.skew);
+    const bool good = speaks && in_force == pki::CrlOutcome::kUsable;
+    if (good || !finding.out_of_date) {
+      describe();
+      finding.out_of_date = speaks && in_force == pki::CrlOutcome::kStale;
     }
+    if (good) finding.outcome = pki::RevocationOutcome::kGood;
     return true;
   });
   return answer;

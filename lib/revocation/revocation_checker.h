@@ -28,7 +28,8 @@ enum class RevocationMode {
   kCrlOnly = 3,
   kOcspOnly = 4,
   // kOcspThenCrl; if neither has a usable answer, the caller may accept a certificate whose
-  // possession is proven. The finding stays kNoUsableAnswer.
+  // possession is proven and which a CRL that is not too old does not list (finding.out_of_date).
+  // The finding stays kNoUsableAnswer.
   kDegradedWithProof = 5,
   kNone = 6,  // Nothing is asked.
 };

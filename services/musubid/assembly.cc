@@ -348,7 +348,8 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
                                                    .card_validator = material.card_validator,
                                                    .revocation_checker = *revocation_checker,
                                                    .observer = &validation_reporter,
-                                                   .signatures = signatures.get()});
+                                                   .signatures = signatures.get(),
+                                                   .degraded_crl_age = config.degraded_crl_age});
   session_use_cases.emplace(*journey);
   pairing_use_cases.emplace(*journey);
   proof_use_cases.emplace(

@@ -5,6 +5,7 @@
 
 #include "absl/flags/flag.h"
 #include "lib/base/status.h"
+#include "lib/prelink/certificate_validation.h"
 
 ABSL_FLAG(std::vector<std::string>, listen, {"127.0.0.1:7443"},
           "Addresses to listen on, HOST:PORT; port 0 takes a free one");
@@ -34,6 +35,9 @@ ABSL_FLAG(std::string, name_issuers, "", "Public keys of the issuers of name sta
 ABSL_FLAG(std::string, revocation_mode, "OCSP_THEN_CRL",
           "How journeys check revocation: OCSP_THEN_CRL, CRL_THEN_OCSP, CRL_ONLY, OCSP_ONLY or "
           "DEGRADED_WITH_PROOF");
+ABSL_FLAG(absl::Duration, degraded_crl_age, musubi::prelink::kDegradedCrlAge,
+          "How old a CRL may be that counts under DEGRADED_WITH_PROOF though it is no longer in "
+          "force; above 0");
 ABSL_FLAG(std::string, crl_directory, "", "Folder of the CRLs and their scopes.json");
 ABSL_FLAG(std::string, crl_state, "",
           "What a restart must not forget of the CRLs; made if absent; default: --link_db with "
@@ -281,6 +285,7 @@ absl::StatusOr<Config> ReadFlags() {
                 .crl_directory = absl::GetFlag(FLAGS_crl_directory),
                 .crl_state = absl::GetFlag(FLAGS_crl_state),
                 .revoked_overlay = absl::GetFlag(FLAGS_revoked_overlay),
+                .degraded_crl_age = absl::GetFlag(FLAGS_degraded_crl_age),
                 .crl_reload_interval = absl::GetFlag(FLAGS_crl_reload_interval),
                 .responders = absl::GetFlag(FLAGS_responders),
                 .relying_parties = absl::GetFlag(FLAGS_relying_parties),
@@ -317,6 +322,7 @@ absl::StatusOr<Config> ReadFlags() {
   MUSUBI_ASSIGN_OR_RETURN(config.log_requests, ReadLogRequests());
   MUSUBI_RETURN_IF_ERROR(config.lifetimes.Validate());
   MUSUBI_RETURN_IF_ERROR(CheckInterval("crl_reload_interval", config.crl_reload_interval));
+  MUSUBI_RETURN_IF_ERROR(CheckInterval("degraded_crl_age", config.degraded_crl_age));
   MUSUBI_RETURN_IF_ERROR(CheckInterval("tls_refresh_interval", config.tls_refresh_interval));
   MUSUBI_ASSIGN_OR_RETURN(config.worker_threads,
                           ReadCount("worker_threads", absl::GetFlag(FLAGS_worker_threads)));

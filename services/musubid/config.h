@@ -43,6 +43,7 @@ struct Config {
   std::string crl_directory;
   std::string crl_state;        // Empty: beside link_db.
   std::string revoked_overlay;  // The same.
+  absl::Duration degraded_crl_age;
   absl::Duration crl_reload_interval;
   std::string responders;
   // Relying parties, keys and stores.
