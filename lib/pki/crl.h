@@ -126,6 +126,11 @@ class Crl {
   const std::vector<CrlEntry>& entries() const;
 
   struct Parsed;
+  // Which list this is: equal (std::owner_less) for copies of one, and never that of another, also
+  // when this one is gone. Does not keep it alive.
+  using Identity = std::weak_ptr<const Parsed>;
+  Identity identity() const { return parsed_; }
+
   explicit Crl(std::shared_ptr<const Parsed> parsed);
   const Parsed& parsed() const { return *parsed_; }
 

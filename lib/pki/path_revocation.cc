@@ -305,15 +305,29 @@ class Checker {
 }  // namespace
 
 CrlOutcome CrlSignatures::Check(const Crl& crl, const Certificate& signer) {
-  const std::pair key(crl.der().data(), base::ToBytes(signer.der()));
   {
     base::MutexLock lock(mutex_);
-    if (const auto found = known_.find(key); found != known_.end()) return found->second;
+    if (const auto list = lists_.find(crl.identity()); list != lists_.end()) {
+      for (const Known& known : list->second) {
+        if (std::ranges::equal(known.signer, signer.der())) return known.outcome;
+      }
+    }
   }
   const CrlOutcome outcome = CheckCrlSignature(crl, signer);
   base::MutexLock lock(mutex_);
-  known_.emplace(key, outcome);
+  if (lists_.size() >= kMaxRememberedCrls) {
+    std::erase_if(lists_, [](const auto& list) { return list.first.expired(); });
+  }
+  if (lists_.size() >= kMaxRememberedCrls) lists_.clear();
+  std::vector<Known>& known = lists_[crl.identity()];
+  if (known.size() == kMaxRememberedSigners) known.clear();
+  known.push_back({base::ToBytes(signer.der()), outcome});
   return outcome;
+}
+
+size_t CrlSignatures::size() const {
+  base::MutexLock lock(mutex_);
+  return lists_.size();
 }
 
 std::vector<RevocationFinding> CheckPathRevocation(const ValidatedPath& path,

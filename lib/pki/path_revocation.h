@@ -4,11 +4,11 @@
 #ifndef MUSUBI_LIB_PKI_PATH_REVOCATION_H_
 #define MUSUBI_LIB_PKI_PATH_REVOCATION_H_
 
-#include <cstdint>
+#include <cstddef>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -28,18 +28,32 @@ inline constexpr int kMaxCrlSignatureChecks = 64;
 // Signers of CRLs whose own revocation is asked, one behind the other.
 inline constexpr int kMaxCrlSignerDepth = 3;
 
+// Lists that CrlSignatures remembers, and signers of each: a country has 1,890 lists, of one key.
+inline constexpr size_t kMaxRememberedCrls = 4096;
+inline constexpr size_t kMaxRememberedSigners = 16;
+
 // CrlSignatures remembers which key has signed which list, for callers that ask about many
-// certificates with the same lists: a list's signature costs as much as the list is long. Grows
-// with the lists and their possible signers; remembers by the list's octets in memory, which must
-// outlive it. Thread-safe.
+// certificates with the same lists: a list's signature costs as much as the list is long. Knows a
+// list by what Crl::identity says: copies of one are one, the same octets parsed twice are two.
+// Keeps no list alive, and forgets those that are gone, or everything, when there are too many.
+// Thread-safe; two threads may check the same at the same time.
 class CrlSignatures {
  public:
   // CheckCrlSignature, once for each list and signer.
   CrlOutcome Check(const Crl& crl, const Certificate& signer);
 
+  // Lists that are remembered.
+  size_t size() const;
+
  private:
-  base::Mutex mutex_;
-  std::map<std::pair<const uint8_t*, base::Bytes>, CrlOutcome> known_ ABSL_GUARDED_BY(mutex_);
+  struct Known {
+    base::Bytes signer;  // DER.
+    CrlOutcome outcome;
+  };
+  using Lists = std::map<Crl::Identity, std::vector<Known>, std::owner_less<>>;
+
+  mutable base::Mutex mutex_;
+  Lists lists_ ABSL_GUARDED_BY(mutex_);
 };
 
 struct GivenRevocationData {

@@ -234,5 +234,36 @@ TEST_F(PathRevocationTest, AnExpiredCertificateIsGoodOnlyByAListThatKeepsThem) {
   EXPECT_EQ(Check({Issue(spec)}, card_.not_after(), now).outcome, RevocationOutcome::kGood);
 }
 
+TEST_F(PathRevocationTest, AListThatIsGoneIsNotTakenForALaterOne) {
+  CrlSignatures signatures;
+  const Bytes good = fakes::IssueCrl(Spec(), ca_.key());
+  const Bytes bad = fakes::IssueCrl(Spec(), signer_key_);
+  ASSERT_EQ(good.size(), bad.size());
+  // Freed memory is used again at once: the same addresses come back.
+  for (int i = 0; i < 20; ++i) {
+    const Crl list = *ParseCrl(i % 2 == 0 ? good : bad, CrlForms::kAll).crl;
+    const CrlOutcome expected = i % 2 == 0 ? CrlOutcome::kUsable : CrlOutcome::kBadSignature;
+    EXPECT_EQ(signatures.Check(list, ca_.certificate()), expected) << i;
+    const Crl copy = list;
+    EXPECT_EQ(signatures.Check(copy, ca_.certificate()), expected) << i;
+    EXPECT_EQ(signatures.Check(list, card_), CrlOutcome::kWrongIssuer) << "another signer";
+    EXPECT_EQ(signatures.size(), static_cast<size_t>(i + 1)) << "a copy is the same list";
+  }
+}
+
+TEST_F(PathRevocationTest, FewListsAndSignersAreRemembered) {
+  CrlSignatures signatures;
+  const Bytes der = fakes::IssueCrl(Spec(), ca_.key());
+  std::vector<Crl> alive;
+  for (size_t i = 0; i < 2 * kMaxRememberedCrls + 10; ++i) {
+    const Crl list = *ParseCrl(der, CrlForms::kAll).crl;
+    if (i % 2 == 0) alive.push_back(list);
+    // The card is nobody's issuer, so that no signature is checked.
+    EXPECT_EQ(signatures.Check(list, card_), CrlOutcome::kWrongIssuer);
+    ASSERT_LE(signatures.size(), kMaxRememberedCrls);
+  }
+  EXPECT_GT(signatures.size(), 0u);
+}
+
 }  // namespace
 }  // namespace musubi::pki

@@ -1,20 +1,19 @@
 #include "services/musubictl/validate.h"
 
-#include <algorithm>
 #include <atomic>
-#include <istream>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
 #include "lib/crypto/signature_verifier.h"
 #include "services/musubictl/commands.h"
+#include "services/musubictl/line_answers.h"
 #include "services/musubictl/validate_question.h"
 
 namespace musubi::services::musubictl {
@@ -22,14 +21,9 @@ namespace {
 
 using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
-using Lines = std::vector<std::pair<size_t, std::string>>;
 
 // Questions that one thread takes at a time: cards among them share lanes.
 constexpr size_t kQuestionsAtOnce = jpki::kCardsAtOnce;
-// Questions that are read ahead: what bounds the memory of a batch.
-constexpr size_t kQuestionsAhead = 32 * kQuestionsAtOnce;
-// Longest line: a card's certificate with CRL and OCSP response in base64 is far below it.
-constexpr size_t kMaxLine = size_t{64} << 20;
 
 struct Answer {
   OrderedJson json;
@@ -41,21 +35,22 @@ class Desk {
   static absl::StatusOr<std::unique_ptr<Desk>> Create(const ValidateArgs& args) {
     auto desk = std::make_unique<Desk>();
     MUSUBI_ASSIGN_OR_RETURN(desk->reader_, QuestionReader::Create(args.defaults, args.now));
+    desk->max_question_ = args.max_question;
     MUSUBI_ASSIGN_OR_RETURN(desk->verifier_, crypto::SignatureVerifier::Create({}));
     return desk;
   }
 
-  // The answers to some lines, each with its number or 0.
-  std::vector<Answer> AnswerAll(const Lines& lines) {
+  // The answers to some lines; of one that is no line of a batch the number is 0.
+  std::vector<Answer> AnswerAll(const std::vector<Line>& lines) {
     std::vector<Answer> answers(lines.size());
     std::vector<std::optional<Question>> questions(lines.size());
     for (size_t i = 0; i < lines.size(); ++i) {
       Question& question = questions[i].emplace();
-      const absl::Status status = reader_->Read(lines[i].second, question);
+      const absl::Status status = Read(lines[i], question);
       OrderedJson& json = answers[i].json;
       if (!question.id.empty()) json["id"] = OrderedJson::parse(question.id);
       if (status.ok()) continue;
-      if (lines[i].first != 0) json["line"] = lines[i].first;
+      if (lines[i].number != 0) json["line"] = lines[i].number;
       json["error"] = std::string(status.message());
       questions[i].reset();
     }
@@ -69,6 +64,13 @@ class Desk {
   }
 
  private:
+  absl::Status Read(const Line& line, Question& question) {
+    if (!line.too_long) return reader_->Read(line.text, question);
+    return absl::InvalidArgumentError(absl::StrCat("a question must not be longer than ",
+                                                   max_question_,
+                                                   " octets; give large CRLs by their paths"));
+  }
+
   void JudgePath(const Question& question, Answer& answer) {
     const pki::ValidationResult result = question.judge->validator->Validate(question.request);
     Write(result.verdict, answer);
@@ -147,21 +149,10 @@ class Desk {
                                                                         : kExitError;
   }
 
+  size_t max_question_ = 0;
   std::unique_ptr<QuestionReader> reader_;
   std::unique_ptr<crypto::SignatureVerifier> verifier_;
 };
-
-// Reads up to `most` questions; empty lines are none.
-Lines ReadLines(std::istream& in, size_t most, size_t& number) {
-  Lines lines;
-  std::string line;
-  while (lines.size() < most && std::getline(in, line)) {
-    ++number;
-    if (line.size() > kMaxLine) line = "line too long";
-    if (line.find_first_not_of(" \t\r") != std::string::npos) lines.emplace_back(number, line);
-  }
-  return lines;
-}
 
 }  // namespace
 
@@ -197,7 +188,7 @@ int Validate(const ValidateArgs& args, std::ostream& out, std::ostream& err) {
     err << "musubictl validate: " << desk.status().message() << "\n";
     return kExitError;
   }
-  const Answer answer = (*desk)->AnswerAll({{0, "{}"}})[0];
+  const Answer answer = (*desk)->AnswerAll({Line{.number = 0, .text = "{}"}})[0];
   if (answer.json.contains("error")) {
     err << "musubictl validate: " << answer.json["error"].get<std::string>() << "\n";
   } else {
@@ -213,34 +204,24 @@ int ValidateLines(const ValidateArgs& args, std::istream& in, std::ostream& out,
     err << "musubictl validate: " << desk.status().message() << "\n";
     return kExitError;
   }
-  int exit_code = kExitOk;
-  size_t number = 0;
-  while (true) {
-    const Lines lines = ReadLines(in, kQuestionsAhead, number);
-    if (lines.empty()) return exit_code;
-    std::vector<std::vector<Answer>> answers((lines.size() + kQuestionsAtOnce - 1) /
-                                             kQuestionsAtOnce);
-    std::atomic<size_t> next = 0;
-    auto work = [&] {
-      for (size_t part = next++; part < answers.size(); part = next++) {
-        const auto first = lines.begin() + static_cast<std::ptrdiff_t>(part * kQuestionsAtOnce);
-        const auto left = static_cast<size_t>(lines.end() - first);
-        answers[part] = (*desk)->AnswerAll(
-            Lines(first, first + static_cast<std::ptrdiff_t>(std::min(kQuestionsAtOnce, left))));
-      }
-    };
-    std::vector<std::jthread> helpers;
-    for (int i = 1; i < args.threads; ++i) helpers.emplace_back(work);
-    work();
-    helpers.clear();
-    for (const auto& part : answers) {
-      for (const Answer& answer : part) {
-        out << answer.json.dump() << "\n";
-        exit_code = std::max(exit_code, answer.exit_code);
-      }
-    }
-    out.flush();
-  }
+  std::atomic<int> exit_code = kExitOk;
+  const absl::Status status = AnswerLines(
+      in, out,
+      {.threads = args.threads, .max_line = args.max_question, .lines_at_once = kQuestionsAtOnce},
+      [&](const std::vector<Line>& lines) {
+        std::string text;
+        for (const Answer& answer : (*desk)->AnswerAll(lines)) {
+          text += answer.json.dump() + "\n";
+          int worst = exit_code;
+          while (worst < answer.exit_code &&
+                 !exit_code.compare_exchange_weak(worst, answer.exit_code)) {
+          }
+        }
+        return text;
+      });
+  if (status.ok()) return exit_code;
+  err << "musubictl validate: " << status.message() << "\n";
+  return kExitError;
 }
 
 }  // namespace musubi::services::musubictl

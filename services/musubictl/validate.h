@@ -4,6 +4,7 @@
 #ifndef MUSUBI_SERVICES_MUSUBICTL_VALIDATE_H_
 #define MUSUBI_SERVICES_MUSUBICTL_VALIDATE_H_
 
+#include <cstddef>
 #include <iosfwd>
 #include <string>
 #include <vector>
@@ -38,11 +39,16 @@ struct ValidateFlags {
 // AsQuestion is the JSON object of these flags.
 std::string AsQuestion(const ValidateFlags& flags);
 
+// Longest line of a batch, in octets: far above one with the CRL of the largest municipality in
+// base64.
+inline constexpr size_t kMaxQuestion = size_t{64} << 20;
+
 // What is asked, as one JSON object: the members of docs/validate.md. An empty text is {}.
 struct ValidateArgs {
   std::string defaults;  // What a question leaves out; in single use this is the question.
   absl::Time now;        // The validation time of a question that names none.
   int threads = 1;       // Of batch use.
+  size_t max_question = kMaxQuestion;  // Longest line of a batch, in octets.
 };
 
 // Validate answers the question `args.defaults`, and returns the exit code: kExitOk for VALID,
@@ -50,8 +56,9 @@ struct ValidateArgs {
 int Validate(const ValidateArgs& args, std::ostream& out, std::ostream& err);
 
 // ValidateLines reads a question from each line and writes an answer line for each, in order. A
-// line that cannot be understood gets an error for an answer, and the next is read. The exit code
-// is the worst of all answers.
+// line that cannot be understood, or is too long, gets an error for an answer, and the next is
+// read. The exit code is the worst of all answers. Memory is bounded: args.threads lots of
+// questions, and kMaxJudges and kMaxCrls of validate_question.h.
 int ValidateLines(const ValidateArgs& args, std::istream& in, std::ostream& out, std::ostream& err);
 
 }  // namespace musubi::services::musubictl

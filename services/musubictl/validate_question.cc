@@ -94,9 +94,16 @@ absl::Status CheckMembers(const Json& question) {
   return absl::OkStatus();
 }
 
+constexpr std::string_view kInline = "base64:";
+
+// A path by itself, a content by its hash.
+std::string CacheKey(const std::string& source) {
+  if (!source.starts_with(kInline)) return source;
+  return std::string(kInline) + base::HexEncode(crypto::Sha256(base::AsBytes(source)));
+}
+
 // "base64:..." is the content itself, everything else a path.
 absl::StatusOr<std::string> Content(const std::string& name, const std::string& source) {
-  constexpr std::string_view kInline = "base64:";
   if (!source.starts_with(kInline)) {
     auto content = base::ReadFile(source);
     if (content.ok()) return content;
@@ -149,11 +156,13 @@ pki::TrustAnchor PlainAnchor(const pki::Certificate& certificate, size_t number)
   return anchor;
 }
 
-absl::StatusOr<std::shared_ptr<Judge>> MakeRfc5280Judge(const Members& members) {
+absl::StatusOr<Made<Judge>> MakeRfc5280Judge(const Members& members) {
   MUSUBI_ASSIGN_OR_RETURN(const std::vector<base::Bytes> ders,
                           AllObjects(members, "anchors", "CERTIFICATE"));
   std::vector<pki::TrustAnchor> anchors;
+  size_t octets = 0;
   for (const base::Bytes& der : ders) {
+    octets += der.size();
     const auto certificate = pki::Certificate::Parse(der);
     if (!certificate.ok()) {
       return absl::InvalidArgumentError("anchors: anchor " + std::to_string(anchors.size() + 1) +
@@ -164,10 +173,10 @@ absl::StatusOr<std::shared_ptr<Judge>> MakeRfc5280Judge(const Members& members) 
   auto judge = std::make_shared<Judge>();
   judge->validator =
       std::make_unique<pki::Validator>(std::move(anchors), pki::ValidationProfile::Rfc5280());
-  return judge;
+  return Made<Judge>{std::move(judge), octets};
 }
 
-absl::StatusOr<std::shared_ptr<Judge>> MakeCardJudge(const Members& members) {
+absl::StatusOr<Made<Judge>> MakeCardJudge(const Members& members) {
   MUSUBI_ASSIGN_OR_RETURN(const std::vector<std::string> files, members.Texts("anchors"));
   MUSUBI_ASSIGN_OR_RETURN(const std::string hierarchy_file, members.Text("hierarchy"));
   if (files.size() != 1 || hierarchy_file.empty()) {
@@ -184,7 +193,21 @@ absl::StatusOr<std::shared_ptr<Judge>> MakeCardJudge(const Members& members) {
   pki::ValidationProfile profile = cards.profile();
   judge->cards = std::make_unique<jpki::CardValidator>(std::move(cards));
   judge->validator = std::make_unique<pki::Validator>(store.anchors(), std::move(profile));
-  return judge;
+  size_t octets = 0;
+  for (const pki::TrustAnchor& anchor : store.anchors()) octets += anchor.certificate.der().size();
+  return Made<Judge>{std::move(judge), octets};
+}
+
+absl::StatusOr<Made<std::vector<pki::Crl>>> MakeCrls(const std::string& source) {
+  MUSUBI_ASSIGN_OR_RETURN(std::vector<base::Bytes> ders, Objects("crls", source, "X509 CRL"));
+  Made<std::vector<pki::Crl>> made{std::make_shared<std::vector<pki::Crl>>()};
+  for (base::Bytes& der : ders) {
+    made.octets += der.size();
+    // One that is malformed says nothing, as in the field.
+    auto parsed = pki::ParseCrl(std::move(der), pki::CrlForms::kAll);
+    if (parsed.crl) made.value->push_back(*std::move(parsed.crl));
+  }
+  return made;
 }
 
 template <typename T>
@@ -304,7 +327,9 @@ absl::Status QuestionReader::ReadSettings(const Members& members, Question& ques
   if (profile != "rfc5280" && profile != "jpki-card") {
     return Members::Wrong("profile", "rfc5280 or jpki-card");
   }
-  const std::string key = profile + members["anchors"].dump() + members["hierarchy"].dump();
+  const std::string key = base::ToString(crypto::Sha256LengthPrefixed(
+      {base::AsBytes(profile), base::AsBytes(members["anchors"].dump()),
+       base::AsBytes(members["hierarchy"].dump())}));
   MUSUBI_ASSIGN_OR_RETURN(question.judge, judges_.Get(key, [&] {
     return profile == "rfc5280" ? MakeRfc5280Judge(members) : MakeCardJudge(members);
   }));
@@ -335,21 +360,9 @@ absl::Status QuestionReader::ReadSettings(const Members& members, Question& ques
 absl::Status QuestionReader::ReadCrls(const Members& members, Question& question) {
   MUSUBI_ASSIGN_OR_RETURN(const std::vector<std::string> sources, members.Texts("crls"));
   for (const std::string& source : sources) {
-    MUSUBI_ASSIGN_OR_RETURN(
-        const std::shared_ptr<std::vector<pki::Crl>> file,
-        crls_.Get(source, [&]() -> absl::StatusOr<std::shared_ptr<std::vector<pki::Crl>>> {
-          MUSUBI_ASSIGN_OR_RETURN(std::vector<base::Bytes> ders,
-                                  Objects("crls", source, "X509 CRL"));
-          auto crls = std::make_shared<std::vector<pki::Crl>>();
-          for (base::Bytes& der : ders) {
-            // One that is malformed says nothing, as in the field.
-            auto parsed = pki::ParseCrl(std::move(der), pki::CrlForms::kAll);
-            if (parsed.crl) crls->push_back(*std::move(parsed.crl));
-          }
-          return crls;
-        }));
+    MUSUBI_ASSIGN_OR_RETURN(const std::shared_ptr<std::vector<pki::Crl>> file,
+                            crls_.Get(CacheKey(source), [&] { return MakeCrls(source); }));
     question.crls.insert(question.crls.end(), file->begin(), file->end());
-    question.crl_files.push_back(file);
   }
   question.request.parsed_crls = question.crls;
   question.request.crl_signatures = &signatures_;

@@ -3,7 +3,7 @@
 #ifndef MUSUBI_SERVICES_MUSUBICTL_VALIDATE_QUESTION_H_
 #define MUSUBI_SERVICES_MUSUBICTL_VALIDATE_QUESTION_H_
 
-#include <map>
+#include <cstddef>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -11,36 +11,20 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/base/bytes.h"
-#include "lib/base/mutex.h"
-#include "lib/base/status.h"
 #include "lib/jpki/card_validator.h"
 #include "lib/pki/validation.h"
+#include "services/musubictl/cache.h"
 
 namespace musubi::services::musubictl {
 
-// Thread-safe memory of what files and contents were made into. Entries are never dropped: a batch
-// names few anchors and lists.
-template <typename T>
-class Cache {
- public:
-  template <typename Make>
-  absl::StatusOr<std::shared_ptr<T>> Get(const std::string& key, Make make) {
-    base::MutexLock lock(mutex_);
-    if (const auto found = entries_.find(key); found != entries_.end()) return found->second;
-    MUSUBI_ASSIGN_OR_RETURN(std::shared_ptr<T> made, make());
-    entries_.emplace(key, made);
-    return made;
-  }
-
- private:
-  base::Mutex mutex_;
-  std::map<std::string, std::shared_ptr<T>, std::less<>> entries_ ABSL_GUARDED_BY(mutex_);
-};
+// Anchors and lists that a batch remembers. A country has 1,890 lists in two generations, and
+// 400 MB of them; parsed, a list takes about three times its octets.
+inline constexpr CacheLimits kMaxJudges = {.entries = 64, .octets = size_t{16} << 20};
+inline constexpr CacheLimits kMaxCrls = {.entries = 4096, .octets = size_t{512} << 20};
 
 // Who judges under one profile and one set of anchors. `cards` is set for the card profile.
 struct Judge {
@@ -54,7 +38,6 @@ struct Question {
   base::Bytes certificate;
   std::vector<base::Bytes> intermediates;
   std::vector<pki::Crl> crls;
-  std::vector<std::shared_ptr<const std::vector<pki::Crl>>> crl_files;  // Keep `crls` alive.
   std::optional<base::Bytes> ocsp_response;
   std::optional<base::Bytes> proof_message;
   base::Bytes proof_signature;
@@ -86,8 +69,8 @@ class QuestionReader {
 
   const absl::Time now_;
   std::unique_ptr<nlohmann::json> defaults_;
-  Cache<Judge> judges_;
-  Cache<std::vector<pki::Crl>> crls_;
+  Cache<Judge> judges_{kMaxJudges};
+  Cache<std::vector<pki::Crl>> crls_{kMaxCrls};
   pki::CrlSignatures signatures_;
 };
 

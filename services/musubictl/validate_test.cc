@@ -85,8 +85,9 @@ class ValidateTest : public testing::Test {
     std::istringstream in(lines);
     std::ostringstream out;
     std::ostringstream err;
-    exit_code_ =
-        ValidateLines({.defaults = defaults.dump(), .now = kNow, .threads = 2}, in, out, err);
+    exit_code_ = ValidateLines(
+        {.defaults = defaults.dump(), .now = kNow, .threads = 2, .max_question = max_question_}, in,
+        out, err);
     std::vector<Json> answers;
     std::istringstream text(out.str());
     for (std::string line; std::getline(text, line);) answers.push_back(Json::parse(line));
@@ -96,6 +97,7 @@ class ValidateTest : public testing::Test {
   const TestKey& key_ = TestKey::Get(fakes::KeyKind::kRsa2048, 9);
   TestCa ca_;
   fakes::TempDir folder_;
+  size_t max_question_ = kMaxQuestion;
   int exit_code_ = -1;
   std::string err_;
 };
@@ -245,6 +247,20 @@ TEST_F(ValidateTest, ABatchAnswersEachLineInOrderAndGoesOnAfterABadOne) {
     EXPECT_EQ(answer["status"], i == 5 ? "INVALID" : "VALID") << answer;
   }
   EXPECT_EQ(exit_code_, kExitError) << "the worst of all";
+}
+
+TEST_F(ValidateTest, ALineThatIsTooLongHasAnErrorOfItsOwn) {
+  Json question = Question();
+  const std::string line = question.dump();
+  max_question_ = line.size();
+  std::vector<Json> answers = AskAll(line + "\n" + line + " \n" + line + "\n");
+  ASSERT_EQ(answers.size(), 3u);
+  EXPECT_EQ(answers[0]["status"], "VALID");
+  EXPECT_EQ(answers[1]["line"], 2);
+  EXPECT_EQ(answers[1]["error"], "a question must not be longer than " +
+                                     std::to_string(max_question_) +
+                                     " octets; give large CRLs by their paths");
+  EXPECT_EQ(answers[2]["status"], "VALID");
 }
 
 TEST_F(ValidateTest, FlagsAreTheDefaultsOfABatch) {
