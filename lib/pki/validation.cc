@@ -177,10 +177,11 @@ void Validator::AddRevocation(const ValidatedPath& path, const ValidationRequest
 ValidationResult Validator::Validate(const ValidationRequest& request) const {
   PathResult path = path_validator_.Validate(request.target, request.intermediates,
                                              request.validation_time, request.inputs);
-  ValidationResult result{std::move(path.verdict), {}};
+  ValidationResult result{std::move(path.verdict), {}, {}};
   Verdict& verdict = result.verdict;
   if (!verdict.valid()) return result;
   if (request.proof && !CheckProof(*request.proof, path.path->target(), verdict)) return result;
+  result.anchor_id = path.path->anchor_id;
   AddRevocation(*path.path, request, verdict);
   if (verdict.valid()) result.user_constrained_policies = std::move(path.user_constrained_policies);
   return result;

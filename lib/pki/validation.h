@@ -62,6 +62,7 @@ struct ValidationResult {
   // about the certificate whose revocation decided.
   Verdict verdict;
   std::vector<std::string> user_constrained_policies;  // See PathResult; empty if not VALID.
+  std::string anchor_id;  // Of the path; empty unless path and proof hold.
 };
 
 // Validator is immutable; thread-safe.

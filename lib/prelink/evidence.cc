@@ -38,12 +38,17 @@ Json RevocationOf(const pki::RevocationFinding& finding) {
   Json revocation = {{"outcome", pki::Name(finding.outcome)},
                      {"method", pki::Name(finding.method)}};
   if (finding.this_update) revocation["this_update"] = Rfc3339(*finding.this_update);
+  if (finding.next_update) revocation["next_update"] = Rfc3339(*finding.next_update);
   return revocation;
 }
 
-bool HasExactly(const Json& object, std::initializer_list<const char*> members) {
-  return object.is_object() && object.size() == members.size() &&
-         std::ranges::all_of(members, [&](const char* name) { return object.contains(name); });
+// Whether it is an object with all of `members`, any of `optional`, and no other.
+bool HasExactly(const Json& object, std::initializer_list<const char*> members,
+                std::initializer_list<const char*> optional = {}) {
+  const auto has = [&](const char* name) { return object.contains(name); };
+  return object.is_object() && std::ranges::all_of(members, has) &&
+         object.size() ==
+             members.size() + static_cast<size_t>(std::ranges::count_if(optional, has));
 }
 
 // Whether a statement is one of the two kinds, member by member.
@@ -60,9 +65,7 @@ bool HasKnownMembers(const Json& statement) {
           ? HasExactly(verdict, {"status", "checked_at", "possession", "revocation"})
           : HasExactly(verdict, {"status", "reason", "checked_at", "possession", "revocation"});
   if (!known) return false;
-  const Json& revocation = verdict["revocation"];
-  return HasExactly(revocation, {"outcome", "method"}) ||
-         HasExactly(revocation, {"outcome", "method", "this_update"});
+  return HasExactly(verdict["revocation"], {"outcome", "method"}, {"this_update", "next_update"});
 }
 
 }  // namespace

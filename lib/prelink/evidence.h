@@ -64,8 +64,8 @@ std::string_view Name(EvidenceFault fault);
 EvidenceFault CheckEvidence(const EvidenceRecord& record, const EvidencePublicKey& key);
 
 // SignVerdict states what validation found about a certificate that it does not name, under this
-// profile and, if it got so far, below this anchor (empty: it did not). The verdict must have been
-// made: its time and status are set.
+// profile and, if path and proof hold, below this anchor (empty otherwise). The verdict must have
+// been made: its time and status are set.
 EvidenceRecord SignVerdict(const crypto::Ed25519PrivateKey& key, const pki::Verdict& verdict,
                            std::string_view profile, std::string_view anchor_id);
 

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <istream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
 #include <thread>
@@ -20,6 +22,9 @@
 
 namespace musubi::services::musubictl {
 namespace {
+
+// Longest record that is read from standard input, in octets: far above every one of ours.
+constexpr size_t kMaxRecord = size_t{64} << 10;
 
 absl::Status Require(const std::string& value, std::string_view flag, std::string_view what) {
   if (!value.empty()) return absl::OkStatus();
@@ -87,17 +92,28 @@ absl::StatusOr<int> PrintEvidenceKey(const Flags& flags, const Context& context)
   return kExitOk;
 }
 
+// "-" is standard input.
+absl::StatusOr<std::string> ReadRecord(const std::string& file, const Context& context) {
+  if (file != "-") return base::ReadFile(file);
+  std::string text(kMaxRecord + 1, '\0');
+  context.in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(context.in.gcount()));
+  if (text.size() <= kMaxRecord) return text;
+  return absl::InvalidArgumentError("-: a record must not be longer than " +
+                                    std::to_string(kMaxRecord) + " octets");
+}
+
 absl::StatusOr<int> VerifyEvidence(const Flags& flags, const Context& context) {
   MUSUBI_RETURN_IF_ERROR(
       Require(flags.key, "key", "the file of the public key, as `evidence public-key` printed it"));
-  MUSUBI_RETURN_IF_ERROR(Require(flags.record, "record", "the file of the record"));
+  MUSUBI_RETURN_IF_ERROR(Require(flags.record, "record", "the file of the record, or -"));
   MUSUBI_ASSIGN_OR_RETURN(const std::string key_text, base::ReadFile(flags.key));
   const auto key = prelink::EvidencePublicKey::Parse(key_text);
   // What the file holds is not repeated: it may be a private key, given by mistake.
   if (!key.ok()) {
     return absl::InvalidArgumentError(flags.key + ": " + std::string(key.status().message()));
   }
-  MUSUBI_ASSIGN_OR_RETURN(const std::string record_text, base::ReadFile(flags.record));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string record_text, ReadRecord(flags.record, context));
   const auto record = prelink::EvidenceRecord::Parse(record_text);
   if (!record.ok()) {
     return absl::InvalidArgumentError(flags.record + ": " + std::string(record.status().message()));
@@ -107,7 +123,7 @@ absl::StatusOr<int> VerifyEvidence(const Flags& flags, const Context& context) {
     context.out << "evidence: BROKEN (" << prelink::Name(fault) << ")\n";
     return kExitBroken;
   }
-  context.out << "evidence: OK\n" << record->statement << "\n";
+  context.out << "evidence: OK\n" << nlohmann::json::parse(record->statement).dump(2) << "\n";
   return kExitOk;
 }
 
@@ -117,9 +133,26 @@ absl::StatusOr<int> PrintRoles(const Flags&, const Context& context) {
 }
 
 absl::StatusOr<int> RunValidate(const Flags& flags, const Context& context) {
+  const std::string& key_file = flags.validate.evidence_key;
+  const std::string& out_file = flags.validate.evidence_out;
+  if (key_file.empty() != out_file.empty()) {
+    return absl::InvalidArgumentError(
+        "--evidence_key, the key's file, and --evidence_out, the record's, are given together or "
+        "not at all");
+  }
+  if (flags.validate.batch && !key_file.empty()) {
+    return absl::InvalidArgumentError(
+        "--evidence_key: a record is about one verdict; ask without --batch");
+  }
+  std::optional<crypto::Ed25519PrivateKey> key;
+  if (!key_file.empty()) {
+    MUSUBI_ASSIGN_OR_RETURN(key, crypto::Ed25519PrivateKey::Load(key_file));
+  }
   const ValidateArgs args{.defaults = AsQuestion(flags.validate),
                           .now = context.clock.Now(),
-                          .threads = static_cast<int>(std::thread::hardware_concurrency())};
+                          .threads = static_cast<int>(std::thread::hardware_concurrency()),
+                          .evidence_key = key ? &*key : nullptr,
+                          .evidence_out = out_file};
   return flags.validate.batch ? ValidateLines(args, context.in, context.out, context.err)
                               : Validate(args, context.out, context.err);
 }
@@ -149,14 +182,17 @@ constexpr Command kCommands[] = {
      &PrintEvidenceKey},
     {"evidence verify", "--key=FILE --record=FILE",
      "checks a record against a public key that `evidence public-key` printed, and prints its\n"
-     "      statement. Exit code 0: it holds; 1: it does not, and why; 2: it could not be checked",
+     "      statement; the record - is standard input. Exit code 0: it holds; 1: it does not, and "
+     "why; 2: it could not be checked",
      &VerifyEvidence},
     {"validate", "--anchors=FILE,... --certificate=FILE [--crls=FILE,...] [...] | --batch",
      "says whether a certificate is valid by the files that are given, as JSON. Exit code 0: "
      "VALID;\n"
      "      1: INVALID; 2: it could not be checked. With --batch: a question in JSON on each line "
      "of\n"
-     "      standard input, an answer on each of standard output. See docs/validate.md",
+     "      standard input, an answer on each of standard output. With --evidence_key=FILE\n"
+     "      --evidence_out=FILE the verdict is stored too, as a signed record. See "
+     "docs/validate.md",
      &RunValidate},
     {"roles", "",
      "prints which role may call which method of musubid, with or without a credential, and the\n"

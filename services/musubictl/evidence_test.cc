@@ -5,11 +5,14 @@
 #include <functional>
 #include <sstream>
 
+#include "lib/base/encoding.h"
 #include "lib/base/file.h"
+#include "lib/crypto/hash.h"
 #include "services/musubictl/commands.h"
 #include "tests/fakes/fake_random.h"
 #include "tests/fakes/simulated_clock.h"
 #include "tests/fakes/temp_dir.h"
+#include "tests/fakes/test_ca.h"
 
 namespace musubi::services::musubictl {
 namespace {
@@ -17,8 +20,8 @@ namespace {
 class EvidenceVerifyTest : public testing::Test {
  protected:
   // Exit code; what was printed is in out_ and err_.
-  int Run(const std::vector<std::string>& words, const Flags& flags) {
-    std::istringstream in;
+  int Run(const std::vector<std::string>& words, const Flags& flags, const std::string& text = "") {
+    std::istringstream in(text);
     std::ostringstream out;
     std::ostringstream err;
     const int code = musubictl::Run(
@@ -66,6 +69,7 @@ pki::Verdict Verdict() {
   verdict.revocation.outcome = pki::RevocationOutcome::kRevoked;
   verdict.revocation.method = pki::RevocationMethod::kCrl;
   verdict.revocation.this_update = absl::FromUnixSeconds(1'774'900'000);
+  verdict.revocation.next_update = absl::FromUnixSeconds(1'775'072'800);
   return verdict;
 }
 
@@ -73,15 +77,91 @@ pki::Verdict Verdict() {
 const std::string kVerdictStatement =
     R"({"anchor":"auth-03","kind":"verdict","profile":"jpki-card","verdict":)"
     R"({"checked_at":"2026-03-31T23:33:20Z","possession":"PROVEN","reason":"REVOKED","revocation":)"
-    R"({"method":"CRL","outcome":"REVOKED","this_update":"2026-03-30T19:46:40Z"},)"
-    R"("status":"INVALID"},"version":1})";
+    R"({"method":"CRL","next_update":"2026-04-01T19:46:40Z","outcome":"REVOKED",)"
+    R"("this_update":"2026-03-30T19:46:40Z"},"status":"INVALID"},"version":1})";
+// As `evidence verify` prints it.
+const std::string kPrinted = R"(evidence: OK
+{
+  "anchor": "auth-03",
+  "kind": "verdict",
+  "profile": "jpki-card",
+  "verdict": {
+    "checked_at": "2026-03-31T23:33:20Z",
+    "possession": "PROVEN",
+    "reason": "REVOKED",
+    "revocation": {
+      "method": "CRL",
+      "next_update": "2026-04-01T19:46:40Z",
+      "outcome": "REVOKED",
+      "this_update": "2026-03-30T19:46:40Z"
+    },
+    "status": "INVALID"
+  },
+  "version": 1
+}
+)";
 
 TEST_F(EvidenceVerifyTest, ARecordOfAVerdictHolds) {
   const prelink::EvidenceRecord record =
       prelink::SignVerdict(key_, Verdict(), "jpki-card", "auth-03");
   EXPECT_EQ(record.statement, kVerdictStatement);
   EXPECT_EQ(Verify(record.Serialize()), kExitOk) << err_;
-  EXPECT_EQ(out_, "evidence: OK\n" + kVerdictStatement + "\n");
+  EXPECT_EQ(out_, kPrinted);
+}
+
+TEST_F(EvidenceVerifyTest, ReadsARecordFromStandardInput) {
+  const std::string record =
+      prelink::SignVerdict(key_, Verdict(), "jpki-card", "auth-03").Serialize();
+  const Flags flags{.key = public_key_, .record = "-"};
+  EXPECT_EQ(Run({"evidence", "verify"}, flags, record + "\n"), kExitOk) << err_;
+  EXPECT_EQ(out_, kPrinted);
+  EXPECT_EQ(Run({"evidence", "verify"}, flags, record + std::string(size_t{64} << 10, ' ')),
+            kExitError);
+  EXPECT_NE(err_.find("must not be longer than 65536 octets"), std::string::npos) << err_;
+}
+
+TEST_F(EvidenceVerifyTest, AStatementMayLackTheTimesOfRevocationData) {
+  pki::Verdict verdict = Verdict();
+  verdict.revocation.next_update.reset();
+  EXPECT_EQ(Verify(prelink::SignVerdict(key_, verdict, "jpki-card", "").Serialize()), kExitOk);
+  verdict.revocation.this_update.reset();
+  EXPECT_EQ(Verify(prelink::SignVerdict(key_, verdict, "jpki-card", "").Serialize()), kExitOk);
+}
+
+TEST_F(EvidenceVerifyTest, ValidateStoresItsVerdictAsARecord) {
+  const fakes::TestCa ca;
+  const fakes::TestKey& card_key = fakes::TestKey::Get(fakes::KeyKind::kRsa2048, 9);
+  const std::string key_file = Write("key", key_.Serialize().Reveal());
+  const std::string record_file = folder_.path() + "/record";
+  Flags flags{
+      .validate = {.anchors = {Write("ca", base::AsText(ca.certificate_der()))},
+                   .certificate = Write("card", base::AsText(ca.Issue(ca.CardSpec(card_key, 7)))),
+                   .time = "2026-04-01T04:00:00Z",
+                   .evidence_key = key_file,
+                   .evidence_out = record_file}};
+  EXPECT_EQ(Run({"validate"}, flags), kExitError) << "INDETERMINATE is a verdict too";
+  EXPECT_NE(out_.find("REVOCATION_UNAVAILABLE"), std::string::npos) << out_ << err_;
+  EXPECT_EQ(Run({"evidence", "verify"}, {.key = public_key_, .record = record_file}), kExitOk);
+  EXPECT_NE(out_.find("REVOCATION_UNAVAILABLE"), std::string::npos) << out_;
+  EXPECT_NE(out_.find(base::HexEncode(crypto::Sha256(ca.certificate_der()))), std::string::npos);
+
+  flags.validate.revocation = "none";
+  EXPECT_EQ(Run({"validate"}, flags), kExitOk);
+  EXPECT_EQ(Run({"evidence", "verify"}, {.key = public_key_, .record = record_file}), kExitOk);
+  EXPECT_NE(out_.find(R"("possession": "NOT_ASKED")"), std::string::npos) << out_;
+  EXPECT_NE(out_.find(R"("reason": "UNSPECIFIED")"), std::string::npos) << out_;
+
+  Flags nowhere = flags;
+  nowhere.validate.evidence_out = folder_.path() + "/none/record";
+  EXPECT_EQ(Run({"validate"}, nowhere), kExitError);
+  EXPECT_NE(err_.find("evidence_out"), std::string::npos) << err_;
+  EXPECT_EQ(out_, "");
+  flags.validate.batch = true;
+  EXPECT_EQ(Run({"validate"}, flags), kExitError);
+  EXPECT_NE(err_.find("without --batch"), std::string::npos) << err_;
+  flags.validate.evidence_out.clear();
+  EXPECT_EQ(Run({"validate"}, flags), kExitError);
+  EXPECT_NE(err_.find("together"), std::string::npos) << err_;
 }
 
 TEST_F(EvidenceVerifyTest, ARecordOfAJourneyHolds) {

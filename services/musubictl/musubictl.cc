@@ -17,7 +17,8 @@ ABSL_FLAG(std::string, out, "", "The file to make (keyring new)");
 ABSL_FLAG(std::string, key, "",
           "The file of the evidence key (evidence public-key), or of its public part (evidence "
           "verify)");
-ABSL_FLAG(std::string, record, "", "The file of an evidence record (evidence verify)");
+ABSL_FLAG(std::string, record, "",
+          "The file of an evidence record; -: standard input (evidence verify)");
 
 // musubictl validate; the words are those of docs/validate.md.
 ABSL_FLAG(std::vector<std::string>, anchors, {}, "Files of trusted certificates (validate)");
@@ -38,6 +39,9 @@ ABSL_FLAG(std::string, max_crl_age, "", "Oldest CRL that counts, as in 168h (val
 ABSL_FLAG(std::string, proof_message, "", "The file of what the key signed (validate)");
 ABSL_FLAG(std::string, proof_signature, "", "The file of its signature (validate)");
 ABSL_FLAG(std::string, proof_algorithm, "", "As in RSA_PKCS1_SHA256 (validate)");
+ABSL_FLAG(std::string, evidence_key, "",
+          "The file of the evidence key, to sign a record of the verdict (validate)");
+ABSL_FLAG(std::string, evidence_out, "", "The file to write the record to (validate)");
 ABSL_FLAG(bool, batch, false, "Questions and answers as JSON Lines (validate)");
 
 namespace {
@@ -61,7 +65,9 @@ musubi::services::musubictl::ValidateFlags ValidateFlagsGiven() {
           .proof_message = absl::GetFlag(FLAGS_proof_message),
           .proof_signature = absl::GetFlag(FLAGS_proof_signature),
           .proof_algorithm = absl::GetFlag(FLAGS_proof_algorithm),
-          .batch = absl::GetFlag(FLAGS_batch)};
+          .batch = absl::GetFlag(FLAGS_batch),
+          .evidence_key = absl::GetFlag(FLAGS_evidence_key),
+          .evidence_out = absl::GetFlag(FLAGS_evidence_out)};
 }
 
 }  // namespace
@@ -70,6 +76,8 @@ int main(int argc, char** argv) {
   namespace ctl = musubi::services::musubictl;
   absl::SetProgramUsageMessage(ctl::Usage());
   const std::vector<char*> positional = absl::ParseCommandLine(argc, argv);
+  // Nothing here reads or writes by stdio, which would cost a call for each octet.
+  std::ios::sync_with_stdio(false);
   musubi::base::SystemRandom random;
   const musubi::base::RealClock clock;
   return ctl::Run(

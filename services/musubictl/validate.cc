@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "lib/base/file.h"
 #include "lib/base/status.h"
 #include "lib/crypto/signature_verifier.h"
+#include "lib/prelink/evidence.h"
 #include "services/musubictl/commands.h"
 #include "services/musubictl/line_answers.h"
 #include "services/musubictl/validate_question.h"
@@ -27,6 +29,10 @@ constexpr size_t kQuestionsAtOnce = jpki::kCardsAtOnce;
 
 struct Answer {
   OrderedJson json;
+  // Unless json has an error.
+  pki::Verdict verdict;
+  std::string_view profile;
+  std::string anchor_id;  // Empty unless path and proof hold.
   int exit_code = kExitError;
 };
 
@@ -49,7 +55,10 @@ class Desk {
       const absl::Status status = Read(lines[i], question);
       OrderedJson& json = answers[i].json;
       if (!question.id.empty()) json["id"] = OrderedJson::parse(question.id);
-      if (status.ok()) continue;
+      if (status.ok()) {
+        answers[i].profile = question.judge->cards == nullptr ? kRfc5280Profile : kCardProfile;
+        continue;
+      }
       if (lines[i].number != 0) json["line"] = lines[i].number;
       json["error"] = std::string(status.message());
       questions[i].reset();
@@ -72,9 +81,10 @@ class Desk {
   }
 
   void JudgePath(const Question& question, Answer& answer) {
-    const pki::ValidationResult result = question.judge->validator->Validate(question.request);
-    Write(result.verdict, answer);
-    if (result.verdict.valid()) {
+    pki::ValidationResult result = question.judge->validator->Validate(question.request);
+    answer.anchor_id = std::move(result.anchor_id);
+    Write(std::move(result.verdict), answer);
+    if (answer.verdict.valid()) {
       answer.json["user_constrained_policies"] = result.user_constrained_policies;
     }
   }
@@ -106,8 +116,11 @@ class Desk {
           continue;
         }
         pki::Verdict& verdict = findings[n].verdict;
-        if (verdict.valid()) AddRevocation(*questions[members[n]], findings[n], verdict);
-        Write(verdict, answer);
+        if (verdict.valid()) {
+          answer.anchor_id = findings[n].issuer->anchor.id;
+          AddRevocation(*questions[members[n]], findings[n], verdict);
+        }
+        Write(std::move(verdict), answer);
       }
     }
   }
@@ -120,7 +133,12 @@ class Desk {
     question.judge->validator->AddRevocation(path, question.request, verdict);
   }
 
-  static void Write(const pki::Verdict& verdict, Answer& answer) {
+  static void Write(pki::Verdict made, Answer& answer) {
+    answer.verdict = std::move(made);
+    pki::Verdict& verdict = answer.verdict;
+    if (verdict.possession == pki::PossessionOutcome::kUnspecified) {
+      verdict.possession = pki::PossessionOutcome::kNotAsked;
+    }
     OrderedJson& json = answer.json;
     auto time = [](absl::Time at) {
       return std::string(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", at, absl::UTCTimeZone()));
@@ -129,9 +147,7 @@ class Desk {
     if (!verdict.valid()) json["reason"] = Name(verdict.reason);
     if (verdict.cert_index) json["cert_index"] = *verdict.cert_index;
     json["checked_at"] = time(verdict.checked_at);
-    json["possession"] = Name(verdict.possession == pki::PossessionOutcome::kUnspecified
-                                  ? pki::PossessionOutcome::kNotAsked
-                                  : verdict.possession);
+    json["possession"] = Name(verdict.possession);
     const pki::RevocationFinding& finding = verdict.revocation;
     OrderedJson revocation;
     revocation["outcome"] = Name(finding.outcome);
@@ -191,9 +207,19 @@ int Validate(const ValidateArgs& args, std::ostream& out, std::ostream& err) {
   const Answer answer = (*desk)->AnswerAll({Line{.number = 0, .text = "{}"}})[0];
   if (answer.json.contains("error")) {
     err << "musubictl validate: " << answer.json["error"].get<std::string>() << "\n";
-  } else {
-    out << answer.json.dump(2) << "\n";
+    return kExitError;
   }
+  if (args.evidence_key != nullptr) {
+    const std::string record =
+        prelink::SignVerdict(*args.evidence_key, answer.verdict, answer.profile, answer.anchor_id)
+            .Serialize();
+    const absl::Status status = base::WriteFileAtomically(args.evidence_out, record + "\n", 0644);
+    if (!status.ok()) {
+      err << "musubictl validate: evidence_out: " << status.message() << "\n";
+      return kExitError;
+    }
+  }
+  out << answer.json.dump(2) << "\n";
   return answer.exit_code;
 }
 

@@ -1,6 +1,7 @@
 // `musubictl validate`: is this certificate valid, by the files that are given? For people, one
 // certificate at a time, and for other people's vectors, many at a time as JSON Lines. Asks nobody
-// over the network and changes nothing. The formats: docs/validate.md.
+// over the network, and writes nothing but the record that it is told to write. The formats:
+// docs/validate.md.
 #ifndef MUSUBI_SERVICES_MUSUBICTL_VALIDATE_H_
 #define MUSUBI_SERVICES_MUSUBICTL_VALIDATE_H_
 
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "lib/crypto/ed25519.h"
 
 namespace musubi::services::musubictl {
 
@@ -34,9 +36,12 @@ struct ValidateFlags {
   std::string proof_signature;
   std::string proof_algorithm;
   bool batch = false;
+  // No members of a question: see ValidateArgs.
+  std::string evidence_key;
+  std::string evidence_out;
 };
 
-// AsQuestion is the JSON object of these flags.
+// AsQuestion is the JSON object of these flags but batch and evidence.
 std::string AsQuestion(const ValidateFlags& flags);
 
 // Longest line of a batch, in octets: far above one with the CRL of the largest municipality in
@@ -48,6 +53,10 @@ struct ValidateArgs {
   std::string defaults;  // What a question leaves out; in single use this is the question.
   absl::Time now;        // The validation time of a question that names none.
   int threads = 1;       // Of batch use.
+  // Set: the verdict of a single use is written to evidence_out, signed with this key
+  // (docs/evidence.md), before it is printed. Outlives the call.
+  const crypto::Ed25519PrivateKey* evidence_key = nullptr;
+  std::string evidence_out;
   size_t max_question = kMaxQuestion;  // Longest line of a batch, in octets.
 };
 

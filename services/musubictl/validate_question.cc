@@ -137,11 +137,12 @@ absl::StatusOr<std::vector<base::Bytes>> AllObjects(const Members& members, cons
 }
 
 // Trusted for any algorithm that fits its key, at all times of its own validity: what a person
-// gives as an anchor, that person trusts.
-pki::TrustAnchor PlainAnchor(const pki::Certificate& certificate, size_t number) {
-  pki::TrustAnchor anchor{.id = "anchor-" + std::to_string(number),
+// gives as an anchor, that person trusts. Its id is its hash, for want of a name.
+pki::TrustAnchor PlainAnchor(const pki::Certificate& certificate) {
+  const base::Hash256 sha256 = crypto::Sha256(certificate.der());
+  pki::TrustAnchor anchor{.id = base::HexEncode(sha256),
                           .certificate = certificate,
-                          .sha256 = crypto::Sha256(certificate.der()),
+                          .sha256 = sha256,
                           .role = pki::AnchorRole::kUserAuthentication,
                           .environment = pki::Environment::kSim,
                           .not_before_use = absl::InfinitePast(),
@@ -168,7 +169,7 @@ absl::StatusOr<Made<Judge>> MakeRfc5280Judge(const Members& members) {
       return absl::InvalidArgumentError("anchors: anchor " + std::to_string(anchors.size() + 1) +
                                         ": " + std::string(certificate.status().message()));
     }
-    anchors.push_back(PlainAnchor(*certificate, anchors.size() + 1));
+    anchors.push_back(PlainAnchor(*certificate));
   }
   auto judge = std::make_shared<Judge>();
   judge->validator =
@@ -184,7 +185,17 @@ absl::StatusOr<Made<Judge>> MakeCardJudge(const Members& members) {
         "anchors: the profile jpki-card takes one anchors file (docs/trust-anchors.md) and a "
         "hierarchy");
   }
-  MUSUBI_ASSIGN_OR_RETURN(const pki::TrustStore store, pki::TrustStore::Load(files[0]));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string content, Content("anchors", files[0]));
+  if (const size_t first = content.find_first_not_of(" \t\r\n");
+      first == std::string::npos || content[first] != '{') {
+    return absl::InvalidArgumentError(
+        "anchors: not JSON: under the profile jpki-card an anchor needs a role, an environment and "
+        "bounds, which a certificate alone does not give; write an anchors file "
+        "(docs/trust-anchors.md), or ask under the profile rfc5280");
+  }
+  MUSUBI_ASSIGN_OR_RETURN(
+      const pki::TrustStore store,
+      pki::TrustStore::Parse(content, files[0].starts_with(kInline) ? "anchors" : files[0]));
   MUSUBI_ASSIGN_OR_RETURN(jpki::Hierarchy hierarchy, jpki::Hierarchy::Load(hierarchy_file));
   auto judge = std::make_shared<Judge>();
   MUSUBI_ASSIGN_OR_RETURN(jpki::CardValidator cards,
@@ -324,14 +335,14 @@ absl::Status QuestionReader::ReadMembers(const Members& members, Question& quest
 
 absl::Status QuestionReader::ReadSettings(const Members& members, Question& question) {
   MUSUBI_ASSIGN_OR_RETURN(const std::string profile, members.Text("profile", "rfc5280"));
-  if (profile != "rfc5280" && profile != "jpki-card") {
+  if (profile != kRfc5280Profile && profile != kCardProfile) {
     return Members::Wrong("profile", "rfc5280 or jpki-card");
   }
   const std::string key = base::ToString(crypto::Sha256LengthPrefixed(
       {base::AsBytes(profile), base::AsBytes(members["anchors"].dump()),
        base::AsBytes(members["hierarchy"].dump())}));
   MUSUBI_ASSIGN_OR_RETURN(question.judge, judges_.Get(key, [&] {
-    return profile == "rfc5280" ? MakeRfc5280Judge(members) : MakeCardJudge(members);
+    return profile == kRfc5280Profile ? MakeRfc5280Judge(members) : MakeCardJudge(members);
   }));
   pki::ValidationRequest& request = question.request;
   MUSUBI_ASSIGN_OR_RETURN(const std::string time, members.Text("time"));

@@ -26,6 +26,10 @@ namespace musubi::services::musubictl {
 inline constexpr CacheLimits kMaxJudges = {.entries = 64, .octets = size_t{16} << 20};
 inline constexpr CacheLimits kMaxCrls = {.entries = 4096, .octets = size_t{512} << 20};
 
+// Names of profiles.
+inline constexpr std::string_view kRfc5280Profile = "rfc5280";
+inline constexpr std::string_view kCardProfile = "jpki-card";
+
 // Who judges under one profile and one set of anchors. `cards` is set for the card profile.
 struct Judge {
   std::unique_ptr<pki::Validator> validator;

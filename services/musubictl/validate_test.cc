@@ -179,6 +179,40 @@ TEST_F(ValidateTest, AsksAboutRevocationUnlessToldNotTo) {
   EXPECT_EQ(exit_code_, kExitOk);
 }
 
+TEST_F(ValidateTest, AnOcspResponseSaysAsMuchAsAList) {
+  const auto response = [this](Bytes status) {
+    fakes::OcspSpec spec;
+    spec.responder = fakes::ResponderByKey(ca_.key());
+    spec.produced_at = kNow;
+    spec.answers = {
+        {.cert_id = fakes::CertIdDer(ca_.certificate(), fakes::ParseCertificate(Card()).serial()),
+         .status = std::move(status),
+         .this_update = kNow - absl::Minutes(5),
+         .next_update = kNow + absl::Hours(1)}};
+    return Inline(fakes::IssueOcsp(spec, ca_.key()));
+  };
+  struct Case {
+    Bytes status;
+    const char* outcome;
+    int exit_code;
+  };
+  for (const Case& c : {Case{fakes::OcspGood(), "GOOD", kExitOk},
+                        Case{fakes::OcspRevoked(kNow - absl::Hours(2)), "REVOKED", kExitBroken},
+                        Case{fakes::OcspUnknown(), "UNKNOWN_TO_RESPONDER", kExitBroken}}) {
+    for (Json question : {Question(), CardQuestion()}) {
+      question["ocsp_response"] = response(c.status);
+      question.erase("crls");
+      Json answer = Ask(question);
+      EXPECT_EQ(exit_code_, c.exit_code) << c.outcome << err_;
+      EXPECT_EQ(answer["revocation"]["outcome"], c.outcome) << answer;
+      EXPECT_EQ(answer["revocation"]["method"], "OCSP");
+      EXPECT_EQ(answer["revocation"]["next_update"], "2026-04-01T05:00:00Z");
+      question["certificate"] = Inline(Card(6));
+      EXPECT_EQ(Ask(question)["reason"], "REVOCATION_UNAVAILABLE") << "it is about another";
+    }
+  }
+}
+
 TEST_F(ValidateTest, ProvesPossession) {
   const Bytes message{1, 2, 3};
   for (Json question : {Question(), CardQuestion()}) {
@@ -206,6 +240,11 @@ TEST_F(ValidateTest, ABadQuestionNamesTheMemberAndTheRule) {
       {[](Json& q) { q["initial_policies"] = {"one"}; }, "initial_policies: must be OIDs"},
       {[](Json& q) { q["profile"] = "mine"; }, "profile: must be rfc5280 or jpki-card"},
       {[](Json& q) { q["profile"] = "jpki-card"; }, "takes one anchors file"},
+      {[](Json& q) {
+         q["profile"] = "jpki-card";
+         q["hierarchy"] = "/nowhere/hierarchy.json";
+       },
+       "write an anchors file (docs/trust-anchors.md)"},
       {[](Json& q) { q["revocation"] = "maybe"; }, "one of whole-path, target, none"},
       {[](Json& q) { q["explicit_policy"] = "yes"; }, "explicit_policy: must be true or false"},
       {[](Json& q) { q["proof_message"] = "base64:AA=="; }, "together with proof_signature"},
