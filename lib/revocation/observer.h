@@ -84,6 +84,14 @@ struct OcspEvent {
   std::optional<pki::OcspCertStatus> cert_status;
 };
 
+// A responder's URL that is not asked for a while, because asking it failed again and again, or
+// that is asked again.
+struct OcspBreakerEvent {
+  std::string anchor;  // As in responders.json.
+  size_t rank = 0;     // Which of the responder's URLs.
+  bool open = false;   // It is not asked.
+};
+
 // Observer hears of events; none holds a serial or a name. Calls come from any thread and must not
 // block. The default methods ignore.
 class Observer {
@@ -94,6 +102,10 @@ class Observer {
   virtual void OnFetch(const FetchEvent&) {}
   virtual void OnOcsp(const OcspEvent&) {}
   virtual void OnOcspCacheHit() {}
+  // A caller waits for the answer that another caller has asked for.
+  virtual void OnOcspShared() {}
+  // An alarm if it is open.
+  virtual void OnOcspBreaker(const OcspBreakerEvent&) {}
   // A certificate was looked up for which no CRL of its scope is loaded.
   virtual void OnScopeMissing() {}
   // A revocation was upheld although the latest source no longer has it: an alarm.

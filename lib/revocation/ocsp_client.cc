@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "lib/base/json_object.h"
 #include "lib/base/status.h"
@@ -15,8 +16,6 @@ constexpr size_t kNonceSize = 32;
 // Each is asked in turn, within one deadline.
 constexpr size_t kMaxUrls = 4;
 constexpr absl::Duration kMaxTimeout = absl::Seconds(30);
-// Above a week even an emergency revocation would go unseen for too long.
-constexpr absl::Duration kMaxAge = absl::Hours(24 * 7);
 
 absl::Status CheckResponder(const Responder& responder) {
   auto wrong = [&](std::string_view rule) {
@@ -33,7 +32,7 @@ absl::Status CheckResponder(const Responder& responder) {
   if (responder.timeout <= absl::ZeroDuration() || responder.timeout > kMaxTimeout) {
     return wrong("timeout must be above 0 and at most 30 s");
   }
-  if (responder.max_age <= absl::ZeroDuration() || responder.max_age > kMaxAge) {
+  if (responder.max_age <= absl::ZeroDuration() || responder.max_age > kMaxGoodKept) {
     return wrong("max_age must be above 0 and at most 7 days");
   }
   return absl::OkStatus();
@@ -120,8 +119,11 @@ std::optional<OcspClient::Answer> OcspClient::FromCache(const Key& key, absl::Ti
   const auto found = cache_.find(key);
   if (found == cache_.end()) return std::nullopt;
   const pki::OcspResult& result = *found->second.answer.result;
+  // Revocation is for good: only GOOD is asked for again before its time.
+  const bool kept_too_long = result.cert_status == pki::OcspCertStatus::kGood &&
+                             now - found->second.answer.received_at > kMaxGoodKept;
   // A clock that went back makes an answer come from the future: not current then.
-  if (result.usable_until < now || result.this_update > now + options_.skew) {
+  if (kept_too_long || result.usable_until < now || result.this_update > now + options_.skew) {
     uses_.erase(found->second.use);
     cache_.erase(found);
     return std::nullopt;
@@ -160,9 +162,11 @@ OcspClient::Answer OcspClient::Ask(const pki::Certificate& target, const pki::Ce
       const auto underway = flights_.find(key);
       if (underway == flights_.end()) break;
       const std::shared_ptr<Flight> other = underway->second;
+      bool waits = false;
       while (!other->landed) {
         const absl::Duration left = deadline - dependencies_.clock.Now();
         if (left <= absl::ZeroDuration()) return {};
+        if (!std::exchange(waits, true)) dependencies_.observer.OnOcspShared();
         landed_.WaitFor(mutex_, absl::ToChronoMilliseconds(left));
       }
       if (other->answer.result || !other->cut_short) return other->answer;
@@ -182,10 +186,72 @@ OcspClient::Answer OcspClient::Ask(const pki::Certificate& target, const pki::Ce
   return answer;
 }
 
+CircuitBreaker::Admission OcspClient::Admit(const Responder& responder, size_t rank) {
+  base::MutexLock lock(mutex_);
+  return breakers_[{&responder, rank}].Admit(dependencies_.clock.Now());
+}
+
+void OcspClient::Report(const Responder& responder, const OcspEvent& event,
+                        CircuitBreaker::Admission admission, bool cut_short) {
+  using Outcome = CircuitBreaker::Outcome;
+  Outcome outcome = Outcome::kFails;
+  if (event.exchange == OcspExchange::kAnswered) outcome = Outcome::kWorks;
+  if (event.exchange == OcspExchange::kTimeout && cut_short) outcome = Outcome::kUndecided;
+  base::MutexLock lock(mutex_);
+  const CircuitBreaker::Change change =
+      breakers_[{&responder, event.rank}].Report(admission, outcome, dependencies_.clock.Now());
+  if (change == CircuitBreaker::Change::kNone) return;
+  // Under the lock, so that the last event heard is the last that happened.
+  dependencies_.observer.OnOcspBreaker(
+      {event.anchor, event.rank, change == CircuitBreaker::Change::kOpened});
+}
+
 OcspClient::Answer OcspClient::AskResponders(const Responder& responder,
                                              const pki::Certificate& target,
                                              const pki::Certificate& issuer, absl::Time deadline,
                                              bool& cut_short) {
+  for (size_t rank = 0; rank < responder.urls.size(); ++rank) {
+    const absl::Duration left = deadline - dependencies_.clock.Now();
+    if (left <= absl::ZeroDuration()) {
+      cut_short = true;
+      return {};
+    }
+    const CircuitBreaker::Admission admission = Admit(responder, rank);
+    if (admission == CircuitBreaker::Admission::kRefused) continue;
+    cut_short = left < responder.timeout;
+    OcspEvent event{responder.anchor, rank, OcspExchange::kUnspecified, {}, {}};
+    Answer answer = AskUrl(responder, target, issuer, std::min(left, responder.timeout), event);
+    dependencies_.observer.OnOcsp(event);
+    Report(responder, event, admission, cut_short);
+    if (answer.result) return answer;
+  }
+  return {};
+}
+
+OcspClient::Answer OcspClient::AskUrl(const Responder& responder, const pki::Certificate& target,
+                                      const pki::Certificate& issuer, absl::Duration timeout,
+                                      OcspEvent& event) {
+  base::Bytes nonce;
+  if (responder.nonce != pki::NoncePolicy::kNone) {
+    nonce.resize(kNonceSize);
+    dependencies_.random.Fill(nonce);
+  }
+  const base::Bytes request = pki::BuildOcspRequest(target, issuer, responder.hash, nonce);
+  const auto response = dependencies_.http.Send({.method = http::Method::kPost,
+                                                 .url = responder.urls[event.rank],
+                                                 .content_type = "application/ocsp-request",
+                                                 .body = base::ToString(request),
+                                                 .timeout = timeout,
+                                                 .max_response_size = pki::kMaxOcspResponseSize});
+  if (!response.ok()) {
+    event.exchange = absl::IsDeadlineExceeded(response.status()) ? OcspExchange::kTimeout
+                                                                 : OcspExchange::kUnreachable;
+    return {};
+  }
+  if (response->status_code != 200) {
+    event.exchange = OcspExchange::kHttpStatus;
+    return {};
+  }
   pki::OcspPolicy policy{.nonce = responder.nonce,
                          .max_age = responder.max_age,
                          .skew = options_.skew,
@@ -197,42 +263,14 @@ OcspClient::Answer OcspClient::AskResponders(const Responder& responder,
           .outcome;
     };
   }
-  for (size_t rank = 0; rank < responder.urls.size(); ++rank) {
-    const absl::Duration left = deadline - dependencies_.clock.Now();
-    cut_short = left < responder.timeout;
-    if (left <= absl::ZeroDuration()) return {};
-    base::Bytes nonce;
-    if (responder.nonce != pki::NoncePolicy::kNone) {
-      nonce.resize(kNonceSize);
-      dependencies_.random.Fill(nonce);
-    }
-    const base::Bytes request = pki::BuildOcspRequest(target, issuer, responder.hash, nonce);
-    const auto response = dependencies_.http.Send({.method = http::Method::kPost,
-                                                   .url = responder.urls[rank],
-                                                   .content_type = "application/ocsp-request",
-                                                   .body = base::ToString(request),
-                                                   .timeout = std::min(left, responder.timeout),
-                                                   .max_response_size = pki::kMaxOcspResponseSize});
-    OcspEvent event{responder.anchor, rank, OcspExchange::kUnspecified, {}, {}};
-    Answer answer;
-    if (!response.ok()) {
-      event.exchange = absl::IsDeadlineExceeded(response.status()) ? OcspExchange::kTimeout
-                                                                   : OcspExchange::kUnreachable;
-    } else if (response->status_code != 200) {
-      event.exchange = OcspExchange::kHttpStatus;
-    } else {
-      answer.received_at = dependencies_.clock.Now();
-      const pki::OcspResult result = pki::CheckOcspResponse(
-          base::AsBytes(response->body), target, issuer, nonce, policy, answer.received_at);
-      event.outcome = result.outcome;
-      event.cert_status = result.cert_status;
-      event.exchange = result.cert_status ? OcspExchange::kAnswered : OcspExchange::kRefused;
-      if (result.cert_status) answer.result = result;
-    }
-    dependencies_.observer.OnOcsp(event);
-    if (answer.result) return answer;
-  }
-  return {};
+  Answer answer{.result = {}, .received_at = dependencies_.clock.Now()};
+  const pki::OcspResult result = pki::CheckOcspResponse(base::AsBytes(response->body), target,
+                                                        issuer, nonce, policy, answer.received_at);
+  event.outcome = result.outcome;
+  event.cert_status = result.cert_status;
+  event.exchange = result.cert_status ? OcspExchange::kAnswered : OcspExchange::kRefused;
+  if (result.cert_status) answer.result = result;
+  return answer;
 }
 
 }  // namespace musubi::revocation

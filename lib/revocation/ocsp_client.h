@@ -1,5 +1,7 @@
-// Asking configured OCSP responders, with a cache. Decides nothing about what to do without an
-// answer: see revocation_checker.h. URLs come from configuration alone, never from a certificate.
+// Asking configured OCSP responders, with a cache and a circuit breaker for each URL. Decides
+// nothing about what to do without an answer: see revocation_checker.h. URLs come from
+// configuration alone, never from a certificate. It does not hedge: HttpClient::Send blocks until
+// its timeout, so the loser of two askings would need a thread that outlives its caller.
 #ifndef MUSUBI_LIB_REVOCATION_OCSP_CLIENT_H_
 #define MUSUBI_LIB_REVOCATION_OCSP_CLIENT_H_
 
@@ -22,6 +24,7 @@
 #include "lib/http/http_client.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/ocsp.h"
+#include "lib/revocation/circuit_breaker.h"
 #include "lib/revocation/crl_store.h"
 #include "lib/revocation/observer.h"
 
@@ -42,8 +45,17 @@ struct Responder {
 // "timeout_ms":N}]}. All members are required. INVALID_ARGUMENT names the rule and the fix.
 absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json);
 
+// However far a nextUpdate is, a GOOD answer is asked for again after this long: beyond a week even
+// an emergency revocation would go unseen for too long.
+inline constexpr absl::Duration kMaxGoodKept = absl::Hours(24 * 7);
+
 // OcspClient keeps authentic GOOD and REVOKED answers until they may no longer be used. UNKNOWN is
 // not kept: a card that was issued a minute ago may be known the next. Thread-safe; blocking.
+//
+// A URL that fails again and again is skipped at once (circuit_breaker.h): no connection, no answer
+// in time, an HTTP status other than 200, an answer that may not be believed. GOOD, REVOKED and
+// UNKNOWN are no failures, nor is a timeout of a caller who had less time than the responder is
+// given. Each URL of each anchor has its own breaker: one issuer's trouble is not another's.
 class OcspClient {
  public:
   struct Dependencies {
@@ -71,6 +83,7 @@ class OcspClient {
 
   // Ask tries the responders of `issuer` in order until one gives an answer that may be believed
   // or `deadline` (of the clock) has passed. Calls for one certificate at a time share one asking.
+  // If every breaker is open there is no answer, at once.
   Answer Ask(const pki::Certificate& target, const pki::Certificate& issuer, absl::Time deadline);
 
  private:
@@ -90,6 +103,12 @@ class OcspClient {
   // `cut_short`: the deadline left a responder less than its timeout.
   Answer AskResponders(const Responder& responder, const pki::Certificate& target,
                        const pki::Certificate& issuer, absl::Time deadline, bool& cut_short);
+  // One asking of the URL of that rank in `event`, which learns the rest.
+  Answer AskUrl(const Responder& responder, const pki::Certificate& target,
+                const pki::Certificate& issuer, absl::Duration timeout, OcspEvent& event);
+  CircuitBreaker::Admission Admit(const Responder& responder, size_t rank);
+  void Report(const Responder& responder, const OcspEvent& event,
+              CircuitBreaker::Admission admission, bool cut_short);
 
   const Dependencies dependencies_;
   const Options options_;
@@ -100,6 +119,8 @@ class OcspClient {
   std::map<Key, CacheEntry> cache_ ABSL_GUARDED_BY(mutex_);
   std::list<Key> uses_ ABSL_GUARDED_BY(mutex_);  // Least recently used first.
   std::map<Key, std::shared_ptr<Flight>> flights_ ABSL_GUARDED_BY(mutex_);
+  // By responder and rank.
+  std::map<std::pair<const Responder*, size_t>, CircuitBreaker> breakers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace musubi::revocation

@@ -7,8 +7,9 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
-#include "lib/base/mutex.h"
+#include "lib/base/bytes.h"
 #include "lib/base/status.h"
 #include "tests/fakes/fake_http_client.h"
 #include "tests/fakes/fake_random.h"
@@ -85,7 +86,6 @@ TEST_F(OcspClientTest, WithoutNoncePolicyNoneIsSent) {
 }
 
 TEST_F(OcspClientTest, EveryFailureOfAResponderIsItsOwnEvent) {
-  Start();
   const struct {
     Server server;
     const char* event;
@@ -111,6 +111,7 @@ TEST_F(OcspClientTest, EveryFailureOfAResponderIsItsOwnEvent) {
        "REFUSED MALFORMED"},
   };
   for (const auto& test_case : cases) {
+    Start();  // With its breakers closed.
     server_ = test_case.server;
     EXPECT_EQ(Status(), std::nullopt);
     EXPECT_EQ(LastEvent(), test_case.event);
@@ -132,12 +133,15 @@ TEST_F(OcspClientTest, EveryFailureOfAResponderIsItsOwnEvent) {
       {[](OcspSpec& spec) { spec.algorithm = fakes::Sha1WithRsaAlgorithm(); },
        "REFUSED ALGORITHM_NOT_ALLOWED"},
   };
+  Start();
   for (const auto& misbehaviour : misbehaviours) {
+    clock_.Advance(CircuitBreaker::kOpenFor);
     responder_.Behave(misbehaviour.change);
     EXPECT_EQ(Status(), std::nullopt);
     EXPECT_EQ(LastEvent(), misbehaviour.event);
   }
   // None of it was kept.
+  clock_.Advance(CircuitBreaker::kOpenFor);
   responder_.Behave(nullptr);
   EXPECT_EQ(Status(), OcspCertStatus::kGood);
   EXPECT_EQ(observer_.cache_hits(), 0);
@@ -236,35 +240,234 @@ TEST_F(OcspClientTest, AnIssuerWithoutAResponderHasNoAnswer) {
   EXPECT_TRUE(http_.requests().empty());
 }
 
-TEST_F(OcspClientTest, CallersAtTheSameTimeShareOneAsking) {
+TEST_F(OcspClientTest, AThousandCallersAtTheSameTimeShareOneAsking) {
+  constexpr int kCallers = 1000;
   Start();
-  base::Mutex mutex;
-  base::CondVar changed;
-  bool arrived = false, go = false;
   server_ = [&](const http::Request& request) {
-    base::MutexLock lock(mutex);
-    arrived = true;
-    changed.NotifyAll();
-    while (!go) changed.Wait(mutex);
+    // One is asking; a caller without time does not wait for it.
+    EXPECT_FALSE(Ask(absl::ZeroDuration()).result.has_value());
+    observer_.WaitForOcspShared(kCallers - 1);
     return responder_.Answer(request);
   };
-  std::vector<std::optional<OcspCertStatus>> answers(4);
+  std::vector<std::optional<OcspCertStatus>> answers(kCallers);
   std::vector<std::thread> threads;
   for (auto& answer : answers) threads.emplace_back([&] { answer = Status(); });
-  {
-    base::MutexLock lock(mutex);
-    while (!arrived) changed.Wait(mutex);
-  }
-  // One is asking; a caller without time does not wait for it.
-  EXPECT_FALSE(Ask(absl::ZeroDuration()).result.has_value());
-  {
-    base::MutexLock lock(mutex);
-    go = true;
-    changed.NotifyAll();
-  }
   for (auto& thread : threads) thread.join();
-  for (const auto& answer : answers) EXPECT_EQ(answer, OcspCertStatus::kGood);
+  EXPECT_THAT(answers, testing::Each(testing::Optional(OcspCertStatus::kGood)));
   EXPECT_EQ(http_.requests().size(), 1u);
+  EXPECT_EQ(observer_.cache_hits(), 0);
+}
+
+TEST_F(OcspClientTest, GoodIsAskedForAgainAfterAWeekHoweverFarItsNextUpdate) {
+  const struct {
+    base::Bytes status;
+    size_t requests;
+  } cases[] = {{fakes::OcspGood(), 2}, {fakes::OcspRevoked(clock_.Now()), 1}};
+  for (const auto& test_case : cases) {
+    Start();
+    const size_t before = http_.requests().size();
+    responder_.Behave([&](OcspSpec& spec) {
+      spec.answers[0].status = test_case.status;
+      spec.answers[0].next_update = clock_.Now() + absl::Hours(24 * 30);
+    });
+    const auto first = Status();
+    clock_.Advance(kMaxGoodKept);
+    EXPECT_EQ(Status(), first);
+    EXPECT_EQ(http_.requests().size(), before + 1);
+    clock_.Advance(absl::Seconds(1));
+    EXPECT_EQ(Status(), first);
+    EXPECT_EQ(http_.requests().size(), before + test_case.requests);
+  }
+}
+
+// Two URLs, each up or down; nothing is kept, since the responder says UNKNOWN.
+class OcspBreakerTest : public OcspClientTest {
+ protected:
+  static constexpr int kFailures = CircuitBreaker::kFailuresToOpen;
+
+  OcspBreakerTest() {
+    responder_.Say(fakes::OcspUnknown());
+    server_ = [this](const http::Request& request) -> absl::StatusOr<http::Response> {
+      const bool up = request.url == "http://first.example/" ? first_up_ : second_up_;
+      if (!up) return absl::UnavailableError("down");
+      return responder_.Answer(request);
+    };
+    Start({.anchor = "auth-01", .urls = {"http://first.example/", "http://second.example/"}});
+  }
+  // Which of the URLs one Ask went to, as in "12"; then "!" if there was an answer.
+  std::string Asked() {
+    const size_t before = http_.requests().size();
+    const bool answered = Status().has_value();
+    std::string asked;
+    for (size_t i = before; i < http_.requests().size(); ++i) {
+      asked += http_.requests()[i].url == "http://first.example/" ? "1" : "2";
+    }
+    return asked + (answered ? "!" : "");
+  }
+  // As in "0open 0closed".
+  std::string Events() const {
+    std::string text;
+    for (const OcspBreakerEvent& event : observer_.ocsp_breakers()) {
+      text +=
+          (text.empty() ? "" : " ") + std::to_string(event.rank) + (event.open ? "open" : "closed");
+    }
+    return text;
+  }
+
+  bool first_up_ = false;
+  bool second_up_ = true;
+};
+
+TEST_F(OcspBreakerTest, AUrlThatFailsAgainAndAgainIsSkippedAndTheNextIsAsked) {
+  for (int i = 0; i < kFailures; ++i) {
+    EXPECT_EQ(Events(), "");
+    EXPECT_EQ(Asked(), "12!");
+  }
+  EXPECT_EQ(Events(), "0open");
+  EXPECT_EQ(observer_.ocsp_breakers()[0].anchor, "auth-01");
+  EXPECT_EQ(Asked(), "2!");
+  clock_.Advance(CircuitBreaker::kOpenFor - absl::Milliseconds(1));
+  EXPECT_EQ(Asked(), "2!");
+}
+
+TEST_F(OcspBreakerTest, WithEveryBreakerOpenThereIsNoAnswerAtOnce) {
+  second_up_ = false;
+  for (int i = 0; i < kFailures; ++i) EXPECT_EQ(Asked(), "12");
+  EXPECT_EQ(Events(), "0open 1open");
+  EXPECT_EQ(Asked(), "");
+}
+
+TEST_F(OcspBreakerTest, AProbeClosesItOrKeepsItOpen) {
+  for (int i = 0; i < kFailures; ++i) Asked();
+  clock_.Advance(CircuitBreaker::kOpenFor);
+  EXPECT_EQ(Asked(), "12!") << "the probe";
+  EXPECT_EQ(Asked(), "2!") << "it failed";
+  first_up_ = true;
+  clock_.Advance(CircuitBreaker::kOpenFor);
+  EXPECT_EQ(Asked(), "1!");
+  EXPECT_EQ(Asked(), "1!");
+  EXPECT_EQ(Events(), "0open 0closed");
+  // It counts from nothing again.
+  first_up_ = false;
+  for (int i = 0; i < kFailures; ++i) EXPECT_EQ(Asked(), "12!");
+  EXPECT_EQ(Events(), "0open 0closed 0open");
+}
+
+TEST_F(OcspBreakerTest, OneProbeAtATime) {
+  for (int i = 0; i < kFailures; ++i) Asked();
+  clock_.Advance(CircuitBreaker::kOpenFor);
+  const auto other = fakes::ParseCertificate(
+      ca_.Issue(ca_.CardSpec(TestKey::Get(fakes::KeyKind::kRsa2048, 9), 0x77)));
+  std::vector<std::string> urls;
+  server_ = [&](const http::Request& request) -> absl::StatusOr<http::Response> {
+    urls.push_back(request.url);
+    // Somebody with another certificate comes while the probe is on its way.
+    if (urls.size() == 1) client_->Ask(other, issuer_, clock_.Now() + absl::Seconds(10));
+    return absl::UnavailableError("down");
+  };
+  EXPECT_EQ(Status(), std::nullopt);
+  EXPECT_THAT(urls, testing::ElementsAre("http://first.example/", "http://second.example/",
+                                         "http://second.example/"));
+}
+
+TEST_F(OcspBreakerTest, AnAnswerOfAnyStatusBreaksTheRow) {
+  for (const auto& status : {fakes::OcspUnknown(), fakes::OcspRevoked(clock_.Now())}) {
+    Start({.anchor = "auth-01", .urls = {"http://first.example/"}});
+    responder_.Say(status);
+    for (int i = 0; i < 3; ++i) {
+      first_up_ = false;
+      for (int k = 0; k < kFailures - 1; ++k) EXPECT_EQ(Asked(), "1");
+      first_up_ = true;
+      EXPECT_EQ(Asked(), "1!");
+      clock_.Advance(absl::Hours(2));  // No answer is kept.
+    }
+  }
+  EXPECT_EQ(Events(), "");
+}
+
+TEST_F(OcspBreakerTest, WhatCountsAsAFailure) {
+  const struct {
+    const char* name;
+    Server server;
+    absl::Duration within;
+    size_t opened;
+  } cases[] = {
+      {"unreachable", [](const auto&) { return absl::UnavailableError("down"); }, absl::Seconds(10),
+       1},
+      {"timeout", [](const auto&) { return absl::DeadlineExceededError("slow"); },
+       absl::Seconds(10), 1},
+      {"timeout of a caller in a hurry",
+       [](const auto&) { return absl::DeadlineExceededError("slow"); }, absl::Seconds(1), 0},
+      {"unreachable for a caller in a hurry",
+       [](const auto&) { return absl::UnavailableError("down"); }, absl::Seconds(1), 1},
+      {"HTTP status",
+       [](const auto&) {
+         return http::Response{503, "busy"};
+       },
+       absl::Seconds(10), 1},
+      {"garbage",
+       [](const auto&) {
+         return http::Response{200, "<html>"};
+       },
+       absl::Seconds(10), 1},
+      {"tryLater",
+       [this](const http::Request& request) {
+         responder_.Behave([](OcspSpec& spec) { spec.response_status = 3; });
+         return responder_.Answer(request);
+       },
+       absl::Seconds(10), 1},
+  };
+  for (const auto& test_case : cases) {
+    SCOPED_TRACE(test_case.name);
+    const size_t before = observer_.ocsp_breakers().size();
+    Start({.anchor = "auth-01", .urls = {"http://first.example/"}});
+    server_ = test_case.server;
+    for (int i = 0; i < kFailures; ++i) Ask(test_case.within);
+    EXPECT_EQ(observer_.ocsp_breakers().size() - before, test_case.opened);
+  }
+}
+
+TEST_F(OcspBreakerTest, ADeadlineInAProbeLeavesTheNextCallerToProbe) {
+  for (int i = 0; i < kFailures; ++i) Asked();
+  clock_.Advance(CircuitBreaker::kOpenFor);
+  const Server usual = server_;
+  server_ = [&](const http::Request& request) -> absl::StatusOr<http::Response> {
+    clock_.Advance(request.timeout);
+    return absl::DeadlineExceededError("slow");
+  };
+  EXPECT_FALSE(Ask(absl::Milliseconds(500)).result.has_value());
+  server_ = usual;
+  first_up_ = true;
+  EXPECT_EQ(Asked(), "1!");
+  EXPECT_EQ(Events(), "0open 0closed");
+}
+
+TEST_F(OcspBreakerTest, AClockThatWentBackDoesNotKeepItOpen) {
+  for (int i = 0; i < kFailures; ++i) Asked();
+  clock_.Advance(-absl::Hours(1));
+  first_up_ = true;
+  EXPECT_EQ(Asked(), "1!");
+}
+
+TEST(CircuitBreaker, LateReportsOfUsualCallersDoNotDisturbAProbe) {
+  using Admission = CircuitBreaker::Admission;
+  using Outcome = CircuitBreaker::Outcome;
+  using Change = CircuitBreaker::Change;
+  const absl::Time start = fakes::SimulatedClock().Now();
+  CircuitBreaker breaker;
+  for (int i = 1; i < CircuitBreaker::kFailuresToOpen; ++i) {
+    EXPECT_EQ(breaker.Report(Admission::kUsual, Outcome::kFails, start), Change::kNone);
+  }
+  EXPECT_EQ(breaker.Report(Admission::kUsual, Outcome::kFails, start), Change::kOpened);
+  const absl::Time later = start + CircuitBreaker::kOpenFor;
+  EXPECT_EQ(breaker.Report(Admission::kUsual, Outcome::kFails, later), Change::kNone);
+  EXPECT_EQ(breaker.Admit(later), Admission::kProbe) << "a late failure prolongs nothing";
+  EXPECT_EQ(breaker.Report(Admission::kUsual, Outcome::kFails, later), Change::kNone);
+  EXPECT_EQ(breaker.Admit(later), Admission::kRefused) << "the probe is still under way";
+  EXPECT_EQ(breaker.Report(Admission::kUsual, Outcome::kWorks, later), Change::kClosed);
+  EXPECT_EQ(breaker.Admit(later), Admission::kUsual);
+  EXPECT_EQ(breaker.Report(Admission::kProbe, Outcome::kFails, later), Change::kNone);
+  EXPECT_EQ(breaker.Admit(later), Admission::kUsual) << "one failure after a success";
 }
 
 TEST(ParseResponders, ReadsTheFile) {

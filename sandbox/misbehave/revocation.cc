@@ -8,6 +8,9 @@ namespace {
 
 constexpr v1::SessionState kPaired = v1::SESSION_STATE_PAIRED;
 constexpr absl::Duration kCrlReloadInterval = absl::Minutes(5);  // musubid's default.
+// As revocation::CircuitBreaker::kOpenFor: after so many bad plays musubid asks the responder no
+// more.
+constexpr absl::Duration kBreakerOpenFor = absl::Seconds(10);
 
 Setting OcspOnly() { return {.revocation_mode = "OCSP_ONLY"}; }
 Setting CrlOnly(CrlMisbehaviour crls) { return {.revocation_mode = "CRL_ONLY", .crls = crls}; }
@@ -30,7 +33,10 @@ Play OcspMisbehaves(Cast& cast, OcspMisbehaviour misbehaviour) {
   MUSUBI_ASSIGN_OR_RETURN(const auto scene, Scene::At(cast, kPaired, {.setting = OcspOnly()}));
   MUSUBI_ASSIGN_OR_RETURN(const v1::SubmitProofRequest proof, scene->Signed());
   const Misbehaving misbehaving(cast.stage().ocsp(), misbehaviour);
-  return scene->Submit(proof);
+  auto end = scene->Submit(proof);
+  // The next play is to reach the responder again.
+  MUSUBI_RETURN_IF_ERROR(cast.stage().Advance(kBreakerOpenFor));
+  return end;
 }
 
 Play OcspBackAfterAPause(Cast& cast) {

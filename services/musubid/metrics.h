@@ -43,7 +43,7 @@ enum class SessionEvent : size_t {};
 
 enum class ScopeClass { kFull = 0, kPartition = 1 };
 enum class Freshness { kFresh = 0, kStale = 1, kNone = 2 };
-enum class Alarm { kVanished = 0, kOverlayFull = 1, kScopeMissing = 2 };
+enum class Alarm { kVanished = 0, kOverlayFull = 1, kScopeMissing = 2, kBreakerOpened = 3 };
 enum class Pool { kJourneys = 0, kBulk = 1 };
 enum class Version { kThis = 0 };
 inline constexpr std::string_view kVersion = "0.1.0";

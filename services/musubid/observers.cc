@@ -162,6 +162,13 @@ void RevocationReporter::OnOcsp(const revocation::OcspEvent& event) {
 
 void RevocationReporter::OnOcspCacheHit() { metrics_.ocsp_cache_hits.Increment(); }
 
+void RevocationReporter::OnOcspBreaker(const revocation::OcspBreakerEvent& event) {
+  if (event.open) metrics_.revocation_alarms.Increment(Alarm::kBreakerOpened);
+  log_.Write(event.open ? Severity::kError : Severity::kInfo,
+             event.open ? "ocsp_breaker_opened" : "ocsp_breaker_closed",
+             {{"anchor", event.anchor}, {"rank", static_cast<int64_t>(event.rank)}});
+}
+
 void RevocationReporter::OnScopeMissing() {
   metrics_.revocation_alarms.Increment(Alarm::kScopeMissing);
   log_.Write(Severity::kWarning, "crl_scope_missing", {});

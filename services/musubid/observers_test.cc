@@ -413,6 +413,8 @@ TEST_F(ReporterTest, CountsRevocationAndAlarms) {
   RevocationReporter reporter(clock_, log_, metrics_, health_);
   reporter.OnOcsp({.anchor = "auth-01", .exchange = revocation::OcspExchange::kTimeout});
   reporter.OnOcspCacheHit();
+  reporter.OnOcspBreaker({.anchor = "auth-01", .rank = 1, .open = true});
+  reporter.OnOcspBreaker({.anchor = "auth-01", .rank = 1, .open = false});
   reporter.OnVanishedRevocation();
   reporter.OnFinding({.outcome = pki::RevocationOutcome::kGood,
                       .method = pki::RevocationMethod::kCrl,
@@ -425,6 +427,7 @@ TEST_F(ReporterTest, CountsRevocationAndAlarms) {
   for (const char* expected : {
            R"(musubi_ocsp_calls_total{exchange="TIMEOUT",outcome="UNSPECIFIED"} 1)",
            "musubi_ocsp_cache_hits_total 1",
+           R"(musubi_revocation_alarms_total{alarm="BREAKER_OPENED"} 1)",
            R"(musubi_revocation_alarms_total{alarm="VANISHED"} 1)",
            R"(musubi_revocation_findings_total{outcome="GOOD",source="CRL"} 1)",
            R"(musubi_revocation_source_age_seconds_sum{source="CRL"} 7200)",

@@ -16,6 +16,14 @@ class RecordingObserver final : public revocation::Observer {
   void OnOcsp(const revocation::OcspEvent& event) override { Push(ocsp_, event); }
   void OnFinding(const pki::RevocationFinding& finding) override { Push(findings_, finding); }
   void OnOcspCacheHit() override { Count(cache_hits_); }
+  void OnOcspBreaker(const revocation::OcspBreakerEvent& event) override {
+    Push(ocsp_breakers_, event);
+  }
+  void OnOcspShared() override {
+    base::MutexLock lock(mutex_);
+    ++ocsp_shared_;
+    shared_.NotifyAll();
+  }
   void OnScopeMissing() override { Count(scopes_missing_); }
   void OnVanishedRevocation() override { Count(vanished_); }
   void OnOverlayFull() override { Count(overlay_full_); }
@@ -23,10 +31,17 @@ class RecordingObserver final : public revocation::Observer {
   std::vector<revocation::ScopeEvent> scopes() const { return Get(scopes_); }
   std::vector<revocation::OcspEvent> ocsp() const { return Get(ocsp_); }
   std::vector<pki::RevocationFinding> findings() const { return Get(findings_); }
+  std::vector<revocation::OcspBreakerEvent> ocsp_breakers() const { return Get(ocsp_breakers_); }
   int cache_hits() const { return Get(cache_hits_); }
   int scopes_missing() const { return Get(scopes_missing_); }
   int vanished() const { return Get(vanished_); }
   int overlay_full() const { return Get(overlay_full_); }
+
+  // Blocks until so many callers wait, or have waited, for what another asked.
+  void WaitForOcspShared(int callers) {
+    base::MutexLock lock(mutex_);
+    while (ocsp_shared_ < callers) shared_.Wait(mutex_);
+  }
 
  private:
   template <typename T>
@@ -49,6 +64,9 @@ class RecordingObserver final : public revocation::Observer {
   std::vector<revocation::ScopeEvent> scopes_;
   std::vector<revocation::OcspEvent> ocsp_;
   std::vector<pki::RevocationFinding> findings_;
+  std::vector<revocation::OcspBreakerEvent> ocsp_breakers_;
+  base::CondVar shared_;
+  int ocsp_shared_ = 0;
   int cache_hits_ = 0;
   int scopes_missing_ = 0;
   int vanished_ = 0;
