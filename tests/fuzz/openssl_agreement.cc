@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lib/base/check.h"
+#include "lib/pki/der.h"
 #include "lib/pki/name.h"
 
 namespace musubi::fuzz {
@@ -104,6 +105,22 @@ uint32_t OpenSslKeyUsage(uint16_t ours) {
     if ((ours >> bit & 1) != 0) usage |= bit < 8 ? 0x80U >> bit : 0x8000U;
   }
   return usage;
+}
+
+void CheckPublicKey(const pki::CertificateView& ours, X509_PUBKEY* theirs) {
+  ASN1_OBJECT* algorithm = nullptr;
+  const uint8_t* bits = nullptr;
+  int size = 0;
+  MUSUBI_CHECK(X509_PUBKEY_get0_param(&algorithm, &bits, &size, nullptr, theirs) == 1,
+               "OpenSSL reads the SubjectPublicKeyInfo");
+  MUSUBI_CHECK(Same(ours.public_key_bits, {bits, static_cast<size_t>(size)}), "same public key");
+  pki::DerReader spki(ours.spki);
+  pki::DerReader identifier(spki.Read()->content);
+  pki::DerReader parts(identifier.Read()->content);
+  MUSUBI_CHECK(Same(parts.Read()->whole, Der(algorithm, i2d_ASN1_OBJECT)), "same key algorithm");
+  // kDifferences: parameters of another algorithm than ours.
+  if (!ours.key_type) return;
+  MUSUBI_CHECK(Same(ours.spki, Der(theirs, i2d_X509_PUBKEY)), "same SubjectPublicKeyInfo");
 }
 
 void CheckKeyIdentifiers(const pki::CertificateView& ours, X509* theirs) {
@@ -240,8 +257,7 @@ void CheckCertificateAgainstOpenSsl(const pki::CertificateView& ours) {
   MUSUBI_CHECK(Same(ours.subject, NameDer(X509_get_subject_name(theirs.get()))), "same subject");
   MUSUBI_CHECK(Same(ours.not_before, X509_get0_notBefore(theirs.get())), "same notBefore");
   MUSUBI_CHECK(Same(ours.not_after, X509_get0_notAfter(theirs.get())), "same notAfter");
-  MUSUBI_CHECK(Same(ours.spki, Der(X509_get_X509_PUBKEY(theirs.get()), i2d_X509_PUBKEY)),
-               "same SubjectPublicKeyInfo");
+  CheckPublicKey(ours, X509_get_X509_PUBKEY(theirs.get()));
   CheckExtensions(ours, theirs.get());
   ERR_clear_error();
 }

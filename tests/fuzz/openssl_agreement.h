@@ -26,6 +26,10 @@ inline constexpr Difference kDifferences[] = {
     {"an OCSP response of another type or version, or with an unknown critical extension: we have "
      "an outcome for it, OpenSSL may call it malformed",
      "it is refused before all of it is read: no field of it is used"},
+    {"the parameters of a key of an algorithm that is not ours: OpenSSL writes some of what it "
+     "read "
+     "(a constructed EXTERNAL) in another form",
+     "such a key verifies nothing; algorithm and key bits are compared, and of ours the whole"},
 };
 
 // Of a certificate that ParseCertificateView took: all fields, and what extensions say.
