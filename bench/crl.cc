@@ -2,6 +2,7 @@
 // memory, look-ups, and what a swap does to look-ups under way; beside OpenSSL's X509_CRL.
 #include <malloc.h>
 #include <openssl/x509.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -20,8 +21,10 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "bench/allocations.h"
 #include "bench/clocks.h"
+#include "bench/percentile.h"
 #include "bench/report.h"
 #include "lib/base/c_deleter.h"
 #include "lib/base/check.h"
@@ -29,6 +32,8 @@
 #include "lib/base/encoding.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
+#include "lib/crypto/signature_verifier.h"
+#include "lib/jpki/card_validator.h"
 #include "lib/pki/der.h"
 #include "lib/revocation/crl_store.h"
 #include "tests/fakes/der_writer.h"
@@ -38,6 +43,7 @@
 
 ABSL_FLAG(bool, openssl_10m, false, "load 10 M entries with OpenSSL too: some 2 GB, half a minute");
 ABSL_FLAG(bool, quick, false, "1 M entries only");
+ABSL_FLAG(bool, lookups_only, false, "no loading and no swaps, for who works on look-ups");
 
 namespace musubi::bench {
 namespace {
@@ -48,8 +54,9 @@ using base::Bytes;
 constexpr int kParts = 1890;
 constexpr int kMillion = 1'000'000;
 constexpr int kUsualRepetitions = 3;
-constexpr size_t kBatch = 8;
-constexpr int kLookups = 400'000;
+constexpr size_t kBatch = jpki::kCardsAtOnce;
+constexpr int kLookups = 128'000;
+constexpr absl::Duration kSwapTime = absl::Seconds(3);  // More than a load takes.
 
 struct World {
   fakes::TestCa ca;
@@ -184,7 +191,13 @@ class Cards {
     }
   }
   revocation::CrlQuery Query(const Shown& shown, size_t i, absl::Time now) const {
-    return {key_, shown.views[i], now};
+    return {key_, shown.views[i], now, now};
+  }
+  std::array<revocation::CrlQuery, kBatch> Queries(const Shown& shown, absl::Time now) const {
+    return [&]<size_t... kI>(std::index_sequence<kI...>) {
+      return std::array{Query(shown, kI, now)...};
+    }
+    (std::make_index_sequence<kBatch>());
   }
   size_t size() const { return numbers_.size(); }
   int listed() const { return listed_; }
@@ -196,47 +209,72 @@ class Cards {
   int listed_ = 0;
 };
 
-// All cards once, in batches from `first` on; returns how many were revoked. `longest` hears of the
-// longest batch. Without a store the cards are only shown.
-int LookUpInBatches(const revocation::CrlStore* store, const Cards& cards, size_t first,
-                    absl::Duration* longest = nullptr) {
+// The signatures of a batch, which are checked between what Prefetch begins and the look-ups.
+class Signatures {
+ public:
+  explicit Signatures(const World& world) : world_(world) {
+    signature_ = world.ca.key().Sign(kAlgorithm, message_);
+    checks_.fill({.algorithm = kAlgorithm,
+                  .spki_der = world_.ca.key().spki_der(),
+                  .message = message_,
+                  .signature = signature_});
+  }
+  void Check() {
+    MUSUBI_CHECK(verifier_->Verify(checks_, outcomes_).ok(), "lanes went wrong");
+    MUSUBI_CHECK(outcomes_[0] == crypto::SignatureOutcome::kGood, "a good signature was refused");
+  }
+
+ private:
+  static constexpr crypto::SignatureAlgorithm kAlgorithm =
+      crypto::SignatureAlgorithm::kRsaPkcs1Sha256;
+  const World& world_;
+  const Bytes message_ = Bytes(32);
+  Bytes signature_;
+  std::unique_ptr<crypto::SignatureVerifier> verifier_ = *crypto::SignatureVerifier::Create({});
+  std::array<crypto::SignatureCheck, 2 * kBatch> checks_;
+  std::array<crypto::SignatureOutcome, 2 * kBatch> outcomes_;
+};
+
+// One batch, from `first` on; returns how many were revoked. `between` runs after Prefetch.
+template <typename F>
+int LookUpBatch(const revocation::CrlStore& store, const Cards& cards, const Cards::Shown& shown,
+                absl::Time now, F between) {
   int revoked = 0;
-  const absl::Time now = base::RealClock().Now();
-  Cards::Shown shown;
-  for (size_t done = 0; done < cards.size(); done += kBatch) {
-    const absl::Duration begin = longest != nullptr ? SteadyTime() : absl::ZeroDuration();
-    cards.Show((first + done) % cards.size(), shown);
-    if (store == nullptr) {
-      revoked += shown.serials[0][0];
-      continue;
-    }
-    for (size_t i = 0; i < kBatch; ++i) store->Prefetch(cards.Query(shown, i, now));
-    for (size_t i = 0; i < kBatch; ++i) {
-      revoked +=
-          store->Lookup(cards.Query(shown, i, now)).outcome == pki::RevocationOutcome::kRevoked;
-    }
-    if (longest != nullptr) *longest = std::max(*longest, SteadyTime() - begin);
+  const auto queries = cards.Queries(shown, now);
+  store.Prefetch(queries);
+  between();
+  for (const revocation::CrlQuery& query : queries) {
+    revoked += store.Lookup(query).outcome == pki::RevocationOutcome::kRevoked;
   }
   return revoked;
 }
 
-double NsEach(absl::Duration all) { return absl::ToDoubleNanoseconds(all) / kLookups; }
-
-absl::StatusOr<double> BatchNs(const revocation::CrlStore& store, const Cards& cards) {
+// Nanoseconds a look-up, what Prefetch takes included and the signatures in between not.
+absl::StatusOr<double> BatchNs(const revocation::CrlStore& store, const Cards& cards,
+                               Signatures& signatures) {
   const uint64_t allocations = AllocationsOfThread().by_new;
-  const absl::Duration begin = ThreadCpuTime();
-  const int revoked = LookUpInBatches(&store, cards, 0);
-  const absl::Duration end = ThreadCpuTime();
-  static std::atomic<int> sink;
-  sink = LookUpInBatches(nullptr, cards, 0);
-  const absl::Duration time = (end - begin) - (ThreadCpuTime() - end);
+  const absl::Time now = base::RealClock().Now();
+  int revoked = 0;
+  absl::Duration time;
+  Cards::Shown shown;
+  for (size_t first = 0; first < cards.size(); first += kBatch) {
+    cards.Show(first, shown);
+    const absl::Duration begin = SteadyTime();
+    absl::Duration between;
+    revoked += LookUpBatch(store, cards, shown, now, [&] {
+      const absl::Duration from = SteadyTime();
+      signatures.Check();
+      between = SteadyTime() - from;
+    });
+    time += SteadyTime() - begin - between;
+  }
   if (revoked != cards.listed()) {
     return absl::InternalError("not the revocations that were listed");
   }
   if (AllocationsOfThread().by_new != allocations) {
     return absl::InternalError("a look-up allocates");
   }
-  return NsEach(time);
+  return absl::ToDoubleNanoseconds(time) / kLookups;
 }
 
 // Reads 256 MiB, so that nothing else is left in the caches.
@@ -362,36 +400,76 @@ absl::StatusOr<double> OpensslMs(const Country& country) {
   return MsOf(ThreadCpuTime() - begin);
 }
 
+// What one thread saw of its batches, signatures included, in its own CPU time: what the loader or
+// anybody else takes of a processor is not a delay by the swap.
+struct Seen {
+  std::vector<int64_t> batches;  // Nanoseconds.
+  long blocked = 0;              // How often it waited for something.
+};
+
+void LookUpUntil(const std::atomic<bool>& stop, const World& world, const Rows& rows, Seen& seen) {
+  Signatures signatures(world);
+  const absl::Time now = base::RealClock().Now();
+  rusage before{};
+  rusage after{};
+  getrusage(RUSAGE_THREAD, &before);
+  Cards::Shown shown;
+  for (size_t first = 0; !stop; first = (first + kBatch) % rows.cards.size()) {
+    rows.cards.Show(first, shown);
+    const absl::Duration begin = ThreadCpuTime();
+    LookUpBatch(*rows.store, rows.cards, shown, now, [&] { signatures.Check(); });
+    seen.batches.push_back(absl::ToInt64Nanoseconds(ThreadCpuTime() - begin));
+  }
+  getrusage(RUSAGE_THREAD, &after);
+  seen.blocked = after.ru_nvcsw - before.ru_nvcsw;
+}
+
 // Two threads look up in batches while lists are replaced, and while none is.
-absl::Status MeasureSwap(Rows& rows, Report& report) {
+absl::Status MeasureSwap(const World& world, Rows& rows, Report& report) {
   uint64_t number = 3;
+  double usual = 0;
   for (int repetition = 0; repetition < Repetitions(kUsualRepetitions); ++repetition) {
     for (const bool swapping : {false, true}) {
       if (swapping) rows.country.WriteLists(number++);
       std::atomic<bool> stop = false;
-      std::array<absl::Duration, 2> longest{};
+      std::array<Seen, 2> seen;
       std::vector<std::thread> threads;
-      for (size_t i = 0; i < longest.size(); ++i) {
-        threads.emplace_back([&, i] {
-          while (!stop) LookUpInBatches(rows.store.get(), rows.cards, i * kBatch, &longest[i]);
-        });
+      for (Seen& thread : seen) {
+        threads.emplace_back([&] { LookUpUntil(stop, world, rows, thread); });
       }
       const absl::Duration begin = SteadyTime();
-      absl::Status status;
-      if (swapping) status = rows.store->Reload();
-      while (SteadyTime() - begin < absl::Seconds(3)) std::this_thread::yield();
+      const absl::Status status = swapping ? rows.store->Reload() : absl::OkStatus();
+      absl::SleepFor(kSwapTime - (SteadyTime() - begin));
       stop = true;
       for (std::thread& thread : threads) thread.join();
       MUSUBI_RETURN_IF_ERROR(status);
-      report.Add(swapping ? "longest_batch_while_swapping" : "longest_batch_without_swap", "us",
-                 absl::ToDoubleMicroseconds(*std::ranges::max_element(longest)));
+      std::vector<int64_t> all;
+      for (const Seen& thread : seen)
+        all.insert(all.end(), thread.batches.begin(), thread.batches.end());
+      std::ranges::sort(all);
+      const std::string when = swapping ? "while_swapping" : "without_swap";
+      const auto us = [&](double ns) { return ns / 1e3; };
+      report.Add("batch_" + when, "us", us(static_cast<double>(Percentile(all, 50))));
+      report.Add("longest_batch_" + when, "us", us(static_cast<double>(all.back())));
+      if (swapping) {
+        report.Add("waits_while_swapping", "",
+                   static_cast<double>(seen[0].blocked + seen[1].blocked));
+      } else {
+        usual = std::max(usual, us(static_cast<double>(Percentile(all, 50))));
+      }
     }
   }
+  report.AddTarget({.row = "longest_batch_while_swapping",
+                    .factor = 1,
+                    .of = "longest_batch_without_swap",
+                    .plus = usual});
   return absl::OkStatus();
 }
 
 absl::Status Measure(Report& report) {
   const World world;
+  Signatures signatures(world);
+  const bool lookups_only = absl::GetFlag(FLAGS_lookups_only);
   std::vector<std::unique_ptr<Rows>> all;
   std::vector<Task> tasks;
   for (const int millions : {1, 10}) {
@@ -400,13 +478,16 @@ absl::Status Measure(Report& report) {
       MUSUBI_ASSIGN_OR_RETURN(all.emplace_back(),
                               MakeRows(world, millions * kMillion, parts, report));
       Rows* rows = all.back().get();
-      tasks.push_back(
-          {absl::StrCat("load_", rows->suffix), "ms", [rows] { return LoadMs(rows->country); }});
-      tasks.push_back({absl::StrCat("lookup_batch_", rows->suffix), "ns",
-                       [rows] { return BatchNs(*rows->store, rows->cards); }});
+      if (!lookups_only)
+        tasks.push_back(
+            {absl::StrCat("load_", rows->suffix), "ms", [rows] { return LoadMs(rows->country); }});
+      tasks.push_back({absl::StrCat("lookup_batch_", rows->suffix), "ns", [rows, &signatures] {
+                         return BatchNs(*rows->store, rows->cards, signatures);
+                       }});
       tasks.push_back({absl::StrCat("lookup_lone_cold_", rows->suffix), "ns",
                        [rows] { return LoneColdNs(*rows->store, rows->cards); }});
       const std::string openssl = absl::StrCat("openssl_parse_and_first_lookup_", millions, "m");
+      if (lookups_only) continue;
       if (parts == 1 && (millions == 1 || absl::GetFlag(FLAGS_openssl_10m))) {
         tasks.push_back({openssl, "ms", [rows] { return OpensslMs(rows->country); }});
         report.AddTarget(
@@ -418,11 +499,16 @@ absl::Status Measure(Report& report) {
   }
   tasks.push_back({"memory_latency", "ns", MemoryLatencyNs});
   MUSUBI_RETURN_IF_ERROR(RunInterleaved(tasks, Repetitions(kUsualRepetitions), report));
-  MUSUBI_RETURN_IF_ERROR(MeasureSwap(*all.front(), report));
+  if (!lookups_only) MUSUBI_RETURN_IF_ERROR(MeasureSwap(world, *all.front(), report));
   report.Note(
       "Entries of 37 octets in no order; load_ is CPU time from the file to answers, signature "
-      "included; OpenSSL's row has no signature check. lookup_ is one card, in batches of eight or "
-      "alone after 256 MiB of other memory.");
+      "included; OpenSSL's row has no signature check. lookup_ is one card: in batches as large as "
+      "CardValidator's, both of its signatures checked between prefetch and look-up and not "
+      "counted; "
+      "or alone after 256 MiB of other memory. batch_ is CPU time of one with its signatures, on "
+      "two "
+      "threads while a load runs or none; waits_ is how often these threads gave up the "
+      "processor.");
   return absl::OkStatus();
 }
 

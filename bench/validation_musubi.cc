@@ -71,7 +71,7 @@ class Engine {
     return gate_->Check(card).plain && issuers_->Find(card).first != nullptr;
   }
   bool LooksUpGood(const pki::CertificateView& card) const {
-    return crls_->Lookup({issuers_->FindById(kAnchor)->key_hash, card, now_}).outcome ==
+    return crls_->Lookup({issuers_->FindById(kAnchor)->key_hash, card, now_, now_}).outcome ==
            pki::RevocationOutcome::kGood;
   }
   // Signatures of the issuer and of the card, over hashes that were made before.

@@ -402,9 +402,14 @@ CrlOutcome CheckCrlSignature(const Crl& crl, const Certificate& signer) {
 }
 
 CrlOutcome CheckCrlTime(const Crl& crl, absl::Time now, absl::Duration skew) {
-  if (crl.this_update() > now + skew) return CrlOutcome::kNotYetValid;
-  if (!crl.next_update()) return CrlOutcome::kNextUpdateMissing;
-  return *crl.next_update() < now ? CrlOutcome::kStale : CrlOutcome::kUsable;
+  return CheckCrlTime(crl.this_update(), crl.next_update(), now, skew);
+}
+
+CrlOutcome CheckCrlTime(absl::Time this_update, const std::optional<absl::Time>& next_update,
+                        absl::Time now, absl::Duration skew) {
+  if (this_update > now + skew) return CrlOutcome::kNotYetValid;
+  if (!next_update) return CrlOutcome::kNextUpdateMissing;
+  return *next_update < now ? CrlOutcome::kStale : CrlOutcome::kUsable;
 }
 
 CrlOutcome CheckCrlScope(const Crl& crl, const Certificate& target) {

@@ -151,6 +151,8 @@ CrlOutcome CheckCrlSignature(const Crl& crl, const Certificate& signer);
 // CheckCrlTime returns kUsable if the CRL is in force at `now`: kNotYetValid, kStale or
 // kNextUpdateMissing otherwise. `skew` is granted to thisUpdate only.
 CrlOutcome CheckCrlTime(const Crl& crl, absl::Time now, absl::Duration skew);
+CrlOutcome CheckCrlTime(absl::Time this_update, const std::optional<absl::Time>& next_update,
+                        absl::Time now, absl::Duration skew);
 
 // CheckCrlScope returns kUsable if "not listed" says something about `target`, kForeignScope
 // otherwise (RFC 5280 section 6.3.3 (b) (2)). It compares no issuers: see CheckCrlSignature.

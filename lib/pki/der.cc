@@ -205,13 +205,6 @@ std::optional<uint64_t> ToUint64(ByteView content) {
   return value;
 }
 
-std::optional<uint32_t> SmallSerial(ByteView content) {
-  if (content.size() > 5) return std::nullopt;
-  const auto value = ToUint64(content);
-  if (!value || *value == 0 || *value > 0xffffffff) return std::nullopt;
-  return static_cast<uint32_t>(*value);
-}
-
 std::optional<std::string> OidText(ByteView content) {
   if (!IsOid(content)) return std::nullopt;
   std::string text;

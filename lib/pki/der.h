@@ -124,7 +124,17 @@ bool IsMinimalInteger(base::ByteView content);
 // SmallSerial reads the content octets of a serial number as the integer by which revocation looks
 // it up: nothing unless it is minimal, above 0 and below 2^32. All other serials are identified by
 // their full content octets.
-std::optional<uint32_t> SmallSerial(base::ByteView content);
+inline std::optional<uint32_t> SmallSerial(base::ByteView content) {
+  if (content.empty() || content.size() > 5) return std::nullopt;
+  const bool pads = content[0] == 0;
+  if (content[0] >= 0x80 || (pads && (content.size() == 1 || content[1] < 0x80))) {
+    return std::nullopt;
+  }
+  uint64_t value = 0;
+  for (const uint8_t octet : content) value = value << 8 | octet;
+  if (value > UINT32_MAX) return std::nullopt;
+  return static_cast<uint32_t>(value);
+}
 // ToUint64 reads a minimal non-negative INTEGER that fits.
 std::optional<uint64_t> ToUint64(base::ByteView content);
 

@@ -32,7 +32,7 @@ void CertificateValidation::AddRevocation(const CardValidationQuery& query,
   Verdict& verdict = finding.verdict;
   const RevocationMode mode = query.revocation_mode;
   verdict.revocation = dependencies_.revocation_checker.Check(
-      {finding.issuer->key_hash, finding.certificate, verdict.checked_at},
+      {finding.issuer->key_hash, finding.certificate, verdict.checked_at, verdict.checked_at},
       finding.issuer->anchor.certificate, mode, query.deadline);
   switch (verdict.revocation.outcome) {
     case RevocationOutcome::kGood:
@@ -117,18 +117,22 @@ absl::Status CertificateValidation::JudgeCards(std::span<const CardValidationQue
     questions.push_back({query.certificate_der, query.proof});
     deadline = std::min(deadline, query.deadline);
   }
+  absl::InlinedVector<revocation::CrlQuery, jpki::kCardsAtOnce> crl_queries;
+  const auto prepare = [&](const pki::CertificateView& card, const jpki::PreparedIssuer& issuer) {
+    crl_queries.push_back({issuer.key_hash, card, now, now});
+  };
   const auto verify = [&](std::span<const crypto::SignatureCheck> checks,
                           std::span<crypto::SignatureOutcome> outcomes) {
+    // All at once, before the first signatures: their memory comes meanwhile.
+    dependencies_.revocation_checker.Prefetch(crl_queries);
+    crl_queries.clear();
     return dependencies_.signatures == nullptr
                ? jpki::VerifyOneByOne(checks, outcomes)
                : dependencies_.signatures->Verify(checks, outcomes,
                                                   std::max(deadline, now + kSignatureTime));
   };
-  const auto prefetch = [&](const pki::CertificateView& card, const jpki::PreparedIssuer& issuer) {
-    dependencies_.revocation_checker.Prefetch({issuer.key_hash, card, now});
-  };
   MUSUBI_RETURN_IF_ERROR(
-      dependencies_.card_validator.CheckBatch(questions, now, findings, verify, prefetch));
+      dependencies_.card_validator.CheckBatch(questions, now, findings, verify, prepare));
   for (size_t i = 0; i < queries.size(); ++i) {
     const VerdictReason failure = queries[i].statement_failure;
     if (findings[i].issuer == nullptr || failure == VerdictReason::kUnspecified) continue;

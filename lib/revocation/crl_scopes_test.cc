@@ -331,12 +331,11 @@ TEST_F(CrlScopesTest, ReadersSeeWholeLoadsWhileTheyAreSwapped) {
   for (int i = 0; i < 3; ++i) {
     readers.emplace_back([&] {
       while (!stop) {
-        const CrlQuery first{key, listed.view(), clock_.Now()};
-        const CrlQuery second{key, unlisted.view(), clock_.Now()};
-        store_->Prefetch(first);
-        store_->Prefetch(second);
-        wrong += store_->Lookup(first).outcome != RevocationOutcome::kRevoked;
-        wrong += store_->Lookup(second).outcome != RevocationOutcome::kGood;
+        const CrlQuery queries[] = {{key, listed.view(), clock_.Now(), clock_.Now()},
+                                    {key, unlisted.view(), clock_.Now(), clock_.Now()}};
+        store_->Prefetch(queries);
+        wrong += store_->Lookup(queries[0]).outcome != RevocationOutcome::kRevoked;
+        wrong += store_->Lookup(queries[1]).outcome != RevocationOutcome::kGood;
         ++asked;
       }
     });

@@ -1,11 +1,12 @@
 #include "lib/revocation/crl_snapshot.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
-#include <functional>
 #include <utility>
 
+#include "lib/pki/der.h"
 #include "lib/pki/general_name.h"
 #include "lib/pki/name.h"
 #include "lib/revocation/validation_time.h"
@@ -15,53 +16,109 @@ namespace {
 
 using base::ByteView;
 
+// Scopes that one Prefetch brings, more than a batch of cards has. What is above is left out.
+constexpr size_t kProbes = 64;
+
+// Only configuration puts names into a snapshot, so nobody can choose any that collide: a quick
+// hash.
 uint64_t HashOf(const base::Hash256& issuer_key, ByteView point) {
-  uint64_t key = 0;
-  std::memcpy(&key, issuer_key.data(), sizeof(key));
-  return key ^ std::hash<std::string_view>()(base::AsText(point));
+  constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
+  uint64_t hash = 0;
+  std::memcpy(&hash, issuer_key.data(), sizeof(hash));
+  const auto mix = [&hash](const uint8_t* octets, size_t size) {
+    uint64_t word = 0;
+    std::memcpy(&word, octets, size);
+    hash = (hash ^ word) * kOdd;
+    hash ^= hash >> 32;
+  };
+  while (point.size() >= sizeof(hash)) {
+    mix(point.data(), sizeof(hash));
+    point = point.subspan(sizeof(hash));
+  }
+  if (!point.empty()) mix(point.data(), point.size());
+  return hash;
 }
 
-// Does "not listed" say something about `target`, whose distribution point has led to the list (RFC
-// 5280 section 6.3.3 (b) (2))?
-bool Covers(const pki::Crl& list, const pki::CertificateView& target) {
-  const auto& scope = list.issuing_distribution_point();
-  return !scope ||
-         !(scope->only_attribute_certificates || (scope->only_user_certificates && target.is_ca) ||
-           (scope->only_ca_certificates && !target.is_ca));
+// Calls with every directoryName that leads to a list of the certificate's own issuer for all
+// reasons, until told to stop.
+template <typename Visit>
+void ForEachPoint(const pki::CertificateView& target, Visit visit) {
+  pki::DistributionPointCursor points = target.CrlDistributionPoints();
+  while (const auto point = points.Next()) {
+    if (point->reasons || !point->crl_issuer.empty()) continue;
+    pki::GeneralNameCursor names(point->full_name);
+    while (const auto name = names.Next(pki::general_name::kDirectoryName)) {
+      if (!visit(*name)) return;
+    }
+  }
+}
+
+void PrefetchLines(const void* address, size_t size) {
+  constexpr size_t kLine = 64;
+  for (size_t at = 0; at < size; at += kLine) {
+    __builtin_prefetch(static_cast<const char*>(address) + at);
+  }
 }
 
 }  // namespace
 
+CrlSnapshot::Entry CrlSnapshot::MakeEntry(const CrlScope& scope, ByteView point) {
+  const auto& covers = scope.list.issuing_distribution_point();
+  // What the manifest no longer has makes nothing good.
+  const bool covers_any = scope.expected && !(covers && covers->only_attribute_certificates);
+  return {.issuer_key = scope.key.issuer_key,
+          .point = point,
+          .table = scope.table.get(),
+          .vanished = scope.vanished.get(),
+          .loaded_at = scope.loaded_at,
+          .this_update = scope.list.this_update(),
+          .next_update = scope.list.next_update(),
+          .expired_certificates_since = scope.list.expired_certificates_since(),
+          .covers_users = covers_any && !(covers && covers->only_ca_certificates),
+          .covers_cas = covers_any && !(covers && covers->only_user_certificates)};
+}
+
 CrlSnapshot::CrlSnapshot(std::vector<std::shared_ptr<const CrlScope>> scopes)
     : scopes_(std::move(scopes)), slots_(std::bit_ceil(2 * scopes_.size() + 2)) {
+  for (const auto& scope : scopes_) base::Append(names_, scope->key.point);
+  entries_.reserve(scopes_.size());
+  size_t names = 0;
   for (const auto& scope : scopes_) {
-    const uint64_t hash = HashOf(scope->key.issuer_key, scope->key.point);
-    (scope->key.point.empty() ? has_full_ : has_points_) = true;
-    size_t at = hash % slots_.size();
-    while (slots_[at].scope != nullptr) at = (at + 1) % slots_.size();
-    slots_[at] = {hash, scope.get()};
+    const ByteView point = ByteView(names_).subspan(names, scope->key.point.size());
+    names += point.size();
+    (point.empty() ? has_full_ : has_points_) = true;
+    entries_.push_back(MakeEntry(*scope, point));
+    const uint64_t hash = HashOf(scope->key.issuer_key, point);
+    size_t at = hash & (slots_.size() - 1);
+    while (slots_[at].entry != nullptr) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = {hash, &entries_.back()};
   }
 }
 
-const CrlScope* CrlSnapshot::Find(const base::Hash256& issuer_key, ByteView point) const {
+const CrlSnapshot::Slot& CrlSnapshot::SlotFrom(size_t at, uint64_t hash) const {
+  const size_t mask = slots_.size() - 1;
+  for (at &= mask; slots_[at].entry != nullptr && slots_[at].hash != hash;) at = (at + 1) & mask;
+  return slots_[at];
+}
+
+const CrlSnapshot::Entry* CrlSnapshot::Find(const base::Hash256& issuer_key, ByteView point) const {
   const uint64_t hash = HashOf(issuer_key, point);
-  for (size_t at = hash & (slots_.size() - 1); slots_[at].scope != nullptr;
-       at = (at + 1) & (slots_.size() - 1)) {
-    const CrlScope* scope = slots_[at].scope;
-    if (slots_[at].hash == hash && scope->key.issuer_key == issuer_key &&
-        std::ranges::equal(scope->key.point, point)) {
-      return scope;
-    }
+  for (size_t at = hash;;) {
+    const Slot& slot = SlotFrom(at, hash);
+    const Entry* entry = slot.entry;
+    if (entry == nullptr) return nullptr;
+    if (entry->issuer_key == issuer_key && std::ranges::equal(entry->point, point)) return entry;
+    at = static_cast<size_t>(&slot - slots_.data()) + 1;
   }
-  return nullptr;
 }
 
 // Equal under RFC 5280 section 7.1 though not in octets: rare, so one by one.
-const CrlScope* CrlSnapshot::FindSameName(const base::Hash256& issuer_key, ByteView point) const {
-  for (const auto& scope : scopes_) {
-    if (scope->key.issuer_key == issuer_key && !scope->key.point.empty() &&
-        pki::SameName(scope->key.point, point)) {
-      return scope.get();
+const CrlSnapshot::Entry* CrlSnapshot::FindSameName(const base::Hash256& issuer_key,
+                                                    ByteView point) const {
+  for (const Entry& entry : entries_) {
+    if (entry.issuer_key == issuer_key && !entry.point.empty() &&
+        pki::SameName(entry.point, point)) {
+      return &entry;
     }
   }
   return nullptr;
@@ -70,41 +127,35 @@ const CrlScope* CrlSnapshot::FindSameName(const base::Hash256& issuer_key, ByteV
 template <typename Visit>
 void CrlSnapshot::ForEachScope(const CrlQuery& query, Visit visit) const {
   if (has_full_) {
-    const CrlScope* full = Find(query.issuer_key, {});
+    const Entry* full = Find(query.issuer_key, {});
     if (full != nullptr && !visit(*full)) return;
   }
   if (!has_points_) return;
-  pki::DistributionPointCursor points = query.target.CrlDistributionPoints();
-  while (const auto point = points.Next()) {
-    if (point->reasons || !point->crl_issuer.empty()) continue;
-    pki::GeneralNameCursor names(point->full_name);
-    while (const auto name = names.Next(pki::general_name::kDirectoryName)) {
-      const CrlScope* scope = Find(query.issuer_key, *name);
-      if (scope == nullptr) scope = FindSameName(query.issuer_key, *name);
-      if (scope != nullptr && !visit(*scope)) return;
-    }
-  }
+  ForEachPoint(query.target, [&](ByteView point) {
+    const Entry* entry = Find(query.issuer_key, point);
+    if (entry == nullptr) entry = FindSameName(query.issuer_key, point);
+    return entry == nullptr || visit(*entry);
+  });
 }
 
-CrlSnapshot::Answer CrlSnapshot::Lookup(const CrlQuery& query, const Moment& moment) const {
+CrlSnapshot::Answer CrlSnapshot::Lookup(const CrlQuery& query, const Freshness& freshness) const {
   const pki::CertificateView& target = query.target;
   Answer answer{.scope_missing = true};
   pki::RevocationFinding& finding = answer.finding;
   finding.outcome = pki::RevocationOutcome::kNoUsableAnswer;
   finding.method = pki::RevocationMethod::kCrl;
   // A scope that says "revoked" ends it; GOOD waits for what the others say.
-  ForEachScope(query, [&](const CrlScope& scope) {
+  ForEachScope(query, [&](const Entry& scope) {
     answer.scope_missing = false;
-    const bool was_good = finding.outcome == pki::RevocationOutcome::kGood;
     auto describe = [&finding, &scope] {
       finding.source_updated_at = scope.loaded_at;
-      finding.this_update = scope.list.this_update();
-      finding.next_update = scope.list.next_update();
+      finding.this_update = scope.this_update;
+      finding.next_update = scope.next_update;
     };
     std::optional<CrlFact> fact = scope.table->Find(target.serial);
     if (!fact && scope.vanished != nullptr) {
       fact = scope.vanished->Find(target.serial);
-      answer.vanished = fact && target.not_after >= moment.now;
+      answer.vanished = fact && target.not_after >= query.now;
     }
     if (fact) {
       describe();
@@ -114,15 +165,16 @@ CrlSnapshot::Answer CrlSnapshot::Lookup(const CrlQuery& query, const Moment& mom
       finding.reason = fact->reason;
       return false;
     }
-    if (was_good) return true;
+    if (finding.outcome == pki::RevocationOutcome::kGood) return true;
     // An expired certificate's entry may have been taken off, unless the list says otherwise.
-    const auto keeps_since = scope.list.expired_certificates_since();
+    const auto& keeps_since = scope.expired_certificates_since;
     const bool may_be_gone =
-        target.not_after < moment.now && (!keeps_since || *keeps_since > target.not_after);
-    const bool speaks = scope.expected && !may_be_gone && moment.clock_trusted &&
-                        Covers(scope.list, target) &&
-                        CountsAt(scope.list.this_update(), query.validation_time, moment.now);
-    const pki::CrlOutcome in_force = pki::CheckCrlTime(scope.list, moment.now, moment.skew);
+        target.not_after < query.now && (!keeps_since || *keeps_since > target.not_after);
+    const bool speaks = (target.is_ca ? scope.covers_cas : scope.covers_users) && !may_be_gone &&
+                        freshness.clock_trusted &&
+                        CountsAt(scope.this_update, query.validation_time, query.now);
+    const pki::CrlOutcome in_force =
+        pki::CheckCrlTime(scope.this_update, scope.next_update, query.now, freshness.skew);
     const bool good = speaks && in_force == pki::CrlOutcome::kUsable;
     if (good || !finding.out_of_date) {
       describe();
@@ -134,12 +186,43 @@ CrlSnapshot::Answer CrlSnapshot::Lookup(const CrlQuery& query, const Moment& mom
   return answer;
 }
 
-void CrlSnapshot::Prefetch(const CrlQuery& query) const {
-  ForEachScope(query, [&query](const CrlScope& scope) {
-    scope.table->Prefetch(query.target.serial);
-    if (scope.vanished != nullptr) scope.vanished->Prefetch(query.target.serial);
-    return true;
-  });
+void CrlSnapshot::Prefetch(std::span<const CrlQuery> queries) const {
+  struct Probe {
+    uint64_t hash;
+    uint32_t serial;
+    const CrlTable* table;
+  };
+  std::array<Probe, kProbes> probes;
+  size_t count = 0;
+  for (const CrlQuery& query : queries) {
+    const auto serial = pki::SmallSerial(query.target.serial);
+    if (!serial) continue;
+    auto add = [&](ByteView point) {
+      if (count == probes.size()) return false;
+      const uint64_t hash = HashOf(query.issuer_key, point);
+      probes[count++] = {hash, *serial, nullptr};
+      __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+      return true;
+    };
+    if (has_full_) add({});
+    if (has_points_) ForEachPoint(query.target, add);
+  }
+  const auto taken = std::span(probes).first(count);
+  // Names are not compared: nobody answers from this.
+  for (Probe& probe : taken) {
+    const Entry* entry = SlotFrom(probe.hash, probe.hash).entry;
+    if (entry == nullptr) continue;
+    probe.table = entry->table;
+    PrefetchLines(entry, sizeof(Entry));
+    PrefetchLines(entry->point.data(), entry->point.size());
+    PrefetchLines(probe.table, sizeof(CrlTable));
+  }
+  for (const Probe& probe : taken) {
+    if (probe.table != nullptr) probe.table->PrefetchBucket(probe.serial);
+  }
+  for (const Probe& probe : taken) {
+    if (probe.table != nullptr) probe.table->PrefetchEntry(probe.serial);
+  }
 }
 
 }  // namespace musubi::revocation

@@ -6,6 +6,7 @@
 #include <compare>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -23,6 +24,7 @@ struct CrlQuery {
   const base::Hash256& issuer_key;
   const pki::CertificateView& target;
   absl::Time validation_time;
+  absl::Time now;  // At which lists must be in force.
 };
 
 // SHA-256 of the SubjectPublicKeyInfo that signs the certificates, and the DER of the distribution
@@ -54,28 +56,47 @@ class CrlSnapshot {
     bool scope_missing = false;  // No list of the certificate's scope.
     bool vanished = false;       // Revoked, though the latest list no longer has it.
   };
-  // Of now, against which lists are fresh. `skew` is granted to thisUpdate.
-  struct Moment {
-    absl::Time now;
+  // `skew` is granted to thisUpdate.
+  struct Freshness {
     absl::Duration skew;
     bool clock_trusted = true;  // If not, no list is fresh.
   };
 
   explicit CrlSnapshot(std::vector<std::shared_ptr<const CrlScope>> scopes);
 
-  Answer Lookup(const CrlQuery& query, const Moment& moment) const;
-  void Prefetch(const CrlQuery& query) const;
+  Answer Lookup(const CrlQuery& query, const Freshness& freshness) const;
+  // Prefetch begins to bring what Lookup of each will read into the caches. One list's chain of
+  // misses is table, bucket, serials; all queries take each step together, so that their misses
+  // overlap.
+  void Prefetch(std::span<const CrlQuery> queries) const;
 
   const std::vector<std::shared_ptr<const CrlScope>>& scopes() const { return scopes_; }
 
  private:
+  // What a look-up needs of a scope, gathered in a few lines of memory beside all others'.
+  struct alignas(64) Entry {
+    base::Hash256 issuer_key;
+    base::ByteView point;  // In names_.
+    const CrlTable* table;
+    const CrlTable* vanished;  // Or null.
+    absl::Time loaded_at;
+    absl::Time this_update;
+    std::optional<absl::Time> next_update;
+    std::optional<absl::Time> expired_certificates_since;
+    // "Not listed" says something about such certificates (RFC 5280 section 6.3.3 (b) (2)).
+    bool covers_users;
+    bool covers_cas;
+  };
   struct Slot {
     uint64_t hash = 0;
-    const CrlScope* scope = nullptr;
+    const Entry* entry = nullptr;
   };
 
-  const CrlScope* Find(const base::Hash256& issuer_key, base::ByteView point) const;
-  const CrlScope* FindSameName(const base::Hash256& issuer_key, base::ByteView point) const;
+  static Entry MakeEntry(const CrlScope& scope, base::ByteView point);
+  // The first slot from `at` on with this hash, or a free one.
+  const Slot& SlotFrom(size_t at, uint64_t hash) const;
+  const Entry* Find(const base::Hash256& issuer_key, base::ByteView point) const;
+  const Entry* FindSameName(const base::Hash256& issuer_key, base::ByteView point) const;
   // Calls with every scope that speaks for the certificate, the full one first, until told to stop.
   template <typename Visit>
   void ForEachScope(const CrlQuery& query, Visit visit) const;
@@ -83,6 +104,8 @@ class CrlSnapshot {
   std::vector<std::shared_ptr<const CrlScope>> scopes_;
   bool has_full_ = false;
   bool has_points_ = false;
+  base::Bytes names_;  // All points.
+  std::vector<Entry> entries_;
   std::vector<Slot> slots_;  // Open addressing; at most half are taken.
 };
 

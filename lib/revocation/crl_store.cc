@@ -227,18 +227,20 @@ bool CrlStore::ClockIsTrusted(absl::Time now) const {
 pki::RevocationFinding CrlStore::Lookup(const pki::Certificate& target,
                                         const pki::Certificate& issuer,
                                         absl::Time validation_time) const {
-  return Lookup({crypto::Sha256(issuer.spki_der()), target.view(), validation_time});
+  const base::Hash256 issuer_key = crypto::Sha256(issuer.spki_der());
+  return Lookup({issuer_key, target.view(), validation_time, dependencies_.clock.Now()});
 }
 
 pki::RevocationFinding CrlStore::Lookup(const CrlQuery& query) const {
-  const absl::Time now = dependencies_.clock.Now();
-  const CrlSnapshot::Moment moment{now, options_.skew, ClockIsTrusted(now)};
-  const CrlSnapshot::Answer answer = snapshot_.Read()->Lookup(query, moment);
+  const CrlSnapshot::Answer answer =
+      snapshot_.Read()->Lookup(query, {options_.skew, ClockIsTrusted(query.now)});
   if (answer.scope_missing) dependencies_.observer.OnScopeMissing();
   if (answer.vanished) dependencies_.observer.OnVanishedRevocation();
   return answer.finding;
 }
 
-void CrlStore::Prefetch(const CrlQuery& query) const { snapshot_.Read()->Prefetch(query); }
+void CrlStore::Prefetch(std::span<const CrlQuery> queries) const {
+  snapshot_.Read()->Prefetch(queries);
+}
 
 }  // namespace musubi::revocation

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -80,9 +81,9 @@ class CrlStore {
                                 absl::Time validation_time) const;
   // The same for callers that have the key's hash at hand.
   pki::RevocationFinding Lookup(const CrlQuery& query) const;
-  // Prefetch begins to bring what Lookup of the same query will read into the caches. It answers
-  // nothing and may be left out.
-  void Prefetch(const CrlQuery& query) const;
+  // Prefetch begins to bring what Lookup of the same queries will read into the caches, of all at
+  // once. It answers nothing and may be left out.
+  void Prefetch(std::span<const CrlQuery> queries) const;
 
   // How many loads were put in force: replicas report it.
   uint64_t snapshot_epoch() const { return snapshot_.epoch(); }

@@ -15,8 +15,8 @@ constexpr int kTimeBits = 32 - kReasonBits;
 // How far after thisUpdate a revocation may lie and still have its place beside the serial.
 constexpr int64_t kAfterThisUpdate = 30 * 24 * 3600;
 
-// Entries of a bucket of the array: two lines of memory, on average not more.
-constexpr size_t kBucketEntries = 16;
+// Entries of a bucket of the array: on average one line of memory.
+constexpr size_t kBucketEntries = 8;
 
 constexpr int kPageBits = 16;
 constexpr size_t kPageWords = size_t{1} << (kPageBits - 6);  // 8 KiB.
@@ -110,12 +110,10 @@ std::shared_ptr<const CrlTable> CrlTable::Builder::Build() {
   SortBySerial(packed_);
   KeepEarliest(packed_);
   if (!packed_.empty()) {
-    table->facts_.reserve(packed_.size());
-    for (const uint64_t packed : packed_) table->facts_.push_back(static_cast<uint32_t>(packed));
     if (BitmapSize(packed_) < ArraySize(packed_)) {
       table->BuildBitmap(packed_);
     } else {
-      table->BuildArray(packed_);
+      table->BuildArray(std::move(packed_));
     }
   }
   std::ranges::sort(exact_, [](const Exact& a, const Exact& b) {
@@ -130,7 +128,7 @@ std::shared_ptr<const CrlTable> CrlTable::Builder::Build() {
 
 size_t CrlTable::ArraySize(std::span<const uint64_t> packed) {
   const uint32_t range = SerialOf(packed.back()) - SerialOf(packed.front());
-  return 4 * packed.size() + 4 * ((size_t{range} >> BucketShift(packed)) + 2);
+  return 8 * packed.size() + 4 * ((size_t{range} >> BucketShift(packed)) + 2);
 }
 
 size_t CrlTable::BitmapSize(std::span<const uint64_t> packed) {
@@ -142,21 +140,21 @@ size_t CrlTable::BitmapSize(std::span<const uint64_t> packed) {
     last = page;
   }
   const uint32_t range = last - (SerialOf(packed.front()) >> kPageBits) + 1;
-  return 4 * size_t{range} + pages * (8 * kPageWords + 4 * kPageLines);
+  return 4 * packed.size() + 4 * size_t{range} + pages * (8 * kPageWords + 4 * kPageLines);
 }
 
-void CrlTable::BuildArray(std::span<const uint64_t> packed) {
+void CrlTable::BuildArray(std::vector<uint64_t> packed) {
   first_ = SerialOf(packed.front());
   shift_ = BucketShift(packed);
-  serials_.reserve(packed.size());
   const size_t buckets = BucketOf(SerialOf(packed.back())) + 1;
   starts_.reserve(buckets + 1);
-  for (const uint64_t entry : packed) {
-    const size_t bucket = BucketOf(SerialOf(entry));
-    while (starts_.size() <= bucket) starts_.push_back(static_cast<uint32_t>(serials_.size()));
-    serials_.push_back(SerialOf(entry));
+  for (size_t i = 0; i < packed.size(); ++i) {
+    const size_t bucket = BucketOf(SerialOf(packed[i]));
+    while (starts_.size() <= bucket) starts_.push_back(static_cast<uint32_t>(i));
   }
-  starts_.push_back(static_cast<uint32_t>(serials_.size()));
+  starts_.push_back(static_cast<uint32_t>(packed.size()));
+  packed.shrink_to_fit();
+  entries_ = std::move(packed);
 }
 
 void CrlTable::BuildBitmap(std::span<const uint64_t> packed) {
@@ -174,6 +172,8 @@ void CrlTable::BuildBitmap(std::span<const uint64_t> packed) {
     const size_t bit = serial & ((1u << kPageBits) - 1);
     bits_[page * kPageWords + bit / 64] |= uint64_t{1} << (bit % 64);
   }
+  facts_.reserve(packed.size());
+  for (const uint64_t entry : packed) facts_.push_back(static_cast<uint32_t>(entry));
   ranks_.reserve(pages * kPageLines);
   uint32_t rank = 0;
   for (size_t word = 0; word < bits_.size(); ++word) {
@@ -182,7 +182,7 @@ void CrlTable::BuildBitmap(std::span<const uint64_t> packed) {
   }
 }
 
-std::optional<size_t> CrlTable::FindSmall(uint32_t serial) const {
+std::optional<uint32_t> CrlTable::FindSmall(uint32_t serial) const {
   if (!bits_.empty()) {
     const uint32_t page_number = serial >> kPageBits;
     if (page_number < first_page_ || page_number - first_page_ >= page_of_.size()) return {};
@@ -194,19 +194,24 @@ std::optional<size_t> CrlTable::FindSmall(uint32_t serial) const {
     const size_t line = word / kLineWords;
     int rank = std::popcount(bits_[word] & ((uint64_t{1} << (bit % 64)) - 1));
     for (size_t i = line * kLineWords; i < word; ++i) rank += std::popcount(bits_[i]);
-    return ranks_[line] + static_cast<size_t>(rank);
+    return facts_[ranks_[line] + static_cast<size_t>(rank)];
   }
-  if (serials_.empty() || serial < first_) return {};
+  if (entries_.empty() || serial < first_) return {};
   const size_t bucket = BucketOf(serial);
   if (bucket + 1 >= starts_.size()) return {};
-  const auto end = serials_.begin() + starts_[bucket + 1];
-  const auto found = std::lower_bound(serials_.begin() + starts_[bucket], end, serial);
-  if (found == end || *found != serial) return {};
-  return static_cast<size_t>(found - serials_.begin());
+  // A lower bound without branches: which way it goes is anybody's guess.
+  const uint64_t* at = entries_.data() + starts_[bucket];
+  const uint64_t* const end = entries_.data() + starts_[bucket + 1];
+  for (size_t left = static_cast<size_t>(end - at); left > 0;) {
+    const size_t half = (left + 1) / 2;
+    at += SerialOf(at[half - 1]) < serial ? half : 0;
+    left -= half;
+  }
+  if (at == end || SerialOf(*at) != serial) return {};
+  return static_cast<uint32_t>(*at);
 }
 
-CrlFact CrlTable::FactAt(size_t index) const {
-  const uint32_t fact = facts_[index];
+CrlFact CrlTable::Unpack(uint32_t fact) const {
   return {absl::FromUnixSeconds(base_ + (fact >> kReasonBits)),
           static_cast<pki::CrlReason>(fact & ((1u << kReasonBits) - 1))};
 }
@@ -214,7 +219,7 @@ CrlFact CrlTable::FactAt(size_t index) const {
 std::optional<CrlFact> CrlTable::Find(ByteView serial) const {
   std::optional<CrlFact> found;
   if (const auto small = pki::SmallSerial(serial)) {
-    if (const auto index = FindSmall(*small)) found = FactAt(*index);
+    if (const auto fact = FindSmall(*small)) found = Unpack(*fact);
   }
   if (exact_.empty()) return found;
   const auto at = std::partition_point(exact_.begin(), exact_.end(), [serial](const Exact& exact) {
@@ -228,29 +233,33 @@ std::optional<CrlFact> CrlTable::Find(ByteView serial) const {
   return found;
 }
 
-void CrlTable::Prefetch(ByteView serial) const {
-  const auto small = pki::SmallSerial(serial);
-  if (!small) return;
+void CrlTable::PrefetchBucket(uint32_t serial) const {
+  if (!bits_.empty()) return PrefetchLine(page_of_.data() + ((serial >> kPageBits) - first_page_));
+  if (serial >= first_) PrefetchLine(starts_.data() + BucketOf(serial));
+}
+
+void CrlTable::PrefetchEntry(uint32_t serial) const {
   if (!bits_.empty()) {
-    const uint32_t page_number = *small >> kPageBits;
+    const uint32_t page_number = serial >> kPageBits;
     if (page_number < first_page_ || page_number - first_page_ >= page_of_.size()) return;
     const size_t page = page_of_[page_number - first_page_];
     if (page == 0) return;
-    PrefetchLine(&bits_[(page - 1) * kPageWords + (*small & ((1u << kPageBits) - 1)) / 64]);
+    PrefetchLine(&bits_[(page - 1) * kPageWords + (serial & ((1u << kPageBits) - 1)) / 64]);
     return;
   }
-  if (serials_.empty() || *small < first_) return;
-  const size_t bucket = BucketOf(*small);
+  if (entries_.empty() || serial < first_) return;
+  const size_t bucket = BucketOf(serial);
   if (bucket + 1 >= starts_.size()) return;
-  // The processor need not wait here: nothing but a prefetch depends on what it loads.
-  const uint32_t* begin = serials_.data() + starts_[bucket];
+  const uint64_t* begin = entries_.data() + starts_[bucket];
   PrefetchLine(begin);
-  PrefetchLine(begin + 16);
+  PrefetchLine(begin + kBucketEntries);
 }
 
 void CrlTable::ForEach(const std::function<void(ByteView, const CrlFact&)>& visit) const {
   std::array<uint8_t, 5> buffer;
-  for (size_t i = 0; i < serials_.size(); ++i) visit(SerialOctets(serials_[i], buffer), FactAt(i));
+  for (const uint64_t entry : entries_) {
+    visit(SerialOctets(SerialOf(entry), buffer), Unpack(static_cast<uint32_t>(entry)));
+  }
   size_t index = 0;
   for (size_t p = 0; p < page_of_.size(); ++p) {
     if (page_of_[p] == 0) continue;
@@ -259,7 +268,7 @@ void CrlTable::ForEach(const std::function<void(ByteView, const CrlFact&)>& visi
       for (uint64_t bits = words[word]; bits != 0; bits &= bits - 1) {
         const uint32_t serial = static_cast<uint32_t>(((first_page_ + p) << kPageBits) + word * 64 +
                                                       static_cast<size_t>(std::countr_zero(bits)));
-        visit(SerialOctets(serial, buffer), FactAt(index++));
+        visit(SerialOctets(serial, buffer), Unpack(facts_[index++]));
       }
     }
   }
@@ -267,9 +276,8 @@ void CrlTable::ForEach(const std::function<void(ByteView, const CrlFact&)>& visi
 }
 
 size_t CrlTable::memory() const {
-  return 4 * (facts_.capacity() + serials_.capacity() + starts_.capacity() + page_of_.capacity() +
-              ranks_.capacity()) +
-         8 * bits_.capacity() + sizeof(Exact) * exact_.capacity();
+  return 4 * (facts_.capacity() + starts_.capacity() + page_of_.capacity() + ranks_.capacity()) +
+         8 * (entries_.capacity() + bits_.capacity()) + sizeof(Exact) * exact_.capacity();
 }
 
 }  // namespace musubi::revocation

@@ -34,12 +34,14 @@ class CrlTable {
   // Find gives the entry of a serial, in content octets; the earliest if it is listed more than
   // once. Allocates nothing.
   std::optional<CrlFact> Find(base::ByteView serial) const;
-  // Prefetch begins to bring what Find will read into the caches.
-  void Prefetch(base::ByteView serial) const;
+  // PrefetchEntry begins to bring what Find will read into the caches, and PrefetchBucket what
+  // PrefetchEntry will read, for a serial as pki::SmallSerial reads it.
+  void PrefetchBucket(uint32_t serial) const;
+  void PrefetchEntry(uint32_t serial) const;
   // In no order that means anything; serials as content octets, for as long as the call.
   void ForEach(const std::function<void(base::ByteView, const CrlFact&)>& visit) const;
 
-  size_t entries() const { return facts_.size() + exact_.size(); }
+  size_t entries() const { return entries_.size() + facts_.size() + exact_.size(); }
   bool is_bitmap() const { return !bits_.empty(); }
   // Octets on the heap.
   size_t memory() const;
@@ -58,30 +60,32 @@ class CrlTable {
 
   CrlTable() = default;
 
-  void BuildArray(std::span<const uint64_t> packed);
+  void BuildArray(std::vector<uint64_t> packed);
   void BuildBitmap(std::span<const uint64_t> packed);
   static size_t ArraySize(std::span<const uint64_t> packed);
   static size_t BitmapSize(std::span<const uint64_t> packed);
-  std::optional<size_t> FindSmall(uint32_t serial) const;
+  // The fact of an entry, as it is packed.
+  std::optional<uint32_t> FindSmall(uint32_t serial) const;
   // In 64 bits: shift_ may be 32. `serial` is not below first_.
   size_t BucketOf(uint32_t serial) const { return size_t{serial - first_} >> shift_; }
-  CrlFact FactAt(size_t index) const;
+  CrlFact Unpack(uint32_t fact) const;
 
-  // Of every small entry in the order of serials: seconds since base_ << 4 | reason.
-  std::vector<uint32_t> facts_;
+  // A fact is seconds since base_ << 4 | reason.
   int64_t base_ = 0;  // Unix seconds.
 
-  // Array: buckets of 2^shift_ serials from first_ on; starts_[b] is the first entry of b.
-  std::vector<uint32_t> serials_;
-  std::vector<uint32_t> starts_;
+  // Array: serial << 32 | fact, sorted, so that one line of memory has all of an entry. Buckets of
+  // 2^shift_ serials from first_ on; starts_[b] is the first entry of b.
   uint32_t first_ = 0;
   int shift_ = 0;
+  std::vector<uint32_t> starts_;
+  std::vector<uint64_t> entries_;
 
   // Bitmap: page_of_[(serial >> 16) - first_page_] is a page of 8 KiB, plus one; 0: none. ranks_
-  // has the entries before each line of 64 octets.
+  // has the entries before each line of 64 octets; facts_ has their facts in the order of serials.
   std::vector<uint32_t> page_of_;
   std::vector<uint64_t> bits_;
   std::vector<uint32_t> ranks_;
+  std::vector<uint32_t> facts_;
   uint32_t first_page_ = 0;
 
   std::vector<Exact> exact_;  // Sorted by size, then octets, then time.

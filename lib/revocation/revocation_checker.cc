@@ -47,7 +47,8 @@ RevocationFinding RevocationChecker::Check(const pki::Certificate& target,
                                            absl::Time validation_time, RevocationMode mode,
                                            absl::Time deadline) {
   const base::Hash256 issuer_key = crypto::Sha256(issuer.spki_der());
-  return Check({issuer_key, target.view(), validation_time}, issuer, mode, deadline);
+  return Check({issuer_key, target.view(), validation_time, dependencies_.clock.Now()}, issuer,
+               mode, deadline);
 }
 
 RevocationFinding RevocationChecker::Check(const CrlQuery& query, const pki::Certificate& issuer,
@@ -58,8 +59,8 @@ RevocationFinding RevocationChecker::Check(const CrlQuery& query, const pki::Cer
   return finding;
 }
 
-void RevocationChecker::Prefetch(const CrlQuery& query) const {
-  if (dependencies_.crl_store != nullptr) dependencies_.crl_store->Prefetch(query);
+void RevocationChecker::Prefetch(std::span<const CrlQuery> queries) const {
+  if (dependencies_.crl_store != nullptr) dependencies_.crl_store->Prefetch(queries);
 }
 
 RevocationFinding RevocationChecker::CheckSources(const CrlQuery& query,

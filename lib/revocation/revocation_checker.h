@@ -4,6 +4,7 @@
 #define MUSUBI_LIB_REVOCATION_REVOCATION_CHECKER_H_
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -77,8 +78,8 @@ class RevocationChecker {
   pki::RevocationFinding Check(const CrlQuery& query, const pki::Certificate& issuer,
                                RevocationMode mode, absl::Time deadline);
 
-  // Prefetch begins to bring what Check of the same query will read into the caches.
-  void Prefetch(const CrlQuery& query) const;
+  // Prefetch begins to bring what Check of the same queries will read into the caches.
+  void Prefetch(std::span<const CrlQuery> queries) const;
 
  private:
   RevocationChecker(Dependencies dependencies, std::unique_ptr<RevokedOverlay> overlay);
