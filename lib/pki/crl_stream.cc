@@ -46,6 +46,13 @@ Header ReadHeader(ByteView input) {
   return {State::kWhole, 2 + octets, length};
 }
 
+// kUsable unless an entry with this header is refused, whatever follows.
+CrlOutcome CheckEntryHeader(const Header& header) {
+  if (header.state == Header::State::kMalformed) return CrlOutcome::kMalformed;
+  const bool too_large = header.state == Header::State::kWhole && header.whole() > kMaxCrlEntrySize;
+  return too_large ? CrlOutcome::kTooLarge : CrlOutcome::kUsable;
+}
+
 void AppendHeader(base::Bytes& out, uint8_t tag, size_t length) {
   out.push_back(tag);
   if (length < 0x80) {
@@ -230,9 +237,8 @@ CrlOutcome CrlStream::TakeEntries(ByteView& rest) {
   while (!piece.empty()) {
     const bool holds = !held_.empty();
     const Header header = ReadHeader(holds ? ByteView(held_) : piece);
-    if (header.state == Header::State::kMalformed) return CrlOutcome::kMalformed;
-    if (header.state == Header::State::kWhole && header.whole() > kMaxCrlEntrySize) {
-      return CrlOutcome::kTooLarge;
+    if (const CrlOutcome outcome = CheckEntryHeader(header); outcome != CrlOutcome::kUsable) {
+      return outcome;
     }
     if (!holds && header.state == Header::State::kWhole && header.whole() <= piece.size()) {
       const CrlOutcome outcome = TakeEntry(piece.first(header.whole()), header.size);
@@ -245,8 +251,13 @@ CrlOutcome CrlStream::TakeEntries(ByteView& rest) {
     const ByteView more = piece.first(std::min(wanted, piece.size()));
     base::Append(held_, more);
     piece = piece.subspan(more.size());
-    if (header.state == Header::State::kWhole && held_.size() == header.whole()) {
-      const CrlOutcome outcome = TakeEntry(held_, header.size);
+    // Again, since no piece may follow.
+    const Header grown = ReadHeader(held_);
+    if (const CrlOutcome outcome = CheckEntryHeader(grown); outcome != CrlOutcome::kUsable) {
+      return outcome;
+    }
+    if (grown.state == Header::State::kWhole && held_.size() == grown.whole()) {
+      const CrlOutcome outcome = TakeEntry(held_, grown.size);
       if (outcome != CrlOutcome::kUsable) return outcome;
       held_.clear();
     }

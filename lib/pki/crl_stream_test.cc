@@ -213,6 +213,14 @@ TEST_F(CrlStreamTest, WhatExceedsALimitIsTooLarge) {
     EXPECT_EQ(Stream(Issue(*spec), 1000, ca_.certificate()).outcome, CrlOutcome::kTooLarge);
     EXPECT_EQ(Stream(Issue(*spec), 1 << 20, ca_.certificate()).outcome, CrlOutcome::kTooLarge);
   }
+  // Wherever it ends, pieces of any size say the same: too large once the length is whole.
+  const Bytes crl = Issue(entry);
+  for (size_t size = 0; size < 400; ++size) {
+    const base::ByteView cut = base::ByteView(crl).first(size);
+    const CrlOutcome whole = Stream(cut, 400, ca_.certificate()).outcome;
+    EXPECT_EQ(Name(Stream(cut, 1, ca_.certificate()).outcome), Name(whole)) << size;
+    EXPECT_EQ(Name(Stream(cut, 7, ca_.certificate()).outcome), Name(whole)) << size;
+  }
   // A length is enough: nobody has to send what it announces.
   const Bytes announced = {0x30, 0x84, 0x50, 0x00, 0x00, 0x00};
   EXPECT_EQ(Stream(announced, 6, ca_.certificate()).outcome, CrlOutcome::kTooLarge);
