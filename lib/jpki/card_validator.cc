@@ -49,6 +49,8 @@ bool IsEc(const CertificateView& certificate) {
          certificate.key_type == crypto::KeyType::kEcP384;
 }
 
+constexpr auto kNothingBefore = [](const CertificateView&, const PreparedIssuer&) {};
+
 // A point that is not on its curve, which OpenSSL finds while it looks at the path.
 bool IsOffCurve(const CertificateView& certificate) {
   return IsEc(certificate) && !crypto::PreparedKey::Create(certificate.spki).ok();
@@ -116,8 +118,12 @@ bool CardValidator::TakesAlgorithm(const Proof& proof, const CertificateView& ce
 class CardValidator::Batch {
  public:
   Batch(const CardValidator& validator, std::span<const CardQuestion> questions,
-        std::span<CardFinding> findings, VerifySignatures verify)
-      : validator_(validator), questions_(questions), findings_(findings), verify_(verify) {}
+        std::span<CardFinding> findings, VerifySignatures verify, SlowPathPool* slow_paths)
+      : validator_(validator),
+        questions_(questions),
+        findings_(findings),
+        verify_(verify),
+        slow_paths_(slow_paths) {}
 
   absl::Status Run(absl::Time validation_time, BeforeSignatures before_signatures) {
     // In whole seconds, as in certificates and on the slow path.
@@ -130,7 +136,7 @@ class CardValidator::Batch {
     MUSUBI_RETURN_IF_ERROR(VerifyAdded());
     for (size_t i = 0; i < questions_.size(); ++i) {
       if (cards_[i].state == State::kFast) CloseFast(i);
-      if (cards_[i].state == State::kSlow) CloseSlowly(i);
+      if (cards_[i].state == State::kSlow) MUSUBI_RETURN_IF_ERROR(CloseSlowly(i));
       if (findings_[i].verdict.valid()) AskPossession(i);
     }
     MUSUBI_RETURN_IF_ERROR(VerifyAdded());
@@ -233,16 +239,22 @@ class CardValidator::Batch {
     if (card.candidates.count > 1) card.state = State::kSlow;
   }
 
-  void CloseSlowly(size_t i) {
+  absl::Status CloseSlowly(size_t i) {
+    std::optional<SlowPathPool::Place> place;
+    if (slow_paths_ != nullptr) {
+      MUSUBI_ASSIGN_OR_RETURN(SlowPathPool::Place taken, slow_paths_->Take());
+      place.emplace(std::move(taken));
+    }
     CardFinding& finding = findings_[i];
     const auto certificate = pki::Certificate::Parse(questions_[i].certificate_der);
     MUSUBI_CHECK(certificate.ok(), "it was parsed before");
     pki::PathResult result =
         validator_.path_validator_.Validate(*certificate, {}, finding.verdict.checked_at);
     finding.verdict = std::move(result.verdict);
-    if (!finding.verdict.valid()) return;
+    if (!finding.verdict.valid()) return absl::OkStatus();
     finding.issuer = validator_.issuers_.FindById(result.path->anchor_id);
     MUSUBI_CHECK(finding.issuer != nullptr, "a path ends at an anchor that is not configured");
+    return absl::OkStatus();
   }
 
   // An EC proof costs much, so it waits until everything else holds.
@@ -271,6 +283,7 @@ class CardValidator::Batch {
   // On the stack, and only as much of it as there are cards.
   absl::InlinedVector<Card, kCardsAtOnce> cards_{questions_.size()};
   const VerifySignatures verify_;
+  SlowPathPool* const slow_paths_;
   absl::InlinedVector<crypto::SignatureCheck, 2 * kCardsAtOnce> checks_;
   std::array<SignatureOutcome, 2 * kCardsAtOnce> outcomes_;
   size_t verified_ = 0;
@@ -280,12 +293,20 @@ absl::Status CardValidator::CheckBatch(std::span<const CardQuestion> questions,
                                        absl::Time validation_time, std::span<CardFinding> findings,
                                        VerifySignatures verify,
                                        BeforeSignatures before_signatures) const {
+  return CheckBatch(questions, validation_time, findings, verify, before_signatures,
+                    options_.slow_paths);
+}
+
+absl::Status CardValidator::CheckBatch(std::span<const CardQuestion> questions,
+                                       absl::Time validation_time, std::span<CardFinding> findings,
+                                       VerifySignatures verify, BeforeSignatures before_signatures,
+                                       SlowPathPool* slow_paths) const {
   MUSUBI_CHECK(questions.size() == findings.size(), "every question has a place for its finding");
   for (size_t from = 0; from < questions.size(); from += kCardsAtOnce) {
     const size_t count = std::min(kCardsAtOnce, questions.size() - from);
-    const absl::Status status =
-        Batch(*this, questions.subspan(from, count), findings.subspan(from, count), verify)
-            .Run(validation_time, before_signatures);
+    const absl::Status status = Batch(*this, questions.subspan(from, count),
+                                      findings.subspan(from, count), verify, slow_paths)
+                                    .Run(validation_time, before_signatures);
     if (status.ok()) continue;
     std::ranges::fill(findings, CardFinding());
     return status;
@@ -296,16 +317,17 @@ absl::Status CardValidator::CheckBatch(std::span<const CardQuestion> questions,
 absl::Status CardValidator::CheckBatch(std::span<const CardQuestion> questions,
                                        absl::Time validation_time, std::span<CardFinding> findings,
                                        VerifySignatures verify) const {
-  return CheckBatch(questions, validation_time, findings, verify,
-                    [](const CertificateView&, const PreparedIssuer&) {});
+  return CheckBatch(questions, validation_time, findings, verify, kNothingBefore);
 }
 
 CardCheck CardValidator::Check(base::ByteView certificate_der, const std::optional<Proof>& proof,
                                absl::Time validation_time) const {
   const CardQuestion question{certificate_der, proof};
   CardFinding finding;
-  MUSUBI_CHECK(CheckBatch({&question, 1}, validation_time, {&finding, 1}, VerifyOneByOne).ok(),
-               "checking one by one cannot fail");
+  MUSUBI_CHECK(CheckBatch({&question, 1}, validation_time, {&finding, 1}, VerifyOneByOne,
+                          kNothingBefore, nullptr)
+                   .ok(),
+               "checking one by one without a pool cannot fail");
   CardCheck check{std::move(finding.verdict), std::nullopt};
   if (finding.issuer == nullptr) return check;
   auto certificate = pki::Certificate::Parse(certificate_der);

@@ -17,6 +17,7 @@
 #include "lib/jpki/gate.h"
 #include "lib/jpki/hierarchy.h"
 #include "lib/jpki/prepared_issuers.h"
+#include "lib/jpki/slow_path_pool.h"
 #include "lib/pki/certificate_view.h"
 #include "lib/pki/path_validator.h"
 #include "lib/pki/trust_store.h"
@@ -96,6 +97,9 @@ class CardValidator {
     // Which validation times callers may ask for; they enforce it (profile().time_rule).
     pki::TimeRule time_rule = pki::TimeRule::kNowOnly;
     Paths paths = Paths::kAuto;
+    // Of a server, whose other callers the slow path must not hold up; outlives the validator.
+    // Null: no bound.
+    SlowPathPool* slow_paths = nullptr;
   };
   // Create joins anchors and policies. INVALID_ARGUMENT if they are of different environments, if
   // no anchor of this environment has the role user authentication, or for what CardGate refuses.
@@ -111,14 +115,15 @@ class CardValidator {
   // whose issuer's name only anchors of another environment have. Signatures of issuers and RSA
   // proofs of up to kCardsAtOnce cards go to `verify` together, EC proofs, which cost much, only
   // when everything else about their cards holds. `findings` has the size of `questions`. Fails
-  // as `verify` does: then no finding decides anything.
+  // as `verify` or SlowPathPool::Take does: then no finding decides anything.
   absl::Status CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
                           std::span<CardFinding> findings, VerifySignatures verify,
                           BeforeSignatures before_signatures) const;
   absl::Status CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
                           std::span<CardFinding> findings, VerifySignatures verify) const;
 
-  // Check is the same for one card, verified one by one; it copies what the path is made of.
+  // Check is the same for one card, verified one by one; it copies what the path is made of, and
+  // takes no place in a pool: not for servers.
   CardCheck Check(base::ByteView certificate_der, const std::optional<Proof>& proof,
                   absl::Time validation_time) const;
 
@@ -126,6 +131,10 @@ class CardValidator {
 
  private:
   class Batch;
+
+  absl::Status CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
+                          std::span<CardFinding> findings, VerifySignatures verify,
+                          BeforeSignatures before_signatures, SlowPathPool* slow_paths) const;
 
   CardValidator(Options options, CardGate gate, PreparedIssuers issuers,
                 pki::PathValidator path_validator)

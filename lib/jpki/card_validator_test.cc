@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
 
+#include "lib/base/error.h"
 #include "lib/crypto/hash.h"
 #include "lib/jpki/gate.h"
 #include "tests/fakes/der_writer.h"
@@ -308,6 +310,28 @@ TEST(CardValidator, ReportsTheFirstFailureInThePublishedOrder) {
                 VerdictReason::kExpired);
   ExpectInvalid(validator.Check(ca.Issue(ca.CardSpec(CardKey())), proof, kNow),
                 VerdictReason::kPossessionFailed, PossessionOutcome::kFailed);
+}
+
+TEST(CardValidator, TheSlowPathHasPlacesOfItsOwn) {
+  const TestCa ca;
+  const Bytes card = ca.Issue(ca.CardSpec(CardKey(), 1));
+  SlowPathPool pool({.at_once = 1, .waiting = 0});
+  const std::optional<SlowPathPool::Place> taken = *pool.Take();
+  for (const auto paths : {CardValidator::Paths::kAuto, CardValidator::Paths::kSlowOnly}) {
+    const CardValidator validator =
+        Validator({ca.Anchor("auth-01")}, {.paths = paths, .slow_paths = &pool});
+    const CardQuestion question{card, {}};
+    CardFinding finding;
+    const absl::Status status =
+        validator.CheckBatch({&question, 1}, kNow, {&finding, 1}, VerifyOneByOne);
+    const bool fast = paths == CardValidator::Paths::kAuto;
+    EXPECT_EQ(status.ok(), fast) << status;
+    EXPECT_EQ(finding.verdict.valid(), fast);
+    if (!fast) {
+      EXPECT_EQ(base::ReasonOf(status), base::ErrorReason::kOverloaded);
+    }
+    ExpectValid(validator.Check(card, {}, kNow), PossessionOutcome::kNotAsked);
+  }
 }
 
 TEST(CardValidator, NeedsAnchorsAndPoliciesOfOneEnvironment) {

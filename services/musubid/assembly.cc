@@ -78,6 +78,7 @@ struct Material {
   prelink::RelyingPartyRegistry relying_parties;
   jpki::NameIssuers name_issuers;
   pki::TrustStore trust_store;
+  std::unique_ptr<jpki::SlowPathPool> slow_paths;
   jpki::CardValidator card_validator;
   std::vector<revocation::Responder> responders;
   rpc::Security security;
@@ -137,8 +138,11 @@ absl::StatusOr<Material> LoadMaterial(const Config& config) {
   MUSUBI_ASSIGN_OR_RETURN(auto trust_store, LoadTrustStore(config));
   MUSUBI_ASSIGN_OR_RETURN(auto hierarchy,
                           ForFlag("hierarchy", jpki::Hierarchy::Load(config.hierarchy)));
+  auto slow_paths = std::make_unique<jpki::SlowPathPool>(
+      jpki::SlowPathPool::Options::ForThreads(static_cast<int>(config.worker_threads)));
   MUSUBI_ASSIGN_OR_RETURN(auto card_validator,
-                          jpki::CardValidator::Create(trust_store, std::move(hierarchy)));
+                          jpki::CardValidator::Create(trust_store, std::move(hierarchy),
+                                                      {.slow_paths = slow_paths.get()}));
   MUSUBI_ASSIGN_OR_RETURN(auto responders, LoadResponders(config));
   MUSUBI_ASSIGN_OR_RETURN(auto security, LoadSecurity(config));
   return Material{.service_keyring = std::move(service),
@@ -151,6 +155,7 @@ absl::StatusOr<Material> LoadMaterial(const Config& config) {
                   .relying_parties = std::move(relying_parties),
                   .name_issuers = std::move(name_issuers),
                   .trust_store = std::move(trust_store),
+                  .slow_paths = std::move(slow_paths),
                   .card_validator = std::move(card_validator),
                   .responders = std::move(responders),
                   .security = std::move(security)};
