@@ -279,6 +279,9 @@ OcspOutcome ParseBasicResponse(ByteView der, const Certificate& target, const Ce
   return ParseResponseData(tbs->content, target, issuer, out);
 }
 
+// unauthorized, the last OCSPResponseStatus; 4 is not used, and means as little.
+constexpr uint8_t kMaxStatus = 6;
+
 // RFC 6960 section 4.2.1, OCSPResponse, down to the octets of the BasicOCSPResponse.
 OcspOutcome Unwrap(ByteView response, ByteView& basic) {
   if (response.size() > kMaxOcspResponseSize) return OcspOutcome::kTooLarge;
@@ -287,7 +290,9 @@ OcspOutcome Unwrap(ByteView response, ByteView& basic) {
   DerReader reader(sequence->content);
   const auto status = reader.Read(der_tag::kEnumerated);
   if (!status) return OcspOutcome::kMalformed;
-  if (ToUint64(status->content) != 0) {
+  if (status->content.size() != 1 || status->content[0] > kMaxStatus)
+    return OcspOutcome::kMalformed;
+  if (status->content[0] != 0) {
     return reader.done() ? OcspOutcome::kErrorStatus : OcspOutcome::kMalformed;
   }
   const auto tagged = reader.Read(der_tag::Constructed(0));

@@ -234,8 +234,15 @@ std::optional<CrlFact> CrlTable::Find(ByteView serial) const {
 }
 
 void CrlTable::PrefetchBucket(uint32_t serial) const {
-  if (!bits_.empty()) return PrefetchLine(page_of_.data() + ((serial >> kPageBits) - first_page_));
-  if (serial >= first_) PrefetchLine(starts_.data() + BucketOf(serial));
+  if (!bits_.empty()) {
+    const uint32_t page_number = serial >> kPageBits;
+    if (page_number < first_page_ || page_number - first_page_ >= page_of_.size()) return;
+    PrefetchLine(&page_of_[page_number - first_page_]);
+    return;
+  }
+  if (entries_.empty() || serial < first_) return;
+  const size_t bucket = BucketOf(serial);
+  if (bucket < starts_.size()) PrefetchLine(&starts_[bucket]);
 }
 
 void CrlTable::PrefetchEntry(uint32_t serial) const {

@@ -35,6 +35,10 @@ void ExpectHolds(const std::map<Bytes, CrlFact>& all, bool bitmap) {
   const auto table = builder.Build();
   EXPECT_EQ(table->is_bitmap(), bitmap);
   ASSERT_EQ(table->entries(), all.size());
+  for (const uint32_t any : {1u, 0x10000u, 0x10000000u, UINT32_MAX}) {
+    table->PrefetchBucket(any);
+    table->PrefetchEntry(any);
+  }
   for (const auto& [serial, fact] : all) {
     if (const auto small = pki::SmallSerial(serial)) {
       table->PrefetchBucket(*small);
