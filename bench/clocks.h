@@ -1,5 +1,5 @@
 // The clocks of benchmarks: CPU time of a thread and of the process, and a steady clock for
-// latencies. None tells the time of day.
+// latencies, and rest. None tells the time of day.
 #ifndef MUSUBI_BENCH_CLOCKS_H_
 #define MUSUBI_BENCH_CLOCKS_H_
 
@@ -15,6 +15,9 @@ absl::Duration ProcessCpuTime();
 // Time since some moment in the past: only differences mean anything. Goes on during sleep of the
 // thread, never back.
 absl::Duration SteadyTime();
+
+// Returns after this long, and uses no processor meanwhile: where a benchmark is to do nothing.
+void Rest(absl::Duration time);
 
 }  // namespace musubi::bench
 

@@ -21,7 +21,6 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "bench/allocations.h"
 #include "bench/clocks.h"
 #include "bench/percentile.h"
@@ -439,7 +438,7 @@ absl::Status MeasureSwap(const World& world, Rows& rows, Report& report) {
       }
       const absl::Duration begin = SteadyTime();
       const absl::Status status = swapping ? rows.store->Reload() : absl::OkStatus();
-      absl::SleepFor(kSwapTime - (SteadyTime() - begin));
+      Rest(kSwapTime - (SteadyTime() - begin));
       stop = true;
       for (std::thread& thread : threads) thread.join();
       MUSUBI_RETURN_IF_ERROR(status);

@@ -11,7 +11,6 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "bench/clocks.h"
 #include "bench/percentile.h"
 #include "bench/report.h"
@@ -175,7 +174,7 @@ absl::Status Measure(Report& report) {
     return fakes::LoopbackServer::Answer{.body = signed_answer.body};
   });
   fakes::LoopbackServer slow([&](const http::Request&) {
-    absl::SleepFor(kSlowness);
+    Rest(kSlowness);
     return fakes::LoopbackServer::Answer{.body = signed_answer.body};
   });
   const fakes::UnservedUrl dead;
