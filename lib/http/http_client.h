@@ -44,6 +44,10 @@ class HttpClient {
  public:
   virtual ~HttpClient() = default;
 
+  // AddTrace sets Request::traceparent to that of the calling thread, if the implementation knows
+  // one: before a request that another thread is going to Send.
+  virtual void AddTrace(Request&) const {}
+
   // Send blocks until the whole answer is there. INVALID_ARGUMENT: the request breaks a rule of
   // Request. DEADLINE_EXCEEDED: `timeout` passed. UNAVAILABLE: no connection, or it broke.
   // RESOURCE_EXHAUSTED: the body exceeds `max_response_size`. ABORTED: `body_sink` said so.

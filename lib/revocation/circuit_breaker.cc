@@ -2,11 +2,16 @@
 
 namespace musubi::revocation {
 
-CircuitBreaker::Admission CircuitBreaker::Admit(absl::Time now) {
-  if (!opened_at_) return Admission::kUsual;
+bool CircuitBreaker::Refuses(absl::Time now) const {
+  if (!opened_at_) return false;
   // Before it was opened: the clock went back, and cannot tell how long that is ago.
   const bool rests = now >= *opened_at_ && now < *opened_at_ + kOpenFor;
-  if (rests || probing_) return Admission::kRefused;
+  return rests || probing_;
+}
+
+CircuitBreaker::Admission CircuitBreaker::Admit(absl::Time now) {
+  if (!opened_at_) return Admission::kUsual;
+  if (Refuses(now)) return Admission::kRefused;
   probing_ = true;
   return Admission::kProbe;
 }

@@ -28,6 +28,8 @@ class CircuitBreaker {
   };
   enum class Change { kNone, kOpened, kClosed };
 
+  // Whether Admit would refuse.
+  bool Refuses(absl::Time now) const;
   // Unless it refuses, Admit obliges the caller to Report what came of it.
   Admission Admit(absl::Time now);
   Change Report(Admission admission, Outcome outcome, absl::Time now);

@@ -104,6 +104,9 @@ class Observer {
   virtual void OnOcspCacheHit() {}
   // A caller waits for the answer that another caller has asked for.
   virtual void OnOcspShared() {}
+  // The calling thread waits for responders that other threads ask, and no longer.
+  virtual void OnOcspWaitBegins() {}
+  virtual void OnOcspWaitEnds() {}
   // An alarm if it is open.
   virtual void OnOcspBreaker(const OcspBreakerEvent&) {}
   // A certificate was looked up for which no CRL of its scope is loaded.

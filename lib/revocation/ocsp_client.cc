@@ -16,6 +16,10 @@ constexpr size_t kNonceSize = 32;
 // Each is asked in turn, within one deadline.
 constexpr size_t kMaxUrls = 4;
 constexpr absl::Duration kMaxTimeout = absl::Seconds(30);
+// Of the timeout, where the configuration does not say. An answer that comes at all nearly always
+// comes sooner, so that few questions are asked twice; and all of kMaxUrls are asked before the
+// first is given up.
+constexpr int kHedgeFraction = 4;
 
 absl::Status CheckResponder(const Responder& responder) {
   auto wrong = [&](std::string_view rule) {
@@ -31,6 +35,10 @@ absl::Status CheckResponder(const Responder& responder) {
   }
   if (responder.timeout <= absl::ZeroDuration() || responder.timeout > kMaxTimeout) {
     return wrong("timeout must be above 0 and at most 30 s");
+  }
+  if (responder.hedge_after && (*responder.hedge_after <= absl::ZeroDuration() ||
+                                *responder.hedge_after >= responder.timeout)) {
+    return wrong("hedge_after must be above 0 and below timeout");
   }
   if (responder.max_age <= absl::ZeroDuration() || responder.max_age > kMaxGoodKept) {
     return wrong("max_age must be above 0 and at most 7 days");
@@ -57,6 +65,11 @@ absl::StatusOr<Responder> ParseResponder(base::JsonObject& entry) {
   responder.hash = hash == "SHA1" ? pki::CertIdHash::kSha1 : pki::CertIdHash::kSha256;
   MUSUBI_ASSIGN_OR_RETURN(const int64_t max_age, entry.Integer("max_age_seconds"));
   MUSUBI_ASSIGN_OR_RETURN(const int64_t timeout, entry.Integer("timeout_ms"));
+  const std::vector<std::string> keys = entry.Keys();
+  if (std::ranges::find(keys, "hedge_after_ms") != keys.end()) {
+    MUSUBI_ASSIGN_OR_RETURN(const int64_t hedge_after, entry.Integer("hedge_after_ms"));
+    responder.hedge_after = absl::Milliseconds(hedge_after);
+  }
   MUSUBI_RETURN_IF_ERROR(entry.RefuseOthers());
   responder.max_age = absl::Seconds(max_age);
   responder.timeout = absl::Milliseconds(timeout);
@@ -70,6 +83,33 @@ struct OcspClient::Flight {
   bool landed = false;
   bool cut_short = false;  // Ended by the asking caller's deadline, which others need not share.
   Answer answer;
+};
+
+struct OcspClient::Question {
+  Key key;
+  const Responder& responder;  // Of options_.
+  pki::Certificate target;
+  pki::Certificate issuer;
+};
+
+// The asking of one URL: a copy of all that it needs, since it may outlive its caller.
+struct OcspClient::Asking {
+  Question question;
+  bool cut_short = false;  // The caller had less time than the responder is given.
+  size_t rank = 0;
+  CircuitBreaker::Admission admission = CircuitBreaker::Admission::kRefused;
+  base::Bytes nonce = {};
+  http::Request request = {};
+};
+
+// The askings of one question, of which the first to be answered wins. Shared by the caller and
+// those who ask for it; guarded by the client's mutex.
+struct OcspClient::Race {
+  size_t next_rank = 0;
+  absl::Time next_at = absl::InfinitePast();  // While an asking runs; else it is due at once.
+  size_t running = 0;
+  Answer answer;
+  base::CondVar changed;
 };
 
 absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json) {
@@ -88,7 +128,9 @@ absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json) {
 }
 
 OcspClient::OcspClient(Dependencies dependencies, Options options)
-    : dependencies_(dependencies), options_(std::move(options)) {
+    : dependencies_(dependencies),
+      options_(std::move(options)),
+      helpers_(options_.max_helper_threads) {
   for (const Responder& responder : options_.responders) {
     responders_.emplace(pki::IssuerKeyHash(options_.issuers.at(responder.anchor)), &responder);
   }
@@ -135,6 +177,8 @@ std::optional<OcspClient::Answer> OcspClient::FromCache(const Key& key, absl::Ti
 void OcspClient::Keep(const Key& key, const Answer& answer) {
   if (!answer.result || answer.result->cert_status == pki::OcspCertStatus::kUnknown) return;
   if (const auto old = cache_.find(key); old != cache_.end()) {
+    // What is revoked stays so: a GOOD that was slower does not hide it.
+    if (old->second.answer.result->cert_status == pki::OcspCertStatus::kRevoked) return;
     uses_.erase(old->second.use);
     cache_.erase(old);
   }
@@ -175,9 +219,8 @@ OcspClient::Answer OcspClient::Ask(const pki::Certificate& target, const pki::Ce
     flights_[key] = flight;
   }
   bool cut_short = false;
-  Answer answer = AskResponders(*responder->second, target, issuer, deadline, cut_short);
+  Answer answer = AskResponders({key, *responder->second, target, issuer}, deadline, cut_short);
   base::MutexLock lock(mutex_);
-  Keep(key, answer);
   flight->landed = true;
   flight->cut_short = cut_short;
   flight->answer = answer;
@@ -186,63 +229,138 @@ OcspClient::Answer OcspClient::Ask(const pki::Certificate& target, const pki::Ce
   return answer;
 }
 
-CircuitBreaker::Admission OcspClient::Admit(const Responder& responder, size_t rank) {
-  base::MutexLock lock(mutex_);
-  return breakers_[{&responder, rank}].Admit(dependencies_.clock.Now());
-}
-
-void OcspClient::Report(const Responder& responder, const OcspEvent& event,
-                        CircuitBreaker::Admission admission, bool cut_short) {
-  using Outcome = CircuitBreaker::Outcome;
-  Outcome outcome = Outcome::kFails;
-  if (event.exchange == OcspExchange::kAnswered) outcome = Outcome::kWorks;
-  if (event.exchange == OcspExchange::kTimeout && cut_short) outcome = Outcome::kUndecided;
-  base::MutexLock lock(mutex_);
-  const CircuitBreaker::Change change =
-      breakers_[{&responder, event.rank}].Report(admission, outcome, dependencies_.clock.Now());
-  if (change == CircuitBreaker::Change::kNone) return;
-  // Under the lock, so that the last event heard is the last that happened.
-  dependencies_.observer.OnOcspBreaker(
-      {event.anchor, event.rank, change == CircuitBreaker::Change::kOpened});
-}
-
-OcspClient::Answer OcspClient::AskResponders(const Responder& responder,
-                                             const pki::Certificate& target,
-                                             const pki::Certificate& issuer, absl::Time deadline,
+OcspClient::Answer OcspClient::AskResponders(const Question& question, absl::Time deadline,
                                              bool& cut_short) {
-  for (size_t rank = 0; rank < responder.urls.size(); ++rank) {
+  const auto race = std::make_shared<Race>();
+  while (true) {
+    {
+      base::MutexLock lock(mutex_);
+      WaitForTurn(*race, deadline);
+      if (race->answer.result) return race->answer;
+      if (race->running == 0 && race->next_rank == question.responder.urls.size()) return {};
+    }
     const absl::Duration left = deadline - dependencies_.clock.Now();
     if (left <= absl::ZeroDuration()) {
       cut_short = true;
       return {};
     }
-    const CircuitBreaker::Admission admission = Admit(responder, rank);
-    if (admission == CircuitBreaker::Admission::kRefused) continue;
-    cut_short = left < responder.timeout;
-    OcspEvent event{responder.anchor, rank, OcspExchange::kUnspecified, {}, {}};
-    Answer answer = AskUrl(responder, target, issuer, std::min(left, responder.timeout), event);
-    dependencies_.observer.OnOcsp(event);
-    Report(responder, event, admission, cut_short);
-    if (answer.result) return answer;
+    AskNext(question, race, left, cut_short);
   }
-  return {};
 }
 
-OcspClient::Answer OcspClient::AskUrl(const Responder& responder, const pki::Certificate& target,
-                                      const pki::Certificate& issuer, absl::Duration timeout,
-                                      OcspEvent& event) {
-  base::Bytes nonce;
-  if (responder.nonce != pki::NoncePolicy::kNone) {
-    nonce.resize(kNonceSize);
-    dependencies_.random.Fill(nonce);
+void OcspClient::WaitForTurn(Race& race, absl::Time deadline) {
+  while (!race.answer.result && race.running > 0) {
+    const absl::Duration left = std::min(deadline, race.next_at) - dependencies_.clock.Now();
+    if (left <= absl::ZeroDuration()) return;
+    dependencies_.observer.OnOcspWaitBegins();
+    race.changed.WaitFor(mutex_, absl::ToChronoMilliseconds(absl::Ceil(std::min(left, kMaxTimeout),
+                                                                       absl::Milliseconds(1))));
+    dependencies_.observer.OnOcspWaitEnds();
   }
-  const base::Bytes request = pki::BuildOcspRequest(target, issuer, responder.hash, nonce);
-  const auto response = dependencies_.http.Send({.method = http::Method::kPost,
-                                                 .url = responder.urls[event.rank],
-                                                 .content_type = "application/ocsp-request",
-                                                 .body = base::ToString(request),
-                                                 .timeout = timeout,
-                                                 .max_response_size = pki::kMaxOcspResponseSize});
+}
+
+void OcspClient::AskNext(const Question& question, const std::shared_ptr<Race>& race,
+                         absl::Duration left, bool& cut_short) {
+  const Responder& responder = question.responder;
+  Asking asking{.question = question, .cut_short = left < responder.timeout};
+  bool alone = false;
+  bool may_hedge = false;
+  {
+    base::MutexLock lock(mutex_);
+    if (!AdmitNext(*race, asking)) return;
+    alone = race->running++ == 0;
+    may_hedge = !alone || MayAskAnother(*race, responder);
+  }
+  cut_short = cut_short || asking.cut_short;
+  BuildRequest(asking, std::min(left, responder.timeout));
+  const auto finish = [this, asking, race] { Finish(asking, *race); };
+  if (may_hedge && helpers_.Run(finish)) return;
+  if (alone) {
+    finish();
+    return;
+  }
+  // No thread is free. The URL keeps its turn for when one of those that were asked has failed.
+  Report(asking, CircuitBreaker::Outcome::kUndecided);
+  base::MutexLock lock(mutex_);
+  --race->running;
+  race->next_rank = asking.rank;
+  race->next_at = absl::InfiniteFuture();
+}
+
+bool OcspClient::AdmitNext(Race& race, Asking& asking) {
+  const Responder& responder = asking.question.responder;
+  const absl::Time now = dependencies_.clock.Now();
+  while (race.next_rank < responder.urls.size()) {
+    asking.rank = race.next_rank++;
+    asking.admission = breakers_[{&responder, asking.rank}].Admit(now);
+    if (asking.admission == CircuitBreaker::Admission::kRefused) continue;
+    race.next_at = now + responder.hedge_after.value_or(responder.timeout / kHedgeFraction);
+    return true;
+  }
+  race.next_at = absl::InfiniteFuture();
+  return false;
+}
+
+bool OcspClient::MayAskAnother(const Race& race, const Responder& responder) {
+  const absl::Time now = dependencies_.clock.Now();
+  for (size_t rank = race.next_rank; rank < responder.urls.size(); ++rank) {
+    if (!breakers_[{&responder, rank}].Refuses(now)) return true;
+  }
+  return false;
+}
+
+void OcspClient::BuildRequest(Asking& asking, absl::Duration timeout) {
+  const auto& [key, responder, target, issuer] = asking.question;
+  if (responder.nonce != pki::NoncePolicy::kNone) {
+    asking.nonce.resize(kNonceSize);
+    dependencies_.random.Fill(asking.nonce);
+  }
+  asking.request = {
+      .method = http::Method::kPost,
+      .url = responder.urls[asking.rank],
+      .content_type = "application/ocsp-request",
+      .body = base::ToString(pki::BuildOcspRequest(target, issuer, responder.hash, asking.nonce)),
+      .timeout = timeout,
+      .max_response_size = pki::kMaxOcspResponseSize};
+  dependencies_.http.AddTrace(asking.request);
+}
+
+void OcspClient::Finish(const Asking& asking, Race& race) {
+  using Outcome = CircuitBreaker::Outcome;
+  OcspEvent event{
+      asking.question.responder.anchor, asking.rank, OcspExchange::kUnspecified, {}, {}};
+  const Answer answer = Send(asking, event);
+  dependencies_.observer.OnOcsp(event);
+  Outcome outcome = Outcome::kFails;
+  if (event.exchange == OcspExchange::kAnswered) outcome = Outcome::kWorks;
+  if (event.exchange == OcspExchange::kTimeout && asking.cut_short) outcome = Outcome::kUndecided;
+  Report(asking, outcome);
+  base::MutexLock lock(mutex_);
+  Keep(asking.question.key, answer);
+  --race.running;
+  if (!answer.result) {
+    race.next_at = absl::InfinitePast();
+  } else if (!race.answer.result || answer.result->cert_status == pki::OcspCertStatus::kRevoked) {
+    // Whatever came first, a REVOKED that came in time is not passed over.
+    race.answer = answer;
+  }
+  race.changed.NotifyAll();
+}
+
+void OcspClient::Report(const Asking& asking, CircuitBreaker::Outcome outcome) {
+  const Responder& responder = asking.question.responder;
+  base::MutexLock lock(mutex_);
+  const CircuitBreaker::Change change = breakers_[{&responder, asking.rank}].Report(
+      asking.admission, outcome, dependencies_.clock.Now());
+  if (change == CircuitBreaker::Change::kNone) return;
+  // Under the lock, so that the last event heard is the last that happened.
+  dependencies_.observer.OnOcspBreaker(
+      {responder.anchor, asking.rank, change == CircuitBreaker::Change::kOpened});
+}
+
+OcspClient::Answer OcspClient::Send(const Asking& asking, OcspEvent& event) {
+  const auto& [key, responder, target, issuer] = asking.question;
+  const auto response = dependencies_.http.Send(asking.request);
   if (!response.ok()) {
     event.exchange = absl::IsDeadlineExceeded(response.status()) ? OcspExchange::kTimeout
                                                                  : OcspExchange::kUnreachable;
@@ -264,8 +382,8 @@ OcspClient::Answer OcspClient::AskUrl(const Responder& responder, const pki::Cer
     };
   }
   Answer answer{.result = {}, .received_at = dependencies_.clock.Now()};
-  const pki::OcspResult result = pki::CheckOcspResponse(base::AsBytes(response->body), target,
-                                                        issuer, nonce, policy, answer.received_at);
+  const pki::OcspResult result = pki::CheckOcspResponse(
+      base::AsBytes(response->body), target, issuer, asking.nonce, policy, answer.received_at);
   event.outcome = result.outcome;
   event.cert_status = result.cert_status;
   event.exchange = result.cert_status ? OcspExchange::kAnswered : OcspExchange::kRefused;

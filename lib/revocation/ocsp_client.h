@@ -1,7 +1,8 @@
 // Asking configured OCSP responders, with a cache and a circuit breaker for each URL. Decides
 // nothing about what to do without an answer: see revocation_checker.h. URLs come from
-// configuration alone, never from a certificate. It does not hedge: HttpClient::Send blocks until
-// its timeout, so the loser of two askings would need a thread that outlives its caller.
+// configuration alone, never from a certificate. A URL that lets its callers wait is hedged: the
+// next one is asked too. HttpClient::Send cannot be called off, so the loser goes on to its timeout
+// on a thread of the client (helper_threads.h), and what becomes of it counts as if it had won.
 #ifndef MUSUBI_LIB_REVOCATION_OCSP_CLIENT_H_
 #define MUSUBI_LIB_REVOCATION_OCSP_CLIENT_H_
 
@@ -26,6 +27,7 @@
 #include "lib/pki/ocsp.h"
 #include "lib/revocation/circuit_breaker.h"
 #include "lib/revocation/crl_store.h"
+#include "lib/revocation/helper_threads.h"
 #include "lib/revocation/observer.h"
 
 namespace musubi::revocation {
@@ -38,16 +40,25 @@ struct Responder {
   pki::CertIdHash hash = pki::CertIdHash::kSha256;
   absl::Duration max_age = absl::Hours(1);    // Of an answer without nextUpdate.
   absl::Duration timeout = absl::Seconds(2);  // For each URL.
+  // The next URL is asked too when one has not answered for so long. Nothing: a quarter of
+  // `timeout`.
+  std::optional<absl::Duration> hedge_after = std::nullopt;
 };
 
 // ParseResponders reads responders.json: {"version":1,"responders":[{"anchor":ID, "urls":[URL...],
 // "nonce":"NONE"|"OPTIONAL"|"REQUIRED", "hash":"SHA1"|"SHA256", "max_age_seconds":N,
-// "timeout_ms":N}]}. All members are required. INVALID_ARGUMENT names the rule and the fix.
+// "timeout_ms":N, "hedge_after_ms":N}]}. All members but "hedge_after_ms" are required.
+// INVALID_ARGUMENT names the rule and the fix.
 absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json);
 
 // However far a nextUpdate is, a GOOD answer is asked for again after this long: beyond a week even
 // an emergency revocation would go unseen for too long.
 inline constexpr absl::Duration kMaxGoodKept = absl::Hours(24 * 7);
+
+// Askings on threads of a client's own at a time. Above it nothing is hedged: URLs are asked in
+// turn, on the caller's thread. A URL that is too slow holds a thread for its timeout at most, and
+// no longer than until five timeouts open its breaker: only a burst of callers comes near.
+inline constexpr size_t kMaxHelperThreads = 32;
 
 // OcspClient keeps authentic GOOD and REVOKED answers until they may no longer be used. UNKNOWN is
 // not kept: a card that was issued a minute ago may be known the next. Thread-safe; blocking.
@@ -56,6 +67,8 @@ inline constexpr absl::Duration kMaxGoodKept = absl::Hours(24 * 7);
 // in time, an HTTP status other than 200, an answer that may not be believed. GOOD, REVOKED and
 // UNKNOWN are no failures, nor is a timeout of a caller who had less time than the responder is
 // given. Each URL of each anchor has its own breaker: one issuer's trouble is not another's.
+//
+// The destructor waits for askings under way, at most the timeout of their responder.
 class OcspClient {
  public:
   struct Dependencies {
@@ -70,6 +83,7 @@ class OcspClient {
     std::vector<Responder> responders;
     size_t max_cache_entries = 100'000;  // About 300 octets each.
     absl::Duration skew = absl::Minutes(5);
+    size_t max_helper_threads = kMaxHelperThreads;  // 0: nothing is hedged.
   };
   struct Answer {
     // Set if a responder gave an answer that may be believed. UNKNOWN of one responder is such.
@@ -81,9 +95,11 @@ class OcspClient {
   static absl::StatusOr<std::unique_ptr<OcspClient>> Create(Dependencies dependencies,
                                                             Options options);
 
-  // Ask tries the responders of `issuer` in order until one gives an answer that may be believed
-  // or `deadline` (of the clock) has passed. Calls for one certificate at a time share one asking.
-  // If every breaker is open there is no answer, at once.
+  // Ask tries the URLs of `issuer`'s responder in order until one gives an answer that may be
+  // believed or `deadline` (of the clock) has passed. The next URL is asked when one has failed, or
+  // has not answered within its hedge delay; then the first answer counts. Where there is no next
+  // URL to ask, the last is asked on the caller's thread. Calls for one certificate at a time share
+  // one asking. If every breaker is open there is no answer, at once.
   Answer Ask(const pki::Certificate& target, const pki::Certificate& issuer, absl::Time deadline);
 
  private:
@@ -94,6 +110,9 @@ class OcspClient {
     std::list<Key>::iterator use;
   };
   struct Flight;
+  struct Question;
+  struct Asking;
+  struct Race;
 
   OcspClient(Dependencies dependencies, Options options);
 
@@ -101,14 +120,21 @@ class OcspClient {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Keep(const Key& key, const Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // `cut_short`: the deadline left a responder less than its timeout.
-  Answer AskResponders(const Responder& responder, const pki::Certificate& target,
-                       const pki::Certificate& issuer, absl::Time deadline, bool& cut_short);
-  // One asking of the URL of that rank in `event`, which learns the rest.
-  Answer AskUrl(const Responder& responder, const pki::Certificate& target,
-                const pki::Certificate& issuer, absl::Duration timeout, OcspEvent& event);
-  CircuitBreaker::Admission Admit(const Responder& responder, size_t rank);
-  void Report(const Responder& responder, const OcspEvent& event,
-              CircuitBreaker::Admission admission, bool cut_short);
+  Answer AskResponders(const Question& question, absl::Time deadline, bool& cut_short);
+  // Until there is an answer, the next URL's turn has come or `deadline` has passed.
+  void WaitForTurn(Race& race, absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Asks the next URL that may be asked, or lets another thread do it; there may be none.
+  void AskNext(const Question& question, const std::shared_ptr<Race>& race, absl::Duration left,
+               bool& cut_short);
+  // Sets rank and admission. False: none of the URLs that are left may be asked.
+  bool AdmitNext(Race& race, Asking& asking) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MayAskAnother(const Race& race, const Responder& responder)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void BuildRequest(Asking& asking, absl::Duration timeout);
+  // One asking from its sending to its report. These two run on any thread.
+  void Finish(const Asking& asking, Race& race);
+  Answer Send(const Asking& asking, OcspEvent& event);
+  void Report(const Asking& asking, CircuitBreaker::Outcome outcome);
 
   const Dependencies dependencies_;
   const Options options_;
@@ -121,6 +147,7 @@ class OcspClient {
   std::map<Key, std::shared_ptr<Flight>> flights_ ABSL_GUARDED_BY(mutex_);
   // By responder and rank.
   std::map<std::pair<const Responder*, size_t>, CircuitBreaker> breakers_ ABSL_GUARDED_BY(mutex_);
+  HelperThreads helpers_;  // Last: what runs there uses all the others.
 };
 
 }  // namespace musubi::revocation

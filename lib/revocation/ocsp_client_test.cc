@@ -428,6 +428,7 @@ TEST_F(OcspBreakerTest, WhatCountsAsAFailure) {
 }
 
 TEST_F(OcspBreakerTest, ADeadlineInAProbeLeavesTheNextCallerToProbe) {
+  Start({.anchor = "auth-01", .urls = {"http://first.example/"}});
   for (int i = 0; i < kFailures; ++i) Asked();
   clock_.Advance(CircuitBreaker::kOpenFor);
   const Server usual = server_;
@@ -483,6 +484,15 @@ TEST(ParseResponders, ReadsTheFile) {
   EXPECT_EQ(responder.hash, pki::CertIdHash::kSha1);
   EXPECT_EQ(responder.max_age, absl::Minutes(1));
   EXPECT_EQ(responder.timeout, absl::Milliseconds(1500));
+  EXPECT_EQ(responder.hedge_after, std::nullopt);
+}
+
+TEST(ParseResponders, ReadsAHedgeDelay) {
+  const auto responders = ParseResponders(
+      R"({"version":1,"responders":[{"anchor":"auth-03","urls":["http://ocsp.example/"],)"
+      R"("nonce":"NONE","hash":"SHA1","max_age_seconds":60,"timeout_ms":2,"hedge_after_ms":1}]})");
+  ASSERT_TRUE(responders.ok()) << responders.status();
+  EXPECT_EQ(responders->front().hedge_after, absl::Milliseconds(1));
 }
 
 TEST(ParseResponders, RefusesWithTheRule) {
@@ -504,6 +514,12 @@ TEST(ParseResponders, RefusesWithTheRule) {
        "30 s"},
       {R"("urls":["http://x/"],"nonce":"NONE","hash":"SHA1","max_age_seconds":60}]})",
        "timeout_ms"},
+      {R"("urls":["http://x/"],"nonce":"NONE","hash":"SHA1","max_age_seconds":60,"timeout_ms":9,"hedge_after_ms":0}]})",
+       "hedge_after must be above 0 and below timeout"},
+      {R"("urls":["http://x/"],"nonce":"NONE","hash":"SHA1","max_age_seconds":60,"timeout_ms":9,"hedge_after_ms":9}]})",
+       "hedge_after must be above 0 and below timeout"},
+      {R"("urls":["http://x/"],"nonce":"NONE","hash":"SHA1","max_age_seconds":60,"timeout_ms":9,"hedge_after_ms":"1"}]})",
+       "hedge_after_ms"},
   };
   for (const auto& test_case : cases) {
     const auto responders = ParseResponders(start + test_case.rest);

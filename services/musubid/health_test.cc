@@ -241,9 +241,17 @@ TEST(ObservedHttpClient, NamesOurSpanToTheResponderAndTakesTheTime) {
               absl::Milliseconds(30));
   }
   ASSERT_TRUE(client.Send({.url = "http://responder.example/"}).ok());
+  // For another thread to send.
+  http::Request handed_over{.url = "http://responder.example/"};
+  {
+    const telemetry::Work work(clock, trace);
+    client.AddTrace(handed_over);
+  }
+  ASSERT_TRUE(client.Send(handed_over).ok());
   EXPECT_EQ(responder.requests()[0].traceparent, telemetry::FormatTraceparent(trace));
   EXPECT_EQ(responder.requests()[1].traceparent, "");
-  EXPECT_THAT(registry.Scrape(), HasSubstr("musubi_ocsp_call_duration_seconds_sum 0.06\n"));
+  EXPECT_EQ(responder.requests()[2].traceparent, telemetry::FormatTraceparent(trace));
+  EXPECT_THAT(registry.Scrape(), HasSubstr("musubi_ocsp_call_duration_seconds_sum 0.09\n"));
 }
 
 }  // namespace

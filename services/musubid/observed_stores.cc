@@ -136,11 +136,15 @@ absl::StatusOr<int> ObservedPersonStore::SweepUnreferenced(absl::Time before,
                     [&] { return store_.SweepUnreferenced(before, referenced); });
 }
 
+void ObservedHttpClient::AddTrace(http::Request& request) const {
+  if (const telemetry::Work* work = telemetry::Work::Current(); work != nullptr) {
+    request.traceparent = telemetry::FormatTraceparent(work->trace());
+  }
+}
+
 absl::StatusOr<http::Response> ObservedHttpClient::Send(const http::Request& request) {
   http::Request named = request;
-  if (const telemetry::Work* work = telemetry::Work::Current(); work != nullptr) {
-    named.traceparent = telemetry::FormatTraceparent(work->trace());
-  }
+  if (named.traceparent.empty()) AddTrace(named);
   const absl::Time begin = clock_.Now();
   const telemetry::StageScope scope(telemetry::Stage::kRevocationNetwork);
   absl::StatusOr<http::Response> response = client_.Send(named);

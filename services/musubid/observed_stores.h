@@ -137,11 +137,13 @@ class ObservedPersonStore final : public person::PersonStore {
   StoreMeter meter_;
 };
 
-// Also names the request at hand to the server: the header traceparent, with our span.
+// Also names the request at hand to the server: the header traceparent, with our span. A request
+// that has the header already is of another thread's.
 class ObservedHttpClient final : public http::HttpClient {
  public:
   ObservedHttpClient(HttpClient& client, const base::Clock& clock, Metrics& metrics)
       : client_(client), clock_(clock), metrics_(metrics) {}
+  void AddTrace(http::Request& request) const override;
   absl::StatusOr<http::Response> Send(const http::Request& request) override;
 
  private:

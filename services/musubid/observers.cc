@@ -162,6 +162,12 @@ void RevocationReporter::OnOcsp(const revocation::OcspEvent& event) {
 
 void RevocationReporter::OnOcspCacheHit() { metrics_.ocsp_cache_hits.Increment(); }
 
+void RevocationReporter::OnOcspWaitBegins() {
+  telemetry::EnterStage(telemetry::Stage::kRevocationNetwork);
+}
+
+void RevocationReporter::OnOcspWaitEnds() { telemetry::LeaveStage(); }
+
 void RevocationReporter::OnOcspBreaker(const revocation::OcspBreakerEvent& event) {
   if (event.open) metrics_.revocation_alarms.Increment(Alarm::kBreakerOpened);
   log_.Write(event.open ? Severity::kError : Severity::kInfo,

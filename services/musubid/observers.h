@@ -60,6 +60,8 @@ class RevocationReporter final : public revocation::Observer {
   void OnFetch(const revocation::FetchEvent& event) override;
   void OnOcsp(const revocation::OcspEvent& event) override;
   void OnOcspCacheHit() override;
+  void OnOcspWaitBegins() override;
+  void OnOcspWaitEnds() override;
   void OnOcspBreaker(const revocation::OcspBreakerEvent& event) override;
   void OnScopeMissing() override;
   void OnVanishedRevocation() override;
