@@ -8,6 +8,7 @@
 #include "lib/base/status.h"
 #include "lib/rpc/redact.h"
 #include "lib/session/apply.h"
+#include "lib/telemetry/work.h"
 
 namespace musubi::services::musubid {
 namespace {

@@ -18,6 +18,7 @@
 #include "lib/rpc/calls.h"
 #include "lib/rpc/server.h"
 #include "lib/session/apply.h"
+#include "lib/telemetry/work.h"
 #include "musubi/v1/link.grpc.pb.h"
 #include "musubi/v1/pairing.grpc.pb.h"
 #include "musubi/v1/session.grpc.pb.h"
@@ -407,6 +408,17 @@ TEST_F(ReporterTest, CrlsAgeByTheJourneysClockAndGoStale) {
   text = registry_.Scrape();
   EXPECT_THAT(text,
               HasSubstr("musubi_crl_scopes{freshness=\"STALE\",scope_class=\"PARTITION\"} 1\n"));
+}
+
+TEST_F(ReporterTest, WaitingForRespondersThatOtherThreadsAskIsTimeOnTheNetwork) {
+  RevocationReporter reporter(clock_, log_, metrics_, health_);
+  const telemetry::Work work(clock_, {});
+  reporter.OnOcspWaitBegins();
+  clock_.Advance(absl::Milliseconds(30));
+  reporter.OnOcspWaitEnds();
+  clock_.Advance(absl::Milliseconds(7));
+  EXPECT_EQ(work.times()[static_cast<size_t>(telemetry::Stage::kRevocationNetwork)],
+            absl::Milliseconds(30));
 }
 
 TEST_F(ReporterTest, CountsRevocationAndAlarms) {
