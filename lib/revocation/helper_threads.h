@@ -32,8 +32,8 @@ class HelperThreads {
   base::Mutex mutex_;
   base::CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  // Threads that no task was given to. Tasks whose thread has not taken them yet.
-  size_t free_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t free_ ABSL_GUARDED_BY(mutex_) = 0;  // Threads that have been given no task.
+  // Each has its thread, which has not begun with it.
   std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
 };

@@ -55,9 +55,9 @@ absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json);
 // an emergency revocation would go unseen for too long.
 inline constexpr absl::Duration kMaxGoodKept = absl::Hours(24 * 7);
 
-// Askings on threads of a client's own at a time. Above it nothing is hedged: URLs are asked in
-// turn, on the caller's thread. A URL that is too slow holds a thread for its timeout at most, and
-// no longer than until five timeouts open its breaker: only a burst of callers comes near.
+// Askings that may be hedged run on threads of the client, at most so many at a time; above it URLs
+// are asked in turn, on the caller's thread. A URL holds a thread until it has answered, a slow one
+// for its timeout at most, and only until five timeouts open its breaker: 32 is a burst of callers.
 inline constexpr size_t kMaxHelperThreads = 32;
 
 // OcspClient keeps authentic GOOD and REVOKED answers until they may no longer be used. UNKNOWN is
@@ -97,9 +97,9 @@ class OcspClient {
 
   // Ask tries the URLs of `issuer`'s responder in order until one gives an answer that may be
   // believed or `deadline` (of the clock) has passed. The next URL is asked when one has failed, or
-  // has not answered within its hedge delay; then the first answer counts. Where there is no next
-  // URL to ask, the last is asked on the caller's thread. Calls for one certificate at a time share
-  // one asking. If every breaker is open there is no answer, at once.
+  // has not answered within its hedge delay; then the first answer counts. A URL that
+  // is asked alone, with none left to ask after it, is asked on the caller's thread. Calls for one
+  // certificate at a time share one asking. If every breaker is open there is no answer, at once.
   Answer Ask(const pki::Certificate& target, const pki::Certificate& issuer, absl::Time deadline);
 
  private:
