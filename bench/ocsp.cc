@@ -198,8 +198,8 @@ absl::Status Measure(Report& report) {
       absl::FormatDuration(kSlowness), " where ", absl::FormatDuration(kTimeout),
       " is allowed, of one that refuses connections, and (hedged) of the slow one with the fast "
       "one "
-      "behind it, from the first on; the answer is signed "
-      "beforehand and verified each time. ask_open_: the median once the breaker has opened."));
+      "behind it, from the first on; the answer is signed beforehand and verified each time. "
+      "ask_open_: the median once the breaker has opened."));
   return absl::OkStatus();
 }
 
