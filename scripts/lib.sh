@@ -42,7 +42,7 @@ need_build_packages() {
   need_packages g++ clang clang-format libclang-rt-14-dev llvm cmake ninja-build ccache pkg-config \
     git ca-certificates openssl python3 libgrpc++-dev libprotobuf-dev protobuf-compiler \
     protobuf-compiler-grpc libabsl-dev libssl3=3.0.22 libssl-dev=3.0.22 libgtest-dev libgmock-dev libbenchmark-dev \
-    libsqlite3-dev libcurl4-openssl-dev libspdlog-dev nlohmann-json3-dev libcpp-httplib-dev \
+    libsqlite3-dev libcurl4-openssl-dev libspdlog-dev nlohmann-json3-dev libsimdjson-dev libcpp-httplib-dev \
     prometheus-cpp-dev libcivetweb-dev
 }
 

@@ -55,6 +55,8 @@ FENCES = [
     (r"prometheus/", ["lib/telemetry"], False, "lib/telemetry is the only user of prometheus-cpp"),
     (r"httplib\.h$", ["sandbox", "tests", "bench", "@test"], True,
      "cpp-httplib is the server of the sandbox and of tests"),
+    (r"simdjson\.h$", ["services/musubictl"], True,
+     "nlohmann-json reads what is read once"),
     (r"absl/synchronization/", ["services", "sandbox", "bench", "tests"], False,
      "base::Mutex, not absl::Mutex: ThreadSanitizer does not see Debian's"),
     (r"format$", [], False, "libstdc++ 12 has no <format>"),

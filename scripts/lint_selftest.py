@@ -57,6 +57,7 @@ CASES = [
     include("lib/rpc/a.cc", "#include <prometheus/counter.h>", "prometheus-cpp"),
     include("services/musubid/a.cc", "#include <civetweb.h>", "civetweb"),
     include("lib/http/a.cc", "#include <httplib.h>", "cpp-httplib"),
+    include("lib/jpki/a.cc", "#include <simdjson.h>", "nlohmann-json"),
     include("lib/base/a.cc", '#include "absl/synchronization/mutex.h"', "base::Mutex"),
     include("lib/base/a.cc", "#include <format>", "no <format>"),
     (lint_includes.check_includes, {

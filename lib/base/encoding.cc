@@ -46,20 +46,30 @@ std::string EncodeSextets(ByteView bytes, std::string_view alphabet) {
 
 absl::StatusOr<Bytes> DecodeSextets(std::string_view text, const std::array<int8_t, 256>& values) {
   if (text.size() % 4 == 1) return absl::InvalidArgumentError("base64: impossible length");
-  Bytes bytes;
-  bytes.reserve(text.size() * 3 / 4);
+  const auto value = [&](size_t at) { return int32_t{values[static_cast<uint8_t>(text[at])]}; };
+  Bytes bytes(text.size() * 3 / 4);
+  size_t out = 0;
+  int32_t outside = 0;  // Negative once a character was outside the alphabet.
+  size_t in = 0;
+  for (; in + 4 <= text.size(); in += 4) {
+    const int32_t sextets[] = {value(in), value(in + 1), value(in + 2), value(in + 3)};
+    outside |= sextets[0] | sextets[1] | sextets[2] | sextets[3];
+    bytes[out++] = static_cast<uint8_t>(sextets[0] << 2 | sextets[1] >> 4);
+    bytes[out++] = static_cast<uint8_t>(sextets[1] << 4 | sextets[2] >> 2);
+    bytes[out++] = static_cast<uint8_t>(sextets[2] << 6 | sextets[3]);
+  }
   uint32_t buffer = 0;
   int bits = 0;
-  for (char c : text) {
-    const int value = values[static_cast<uint8_t>(c)];
-    if (value < 0) return absl::InvalidArgumentError("base64: character outside the alphabet");
-    buffer = buffer << 6 | static_cast<uint32_t>(value);
+  for (; in < text.size(); ++in) {
+    outside |= value(in);
+    buffer = buffer << 6 | static_cast<uint32_t>(value(in) & 63);
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
-      bytes.push_back(static_cast<uint8_t>(buffer >> bits));
+      bytes[out++] = static_cast<uint8_t>(buffer >> bits);
     }
   }
+  if (outside < 0) return absl::InvalidArgumentError("base64: character outside the alphabet");
   if ((buffer & ((1u << bits) - 1)) != 0) {
     return absl::InvalidArgumentError("base64: spare bits are not zero");
   }

@@ -19,11 +19,13 @@ absl::Status Broken(std::string_view label, std::string_view what) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<base::Bytes>> ReadPemOrDer(std::string_view content,
-                                                      std::string_view label) {
+absl::StatusOr<std::vector<base::Bytes>> ReadPemOrDer(base::Bytes octets, std::string_view label) {
+  const std::string_view content = base::AsText(octets);
   size_t at = content.find(kBegin);
   if (at == std::string_view::npos) {
-    return std::vector<base::Bytes>{base::ToBytes(base::AsBytes(content))};
+    std::vector<base::Bytes> whole;
+    whole.push_back(std::move(octets));
+    return whole;
   }
   std::vector<base::Bytes> blocks;
   std::string others;

@@ -13,8 +13,7 @@ namespace musubi::services::musubictl {
 // ReadPemOrDer returns the blocks of this label, in order, or, of a text without any PEM block, the
 // whole content. INVALID_ARGUMENT if a block is broken, or if there are blocks and none of this
 // label.
-absl::StatusOr<std::vector<base::Bytes>> ReadPemOrDer(std::string_view content,
-                                                      std::string_view label);
+absl::StatusOr<std::vector<base::Bytes>> ReadPemOrDer(base::Bytes content, std::string_view label);
 
 }  // namespace musubi::services::musubictl
 

@@ -1,8 +1,10 @@
 #include "services/musubictl/validate_question.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
+#include <bitset>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "lib/base/encoding.h"
@@ -12,124 +14,157 @@
 
 namespace musubi::services::musubictl {
 
-using Json = nlohmann::json;
+namespace dom = simdjson::dom;
 
-// A member of the question or, where that lacks it, of the defaults.
+// A parsed object and what its views are into.
+struct QuestionReader::Defaults {
+  dom::parser parser;
+  dom::object object;
+};
+
+// A member of the question or, where that lacks it, of the defaults. Its texts live as long as the
+// parser of either is not used again.
 class Members {
  public:
-  Members(const Json& own, const Json& defaults) : own_(own), defaults_(defaults) {}
+  Members(const dom::object& own, const dom::object& defaults) : own_(own), defaults_(defaults) {}
 
-  // Null if neither has it.
-  const Json& operator[](const char* name) const {
-    static const Json kNull;
-    if (const auto found = own_.find(name); found != own_.end()) return *found;
-    if (const auto found = defaults_.find(name); found != defaults_.end()) return *found;
-    return kNull;
+  // Nothing if neither has it; null hides a default.
+  std::optional<dom::element> Find(std::string_view name) const {
+    dom::element found;
+    if (own_.at_key(name).get(found) != simdjson::SUCCESS &&
+        defaults_.at_key(name).get(found) != simdjson::SUCCESS) {
+      return std::nullopt;
+    }
+    return found.is_null() ? std::nullopt : std::optional(found);
   }
 
-  absl::StatusOr<std::string> Text(const char* name, std::string fallback = {}) const {
-    const Json& member = (*this)[name];
-    if (member.is_null()) return fallback;
-    if (member.is_string()) return member.get<std::string>();
+  // As JSON, the same for what is the same; empty if it is absent.
+  std::string Json(std::string_view name) const {
+    const auto member = Find(name);
+    return member ? std::string(simdjson::minify(*member)) : std::string();
+  }
+  absl::StatusOr<std::string_view> Text(std::string_view name,
+                                        std::string_view fallback = {}) const {
+    const auto member = Find(name);
+    if (!member) return fallback;
+    std::string_view text;
+    if (member->get(text) == simdjson::SUCCESS) return text;
     return Wrong(name, "a string");
   }
-  absl::StatusOr<bool> Flag(const char* name) const {
-    const Json& member = (*this)[name];
-    if (member.is_null()) return false;
-    if (member.is_boolean()) return member.get<bool>();
+  absl::StatusOr<bool> Flag(std::string_view name) const {
+    const auto member = Find(name);
+    if (!member) return false;
+    bool flag = false;
+    if (member->get(flag) == simdjson::SUCCESS) return flag;
     return Wrong(name, "true or false");
   }
   // A string stands for a list of one.
-  absl::StatusOr<std::vector<std::string>> Texts(const char* name) const {
-    const Json& member = (*this)[name];
-    std::vector<std::string> texts;
-    if (member.is_null()) return texts;
-    if (member.is_string()) return std::vector<std::string>{member.get<std::string>()};
-    if (!member.is_array()) return Wrong(name, "a list of strings");
-    for (const Json& item : member) {
-      if (!item.is_string()) return Wrong(name, "a list of strings");
-      texts.push_back(item.get<std::string>());
+  absl::StatusOr<std::vector<std::string_view>> Texts(std::string_view name) const {
+    const auto member = Find(name);
+    std::vector<std::string_view> texts;
+    if (!member) return texts;
+    dom::array array;
+    if (member->get(array) != simdjson::SUCCESS) {
+      if (!member->is_string()) return Wrong(name, "a list of strings");
+      return std::vector{std::string_view(*member)};
+    }
+    for (const dom::element item : array) {
+      std::string_view text;
+      if (item.get(text) != simdjson::SUCCESS) return Wrong(name, "a list of strings");
+      texts.push_back(text);
     }
     return texts;
   }
 
-  static absl::Status Wrong(const std::string& name, const std::string& rule) {
-    return absl::InvalidArgumentError(name + ": must be " + rule);
+  static absl::Status Wrong(std::string_view name, std::string_view rule) {
+    return absl::InvalidArgumentError(std::string(name) + ": must be " + std::string(rule));
   }
 
  private:
-  const Json& own_;
-  const Json& defaults_;
+  const dom::object& own_;
+  const dom::object& defaults_;
 };
 
 namespace {
 
-constexpr const char* kMembers[] = {"id",
-                                    "anchors",
-                                    "intermediates",
-                                    "certificate",
-                                    "crls",
-                                    "ocsp_response",
-                                    "time",
-                                    "initial_policies",
-                                    "purpose",
-                                    "explicit_policy",
-                                    "inhibit_mapping",
-                                    "inhibit_any_policy",
-                                    "profile",
-                                    "hierarchy",
-                                    "revocation",
-                                    "max_crl_age",
-                                    "proof_message",
-                                    "proof_signature",
-                                    "proof_algorithm"};
+constexpr std::string_view kMembers[] = {"id",
+                                         "anchors",
+                                         "intermediates",
+                                         "certificate",
+                                         "crls",
+                                         "ocsp_response",
+                                         "time",
+                                         "initial_policies",
+                                         "purpose",
+                                         "explicit_policy",
+                                         "inhibit_mapping",
+                                         "inhibit_any_policy",
+                                         "profile",
+                                         "hierarchy",
+                                         "revocation",
+                                         "max_crl_age",
+                                         "proof_message",
+                                         "proof_signature",
+                                         "proof_algorithm"};
 
-absl::Status CheckMembers(const Json& question) {
-  if (!question.is_object()) return absl::InvalidArgumentError("a question must be a JSON object");
-  for (const auto& [name, value] : question.items()) {
-    if (std::ranges::find(kMembers, name) == std::end(kMembers)) {
-      return absl::InvalidArgumentError(name + ": unknown member; see docs/validate.md");
-    }
+// An object whose members are all known, each given once.
+absl::StatusOr<dom::object> ReadObject(dom::parser& parser, std::string_view text) {
+  dom::object object;
+  if (parser.parse(text.data(), text.size()).get(object) != simdjson::SUCCESS) {
+    return absl::InvalidArgumentError("a question must be a JSON object");
   }
-  return absl::OkStatus();
+  std::bitset<std::size(kMembers)> given;
+  for (const auto& [name, value] : object) {
+    const auto known = std::ranges::find(kMembers, name);
+    if (known == std::end(kMembers)) {
+      return absl::InvalidArgumentError(std::string(name) +
+                                        ": unknown member; see docs/validate.md");
+    }
+    const auto number = static_cast<size_t>(known - std::begin(kMembers));
+    if (given[number]) return Members::Wrong(name, "given once");
+    given.set(number);
+  }
+  return object;
 }
 
 constexpr std::string_view kInline = "base64:";
 
 // A path by itself, a content by its hash.
-std::string CacheKey(const std::string& source) {
-  if (!source.starts_with(kInline)) return source;
+std::string CacheKey(std::string_view source) {
+  if (!source.starts_with(kInline)) return std::string(source);
   return std::string(kInline) + base::HexEncode(crypto::Sha256(base::AsBytes(source)));
 }
 
 // "base64:..." is the content itself, everything else a path.
-absl::StatusOr<std::string> Content(const std::string& name, const std::string& source) {
+absl::StatusOr<base::Bytes> Content(std::string_view name, std::string_view source) {
   if (!source.starts_with(kInline)) {
-    auto content = base::ReadFile(source);
-    if (content.ok()) return content;
-    return absl::InvalidArgumentError(name + ": " + std::string(content.status().message()));
+    const auto content = base::ReadFile(std::string(source));
+    if (content.ok()) return base::ToBytes(*content);
+    return absl::InvalidArgumentError(std::string(name) + ": " +
+                                      std::string(content.status().message()));
   }
-  const auto octets = base::Base64Decode(std::string_view(source).substr(kInline.size()));
+  auto octets = base::Base64Decode(source.substr(kInline.size()));
   if (!octets.ok()) {
     return Members::Wrong(name, "a path, or base64: and standard base64 with padding");
   }
-  return base::ToString(*octets);
+  return octets;
 }
 
 // DER, or every PEM block of one of the labels.
-absl::StatusOr<std::vector<base::Bytes>> Objects(const std::string& name, const std::string& source,
+absl::StatusOr<std::vector<base::Bytes>> Objects(std::string_view name, std::string_view source,
                                                  std::string_view label) {
-  MUSUBI_ASSIGN_OR_RETURN(const std::string content, Content(name, source));
-  auto objects = ReadPemOrDer(content, label);
+  MUSUBI_ASSIGN_OR_RETURN(base::Bytes content, Content(name, source));
+  auto objects = ReadPemOrDer(std::move(content), label);
   if (objects.ok()) return objects;
-  return absl::InvalidArgumentError(name + ": " + std::string(objects.status().message()));
+  return absl::InvalidArgumentError(std::string(name) + ": " +
+                                    std::string(objects.status().message()));
 }
 
-absl::StatusOr<std::vector<base::Bytes>> AllObjects(const Members& members, const char* name,
+absl::StatusOr<std::vector<base::Bytes>> AllObjects(const Members& members, std::string_view name,
                                                     std::string_view label) {
-  MUSUBI_ASSIGN_OR_RETURN(const std::vector<std::string> sources, members.Texts(name));
+  MUSUBI_ASSIGN_OR_RETURN(const std::vector<std::string_view> sources, members.Texts(name));
   std::vector<base::Bytes> all;
-  for (const std::string& source : sources) {
+  for (const std::string_view source : sources) {
     MUSUBI_ASSIGN_OR_RETURN(std::vector<base::Bytes> objects, Objects(name, source, label));
     std::ranges::move(objects, std::back_inserter(all));
   }
@@ -178,14 +213,15 @@ absl::StatusOr<Made<Judge>> MakeRfc5280Judge(const Members& members) {
 }
 
 absl::StatusOr<Made<Judge>> MakeCardJudge(const Members& members) {
-  MUSUBI_ASSIGN_OR_RETURN(const std::vector<std::string> files, members.Texts("anchors"));
-  MUSUBI_ASSIGN_OR_RETURN(const std::string hierarchy_file, members.Text("hierarchy"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::vector<std::string_view> files, members.Texts("anchors"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string_view hierarchy_file, members.Text("hierarchy"));
   if (files.size() != 1 || hierarchy_file.empty()) {
     return absl::InvalidArgumentError(
         "anchors: the profile jpki-card takes one anchors file (docs/trust-anchors.md) and a "
         "hierarchy");
   }
-  MUSUBI_ASSIGN_OR_RETURN(const std::string content, Content("anchors", files[0]));
+  MUSUBI_ASSIGN_OR_RETURN(const base::Bytes octets_of_file, Content("anchors", files[0]));
+  const std::string_view content = base::AsText(octets_of_file);
   if (const size_t first = content.find_first_not_of(" \t\r\n");
       first == std::string::npos || content[first] != '{') {
     return absl::InvalidArgumentError(
@@ -195,8 +231,10 @@ absl::StatusOr<Made<Judge>> MakeCardJudge(const Members& members) {
   }
   MUSUBI_ASSIGN_OR_RETURN(
       const pki::TrustStore store,
-      pki::TrustStore::Parse(content, files[0].starts_with(kInline) ? "anchors" : files[0]));
-  MUSUBI_ASSIGN_OR_RETURN(jpki::Hierarchy hierarchy, jpki::Hierarchy::Load(hierarchy_file));
+      pki::TrustStore::Parse(content,
+                             files[0].starts_with(kInline) ? "anchors" : std::string(files[0])));
+  MUSUBI_ASSIGN_OR_RETURN(jpki::Hierarchy hierarchy,
+                          jpki::Hierarchy::Load(std::string(hierarchy_file)));
   auto judge = std::make_shared<Judge>();
   MUSUBI_ASSIGN_OR_RETURN(jpki::CardValidator cards,
                           jpki::CardValidator::Create(store, std::move(hierarchy),
@@ -209,7 +247,7 @@ absl::StatusOr<Made<Judge>> MakeCardJudge(const Members& members) {
   return Made<Judge>{std::move(judge), octets};
 }
 
-absl::StatusOr<Made<std::vector<pki::Crl>>> MakeCrls(const std::string& source) {
+absl::StatusOr<Made<std::vector<pki::Crl>>> MakeCrls(std::string_view source) {
   MUSUBI_ASSIGN_OR_RETURN(std::vector<base::Bytes> ders, Objects("crls", source, "X509 CRL"));
   Made<std::vector<pki::Crl>> made{std::make_shared<std::vector<pki::Crl>>()};
   for (base::Bytes& der : ders) {
@@ -228,7 +266,7 @@ struct Named {
 };
 
 template <typename T, size_t N>
-absl::StatusOr<T> Choose(const char* member, const std::string& text,
+absl::StatusOr<T> Choose(std::string_view member, std::string_view text,
                          const Named<T> (&choices)[N]) {
   std::string names;
   for (const auto& [name, value] : choices) {
@@ -238,7 +276,7 @@ absl::StatusOr<T> Choose(const char* member, const std::string& text,
   return Members::Wrong(member, "one of " + names);
 }
 
-absl::StatusOr<crypto::SignatureAlgorithm> ParseAlgorithm(const std::string& name) {
+absl::StatusOr<crypto::SignatureAlgorithm> ParseAlgorithm(std::string_view name) {
   using crypto::SignatureAlgorithm;
   std::string names;
   for (const auto& algorithm : pki::ValidationProfile::Rfc5280().allowed_algorithms) {
@@ -249,7 +287,9 @@ absl::StatusOr<crypto::SignatureAlgorithm> ParseAlgorithm(const std::string& nam
 }
 
 absl::Status ReadInputs(const Members& members, pki::PathInputs& inputs) {
-  MUSUBI_ASSIGN_OR_RETURN(inputs.initial_policies, members.Texts("initial_policies"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::vector<std::string_view> policies,
+                          members.Texts("initial_policies"));
+  inputs.initial_policies.assign(policies.begin(), policies.end());
   for (const std::string& policy : inputs.initial_policies) {
     if (!pki::IsDottedOid(policy))
       return Members::Wrong("initial_policies", "OIDs, as in 2.5.29.32.0");
@@ -257,27 +297,25 @@ absl::Status ReadInputs(const Members& members, pki::PathInputs& inputs) {
   MUSUBI_ASSIGN_OR_RETURN(inputs.initial_explicit_policy, members.Flag("explicit_policy"));
   MUSUBI_ASSIGN_OR_RETURN(inputs.initial_policy_mapping_inhibit, members.Flag("inhibit_mapping"));
   MUSUBI_ASSIGN_OR_RETURN(inputs.initial_any_policy_inhibit, members.Flag("inhibit_any_policy"));
-  MUSUBI_ASSIGN_OR_RETURN(const std::string purpose, members.Text("purpose"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string_view purpose, members.Text("purpose"));
   if (purpose.empty()) return absl::OkStatus();
-  if (!pki::IsDottedOid(purpose))
+  if (!pki::IsDottedOid(std::string(purpose)))
     return Members::Wrong("purpose", "the OID of an extendedKeyUsage");
-  inputs.purpose = pki::Purpose{purpose};
+  inputs.purpose = pki::Purpose{std::string(purpose)};
   return absl::OkStatus();
 }
 
 absl::Status ReadProof(const Members& members, Question& question) {
-  MUSUBI_ASSIGN_OR_RETURN(const std::string message, members.Text("proof_message"));
-  MUSUBI_ASSIGN_OR_RETURN(const std::string signature, members.Text("proof_signature"));
-  MUSUBI_ASSIGN_OR_RETURN(const std::string algorithm,
+  MUSUBI_ASSIGN_OR_RETURN(const std::string_view message, members.Text("proof_message"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string_view signature, members.Text("proof_signature"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string_view algorithm,
                           members.Text("proof_algorithm", "RSA_PKCS1_SHA256"));
   if (message.empty() && signature.empty()) return absl::OkStatus();
   if (message.empty() || signature.empty()) {
     return Members::Wrong("proof_message", "given together with proof_signature");
   }
-  MUSUBI_ASSIGN_OR_RETURN(const std::string message_text, Content("proof_message", message));
-  MUSUBI_ASSIGN_OR_RETURN(const std::string signature_text, Content("proof_signature", signature));
-  question.proof_message = base::ToBytes(message_text);
-  question.proof_signature = base::ToBytes(signature_text);
+  MUSUBI_ASSIGN_OR_RETURN(question.proof_message, Content("proof_message", message));
+  MUSUBI_ASSIGN_OR_RETURN(question.proof_signature, Content("proof_signature", signature));
   MUSUBI_ASSIGN_OR_RETURN(question.proof_algorithm, ParseAlgorithm(algorithm));
   question.request.proof = pki::PossessionProof{question.proof_algorithm, *question.proof_message,
                                                 question.proof_signature};
@@ -287,31 +325,30 @@ absl::Status ReadProof(const Members& members, Question& question) {
 }  // namespace
 
 QuestionReader::QuestionReader(absl::Time now)
-    : now_(now), defaults_(std::make_unique<Json>(Json::object())) {}
+    : now_(now), defaults_(std::make_unique<Defaults>()) {}
 
 QuestionReader::~QuestionReader() = default;
 
 absl::StatusOr<std::unique_ptr<QuestionReader>> QuestionReader::Create(std::string_view defaults,
                                                                        absl::Time now) {
   std::unique_ptr<QuestionReader> reader(new QuestionReader(now));
-  if (!defaults.empty()) {
-    *reader->defaults_ = Json::parse(defaults, nullptr, /*allow_exceptions=*/false);
-    MUSUBI_RETURN_IF_ERROR(CheckMembers(*reader->defaults_));
-  }
+  MUSUBI_ASSIGN_OR_RETURN(
+      reader->defaults_->object,
+      ReadObject(reader->defaults_->parser, defaults.empty() ? "{}" : defaults));
   return reader;
 }
 
 absl::Status QuestionReader::Read(std::string_view line, Question& question) {
-  const Json own = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-  MUSUBI_RETURN_IF_ERROR(CheckMembers(own));
-  const Members members(own, *defaults_);
-  if (const Json& id = members["id"]; !id.is_null()) question.id = id.dump();
+  thread_local dom::parser parser;  // It keeps its memory.
+  MUSUBI_ASSIGN_OR_RETURN(const dom::object own, ReadObject(parser, line));
+  const Members members(own, defaults_->object);
+  question.id = members.Json("id");
   return ReadMembers(members, question);
 }
 
 absl::Status QuestionReader::ReadMembers(const Members& members, Question& question) {
   MUSUBI_RETURN_IF_ERROR(ReadSettings(members, question));
-  MUSUBI_ASSIGN_OR_RETURN(const std::string certificate, members.Text("certificate"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string_view certificate, members.Text("certificate"));
   if (certificate.empty()) return Members::Wrong("certificate", "given: what is to be validated");
   MUSUBI_ASSIGN_OR_RETURN(std::vector<base::Bytes> certificates,
                           Objects("certificate", certificate, "CERTIFICATE"));
@@ -322,7 +359,7 @@ absl::Status QuestionReader::ReadMembers(const Members& members, Question& quest
                           AllObjects(members, "intermediates", "CERTIFICATE"));
   question.request.intermediates = question.intermediates;
   MUSUBI_RETURN_IF_ERROR(ReadCrls(members, question));
-  MUSUBI_ASSIGN_OR_RETURN(const std::string response, members.Text("ocsp_response"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string_view response, members.Text("ocsp_response"));
   if (!response.empty()) {
     MUSUBI_ASSIGN_OR_RETURN(std::vector<base::Bytes> responses,
                             Objects("ocsp_response", response, "OCSP RESPONSE"));
@@ -334,30 +371,31 @@ absl::Status QuestionReader::ReadMembers(const Members& members, Question& quest
 }
 
 absl::Status QuestionReader::ReadSettings(const Members& members, Question& question) {
-  MUSUBI_ASSIGN_OR_RETURN(const std::string profile, members.Text("profile", "rfc5280"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string_view profile, members.Text("profile", kRfc5280Profile));
   if (profile != kRfc5280Profile && profile != kCardProfile) {
     return Members::Wrong("profile", "rfc5280 or jpki-card");
   }
+  const std::string anchors = members.Json("anchors");
+  const std::string hierarchy = members.Json("hierarchy");
   const std::string key = base::ToString(crypto::Sha256LengthPrefixed(
-      {base::AsBytes(profile), base::AsBytes(members["anchors"].dump()),
-       base::AsBytes(members["hierarchy"].dump())}));
+      {base::AsBytes(profile), base::AsBytes(anchors), base::AsBytes(hierarchy)}));
   MUSUBI_ASSIGN_OR_RETURN(question.judge, judges_.Get(key, [&] {
     return profile == kRfc5280Profile ? MakeRfc5280Judge(members) : MakeCardJudge(members);
   }));
   pki::ValidationRequest& request = question.request;
-  MUSUBI_ASSIGN_OR_RETURN(const std::string time, members.Text("time"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string_view time, members.Text("time"));
   request.validation_time = now_;
   if (!time.empty() &&
       !absl::ParseTime(absl::RFC3339_full, base::ToAbsl(time), &request.validation_time, nullptr)) {
     return Members::Wrong("time", "as in 2026-04-01T00:00:00Z");
   }
-  MUSUBI_ASSIGN_OR_RETURN(const std::string scope, members.Text("revocation", "whole-path"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string_view scope, members.Text("revocation", "whole-path"));
   using pki::RevocationScope;
   static constexpr Named<RevocationScope> kScopes[] = {{"whole-path", RevocationScope::kWholePath},
                                                        {"target", RevocationScope::kTarget},
                                                        {"none", RevocationScope::kNone}};
   MUSUBI_ASSIGN_OR_RETURN(request.revocation, Choose("revocation", scope, kScopes));
-  MUSUBI_ASSIGN_OR_RETURN(const std::string max_crl_age, members.Text("max_crl_age"));
+  MUSUBI_ASSIGN_OR_RETURN(const std::string_view max_crl_age, members.Text("max_crl_age"));
   if (!max_crl_age.empty()) {
     absl::Duration age;
     if (!absl::ParseDuration(base::ToAbsl(max_crl_age), &age) || age <= absl::ZeroDuration()) {
@@ -369,8 +407,8 @@ absl::Status QuestionReader::ReadSettings(const Members& members, Question& ques
 }
 
 absl::Status QuestionReader::ReadCrls(const Members& members, Question& question) {
-  MUSUBI_ASSIGN_OR_RETURN(const std::vector<std::string> sources, members.Texts("crls"));
-  for (const std::string& source : sources) {
+  MUSUBI_ASSIGN_OR_RETURN(const std::vector<std::string_view> sources, members.Texts("crls"));
+  for (const std::string_view source : sources) {
     MUSUBI_ASSIGN_OR_RETURN(const std::shared_ptr<std::vector<pki::Crl>> file,
                             crls_.Get(CacheKey(source), [&] { return MakeCrls(source); }));
     question.crls.insert(question.crls.end(), file->begin(), file->end());

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,7 +71,8 @@ class QuestionReader {
   absl::Status ReadCrls(const Members& members, Question& question);
 
   const absl::Time now_;
-  std::unique_ptr<nlohmann::json> defaults_;
+  struct Defaults;
+  std::unique_ptr<Defaults> defaults_;
   Cache<Judge> judges_{kMaxJudges};
   Cache<std::vector<pki::Crl>> crls_{kMaxCrls};
   pki::CrlSignatures signatures_;

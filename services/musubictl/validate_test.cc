@@ -238,6 +238,11 @@ TEST_F(ValidateTest, ABadQuestionNamesTheMemberAndTheRule) {
       {[](Json& q) { q["time"] = "tomorrow"; }, "time: must be as in"},
       {[](Json& q) { q["max_crl_age"] = "-1h"; }, "max_crl_age: must be a duration above 0"},
       {[](Json& q) { q["initial_policies"] = {"one"}; }, "initial_policies: must be OIDs"},
+      {[](Json& q) {
+         q["id"] = 1e300;
+         q["certifcate"] = 1;
+       },
+       "certifcate: unknown member"},
       {[](Json& q) { q["profile"] = "mine"; }, "profile: must be rfc5280 or jpki-card"},
       {[](Json& q) { q["profile"] = "jpki-card"; }, "takes one anchors file"},
       {[](Json& q) {
@@ -316,12 +321,15 @@ TEST_F(ValidateTest, FlagsAreTheDefaultsOfABatch) {
 }
 
 TEST(ReadPemOrDerTest, NamesABrokenBlock) {
-  EXPECT_FALSE(ReadPemOrDer("-----BEGIN CERTIFICATE-----\nAAAA\n", "CERTIFICATE").ok());
   EXPECT_FALSE(
-      ReadPemOrDer("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----", "CERTIFICATE").ok());
-  EXPECT_EQ(
-      ReadPemOrDer("-----BEGIN X509 CRL-----\nAA\nAA\n-----END X509 CRL-----", "X509 CRL")->at(0),
-      (Bytes{0, 0, 0}));
+      ReadPemOrDer(base::ToBytes("-----BEGIN CERTIFICATE-----\nAAAA\n"), "CERTIFICATE").ok());
+  EXPECT_FALSE(ReadPemOrDer(base::ToBytes("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----"),
+                            "CERTIFICATE")
+                   .ok());
+  EXPECT_EQ(ReadPemOrDer(base::ToBytes("-----BEGIN X509 CRL-----\nAA\nAA\n-----END X509 CRL-----"),
+                         "X509 CRL")
+                ->at(0),
+            (Bytes{0, 0, 0}));
 }
 
 }  // namespace
