@@ -25,17 +25,18 @@ uint64_t HashOf(const base::Hash256& issuer_key, ByteView point) {
   constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
   uint64_t hash = 0;
   std::memcpy(&hash, issuer_key.data(), sizeof(hash));
-  const auto mix = [&hash](const uint8_t* octets, size_t size) {
+  const auto mix = [&hash](ByteView octets) {
     uint64_t word = 0;
-    std::memcpy(&word, octets, size);
+    std::memcpy(&word, octets.data(), sizeof(word));
     hash = (hash ^ word) * kOdd;
     hash ^= hash >> 32;
   };
-  while (point.size() >= sizeof(hash)) {
-    mix(point.data(), sizeof(hash));
-    point = point.subspan(sizeof(hash));
+  // A Name of fewer octets has none that tell it apart.
+  if (point.size() < sizeof(hash)) return hash;
+  for (ByteView rest = point; rest.size() > sizeof(hash); rest = rest.subspan(sizeof(hash))) {
+    mix(rest);
   }
-  if (!point.empty()) mix(point.data(), point.size());
+  mix(point.last(sizeof(hash)));
   return hash;
 }
 
