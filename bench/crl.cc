@@ -23,22 +23,18 @@
 #include "absl/strings/str_cat.h"
 #include "bench/allocations.h"
 #include "bench/clocks.h"
+#include "bench/country.h"
 #include "bench/percentile.h"
 #include "bench/report.h"
 #include "lib/base/c_deleter.h"
 #include "lib/base/check.h"
 #include "lib/base/clock.h"
-#include "lib/base/encoding.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
 #include "lib/crypto/signature_verifier.h"
 #include "lib/jpki/card_validator.h"
-#include "lib/pki/der.h"
 #include "lib/revocation/crl_store.h"
-#include "tests/fakes/der_writer.h"
-#include "tests/fakes/temp_dir.h"
 #include "tests/fakes/test_ca.h"
-#include "tests/fakes/test_revocation.h"
 
 ABSL_FLAG(bool, openssl_10m, false, "load 10 M entries with OpenSSL too: some 2 GB, half a minute");
 ABSL_FLAG(bool, quick, false, "1 M entries only");
@@ -47,7 +43,6 @@ ABSL_FLAG(bool, lookups_only, false, "no loading and no swaps, for who works on 
 namespace musubi::bench {
 namespace {
 
-namespace der = fakes::der;
 using base::Bytes;
 
 constexpr int kParts = 1890;
@@ -56,102 +51,6 @@ constexpr int kUsualRepetitions = 3;
 constexpr size_t kBatch = jpki::kCardsAtOnce;
 constexpr int kLookups = 128'000;
 constexpr absl::Duration kSwapTime = absl::Seconds(3);  // More than a load takes.
-
-struct World {
-  fakes::TestCa ca;
-  absl::Time start = base::RealClock().Now() - absl::Hours(1);
-  fakes::TempDir directory;
-};
-
-// Serials of four octets, all different, in no order.
-uint32_t SerialOf(uint32_t i) { return 0x10000000u + ((i * 2654435761u) & 0x3fffffffu); }
-Bytes SerialOctets(uint32_t serial) {
-  return {static_cast<uint8_t>(serial >> 24), static_cast<uint8_t>(serial >> 16),
-          static_cast<uint8_t>(serial >> 8), static_cast<uint8_t>(serial)};
-}
-
-// Entries of 37 octets, of every `step`th number from `first` on.
-Bytes MakeList(const World& world, base::ByteView point, uint64_t number, int first, int count,
-               int step) {
-  fakes::CrlSpec spec = fakes::MakeCrlSpec(world.ca, point, number, world.start);
-  Bytes entry = der::Sequence(
-      {der::Tlv(0x02, {SerialOctets(SerialOf(0))}), der::UtcTime(world.start),
-       der::Sequence(
-           {der::Sequence({der::Oid("2.5.29.21"), der::OctetString(der::Enumerated(4))})})});
-  MUSUBI_CHECK(entry.size() == 37, "an entry of 37 octets");
-  Bytes entries;
-  entries.reserve(static_cast<size_t>(count) * entry.size());
-  for (int i = 0; i < count; ++i) {
-    const uint32_t n = static_cast<uint32_t>(first + i * step);
-    std::ranges::copy(SerialOctets(SerialOf(n)), entry.begin() + 4);
-    // Times that differ: the last digits of day, minute and second of the UTCTime.
-    entry[14] = '1';
-    entry[15] = static_cast<uint8_t>('0' + n % 10);
-    entry[19] = static_cast<uint8_t>('0' + n / 10 % 10);
-    entry[21] = static_cast<uint8_t>('0' + n / 100 % 10);
-    base::Append(entries, entry);
-  }
-  Bytes extensions;
-  for (const auto& extension : spec.extensions) {
-    base::Append(extensions, der::Sequence({der::Oid(extension.oid),
-                                            extension.critical ? der::Boolean(true) : Bytes(),
-                                            der::OctetString(extension.value)}));
-  }
-  const Bytes algorithm = world.ca.key().CertificateAlgorithmDer();
-  const Bytes tbs =
-      der::Sequence({der::Integer(1), algorithm, spec.issuer, der::UtcTime(spec.this_update),
-                     der::UtcTime(*spec.next_update), der::Sequence({entries}),
-                     der::Context(0, {der::Sequence({extensions})})});
-  return der::Sequence({tbs, algorithm, der::BitString(world.ca.key().SignCertificate(tbs))});
-}
-
-// One directory of lists, and what a card of each municipality says of its list.
-class Country {
- public:
-  Country(const World& world, int entries, int parts) : world_(world), entries_(entries) {
-    for (int i = 0; i < parts; ++i) {
-      points_.push_back(fakes::DistributionPointName(absl::StrCat("Mihon-", i)));
-      const Bytes value = fakes::CrlDistributionPointsValue(points_.back());
-      crldps_.push_back(base::ToBytes(pki::ReadSingle(value, pki::der_tag::kSequence)->content));
-    }
-    full_ = parts == 1;
-    WriteLists(1);
-    std::string manifest = R"({"version":1,"scopes":[)";
-    for (int i = 0; i < parts; ++i) {
-      absl::StrAppend(&manifest, i > 0 ? "," : "", R"({"anchor":"a","distribution_point":")",
-                      full_ ? "full" : base::Base64Encode(points_[static_cast<size_t>(i)]),
-                      R"(","file":")", i, R"("})");
-    }
-    std::ofstream(directory_.File("scopes.json")) << manifest << "]}";
-  }
-
-  void WriteLists(uint64_t number) const {
-    const int parts = static_cast<int>(points_.size());
-    for (int i = 0; i < parts; ++i) {
-      const Bytes list = MakeList(world_, full_ ? Bytes() : points_[static_cast<size_t>(i)], number,
-                                  i, (entries_ - i + parts - 1) / parts, parts);
-      std::ofstream(File(i), std::ios::binary) << base::AsText(list);
-    }
-  }
-  absl::StatusOr<std::unique_ptr<revocation::CrlStore>> Open() const {
-    return revocation::CrlStore::Create(
-        {clock_, observer_},
-        {.directory = directory_.path(), .issuers = {{"a", world_.ca.certificate()}}});
-  }
-  std::string File(int i) const { return directory_.File(std::to_string(i)); }
-  int entries() const { return entries_; }
-  // Of the card with number n, which is listed if n is below entries().
-  base::ByteView Crldp(uint32_t n) const { return crldps_[n % crldps_.size()]; }
-
- private:
-  const World& world_;
-  const int entries_;
-  bool full_ = false;
-  std::vector<Bytes> points_, crldps_;
-  fakes::TempDir directory_;
-  base::RealClock clock_;
-  mutable revocation::Observer observer_;
-};
 
 // Cards to look up, one in eight of them listed. A card's own octets were just parsed when it is
 // looked up, so Show puts them where the caches have them.
