@@ -213,6 +213,104 @@ TEST_F(CrlScopesTest, AVanishedEntryStaysRevokedAfterARestartToo) {
   EXPECT_EQ(observer_.vanished(), 2) << "listed again";
 }
 
+class CrlVanishedTest : public CrlScopesTest {
+ protected:
+  // The last list in force no longer had kListed, and the process ended.
+  void SetUp() override {
+    directory_.Expect("auth-01", country().points[0], File(0));
+    Write(File(0), country().List(0, 7));
+    ASSERT_TRUE(Open().ok());
+    Write(File(0), Without(8));
+    ASSERT_TRUE(store_->Reload().ok());
+    store_.reset();
+  }
+  Bytes Without(uint64_t number) const {
+    const CrlSpec spec =
+        fakes::MakeCrlSpec(country().ca, country().points[0], number, country().start);
+    return fakes::IssueCrl(spec, country().ca.key());
+  }
+  pki::RevocationFinding Find(uint64_t serial) const {
+    return store_->Lookup(country().Card(0, serial), country().ca.certificate(), clock_.Now());
+  }
+};
+
+TEST_F(CrlVanishedTest, WhatVanishedIsRevokedAfterARestartWithoutAListInForce) {
+  const struct {
+    Bytes content;  // Empty: no file.
+    const char* event;
+  } cases[] = {{{}, "MISSING UNSPECIFIED"},
+               {Bytes(100, 0x30), "REFUSED MALFORMED"},
+               {country().lists[1], "REFUSED FOREIGN_SCOPE"},
+               {country().List(0, 6), "OLDER UNSPECIFIED"}};
+  for (const auto& test_case : cases) {
+    SCOPED_TRACE(test_case.event);
+    const int vanished = observer_.vanished(), missing = observer_.scopes_missing();
+    directory_.Remove(File(0));
+    if (!test_case.content.empty()) Write(File(0), test_case.content);
+    ASSERT_TRUE(Open().ok());
+    EXPECT_EQ(EventOf(0), test_case.event);
+    EXPECT_FALSE(observer_.scopes().back().this_update);
+    ExpectAnswers(0, RevocationOutcome::kNoUsableAnswer, RevocationOutcome::kRevoked);
+    ASSERT_TRUE(store_->Reload().ok());
+    ExpectAnswers(0, RevocationOutcome::kNoUsableAnswer, RevocationOutcome::kRevoked);
+    EXPECT_EQ(observer_.vanished(), vanished + 2);
+    EXPECT_EQ(observer_.scopes_missing(), missing + 4);
+  }
+  EXPECT_EQ(Find(kListed).reason, pki::CrlReason::kKeyCompromise);
+  EXPECT_EQ(Find(kListed).revoked_at, country().start);
+  EXPECT_FALSE(Find(kListed).this_update) << "there is no list";
+  EXPECT_FALSE(Find(kUnlisted).this_update);
+  EXPECT_FALSE(Find(kUnlisted).out_of_date) << "no list covers it";
+
+  Write(File(0), Without(9));
+  for (int restart = 0; restart < 2; ++restart) {
+    ASSERT_TRUE(restart == 0 ? store_->Reload().ok() : Open().ok());
+    EXPECT_EQ(EventOf(0), "LOADED USABLE");
+    ExpectAnswers(0, RevocationOutcome::kGood, RevocationOutcome::kRevoked);
+  }
+}
+
+TEST_F(CrlVanishedTest, WhatVanishedIsRevokedAfterARestartThoughTheManifestHasDroppedItsScope) {
+  directory_.ExpectNothing();
+  ASSERT_TRUE(Open().ok());
+  ExpectAnswers(0, RevocationOutcome::kNoUsableAnswer, RevocationOutcome::kRevoked);
+  ExpectAnswers(1, RevocationOutcome::kNoUsableAnswer, RevocationOutcome::kNoUsableAnswer);
+  directory_.Expect("auth-01", country().points[0], File(0));
+  ASSERT_TRUE(store_->Reload().ok());
+  ExpectAnswers(0, RevocationOutcome::kGood, RevocationOutcome::kRevoked);
+}
+
+TEST_F(CrlScopesTest, WhatVanishedIsRevokedAfterARestartWhoeverSignedTheLists) {
+  const CrlScopeKey scope{crypto::Sha256(country().ca.certificate().spki_der()),
+                          country().points[0]};
+  CrlMarks marks;
+  uint8_t signer = 0;
+  for (const uint64_t serial : {kListed, kUnlisted, uint64_t{0}}) {
+    CrlTable::Builder vanished(country().start);
+    vanished.Add(Bytes{static_cast<uint8_t>(serial)}, {country().start});
+    marks[{scope, base::Hash256{++signer}}] = {
+        Bytes{7}, country().start, {}, serial > 0 ? vanished.Build() : nullptr};
+  }
+  ASSERT_TRUE(WriteCrlState(state_.File("crl-state"), marks).ok());
+  directory_.Expect("auth-01", scope.point, File(0));
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(EventOf(0), "MISSING UNSPECIFIED");
+  ExpectAnswers(0, RevocationOutcome::kRevoked, RevocationOutcome::kRevoked);
+  EXPECT_EQ(Lookup(0, 0x44), RevocationOutcome::kNoUsableAnswer);
+}
+
+TEST_F(CrlVanishedTest, WhatVanishedIsRevokedThoughAFullListIsInForce) {
+  directory_.Expect("auth-01", {}, "full.crl");
+  directory_.Remove(File(0));
+  const CrlSpec full = fakes::MakeCrlSpec(country().ca, {}, 1, country().start);
+  Write("full.crl", fakes::IssueCrl(full, country().ca.key()));
+  ASSERT_TRUE(Open().ok());
+  ExpectAnswers(0, RevocationOutcome::kGood, RevocationOutcome::kRevoked);
+  EXPECT_EQ(Find(kUnlisted).this_update, country().start);
+  EXPECT_FALSE(Find(kListed).this_update);
+  EXPECT_EQ(observer_.scopes_missing(), 0);
+}
+
 TEST_F(CrlScopesTest, ADamagedStateIsARefusalThatNamesTheFile) {
   directory_.Expect("auth-01", country().points[0], File(0));
   Write(File(0), country().List(0, 7));

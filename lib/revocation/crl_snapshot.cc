@@ -64,19 +64,21 @@ void PrefetchLines(const void* address, size_t size) {
 }  // namespace
 
 CrlSnapshot::Entry CrlSnapshot::MakeEntry(const CrlScope& scope, ByteView point) {
-  const auto& covers = scope.list.issuing_distribution_point();
+  Entry entry{.issuer_key = scope.key.issuer_key,
+              .point = point,
+              .table = scope.table.get(),
+              .vanished = scope.vanished.get(),
+              .loaded_at = scope.loaded_at};
+  if (!scope.list) return entry;
+  const auto& covers = scope.list->issuing_distribution_point();
   // What the manifest no longer has makes nothing good.
   const bool covers_any = scope.expected && !(covers && covers->only_attribute_certificates);
-  return {.issuer_key = scope.key.issuer_key,
-          .point = point,
-          .table = scope.table.get(),
-          .vanished = scope.vanished.get(),
-          .loaded_at = scope.loaded_at,
-          .this_update = scope.list.this_update(),
-          .next_update = scope.list.next_update(),
-          .expired_certificates_since = scope.list.expired_certificates_since(),
-          .covers_users = covers_any && !(covers && covers->only_ca_certificates),
-          .covers_cas = covers_any && !(covers && covers->only_user_certificates)};
+  entry.this_update = scope.list->this_update();
+  entry.next_update = scope.list->next_update();
+  entry.expired_certificates_since = scope.list->expired_certificates_since();
+  entry.covers_users = covers_any && !(covers && covers->only_ca_certificates);
+  entry.covers_cas = covers_any && !(covers && covers->only_user_certificates);
+  return entry;
 }
 
 CrlSnapshot::CrlSnapshot(std::vector<std::shared_ptr<const CrlScope>> scopes)
@@ -147,7 +149,7 @@ CrlSnapshot::Answer CrlSnapshot::Lookup(const CrlQuery& query, const Freshness& 
   finding.method = pki::RevocationMethod::kCrl;
   // A scope that says "revoked" ends it; GOOD waits for what the others say.
   ForEachScope(query, [&](const Entry& scope) {
-    answer.scope_missing = false;
+    if (scope.this_update) answer.scope_missing = false;
     auto describe = [&finding, &scope] {
       finding.source_updated_at = scope.loaded_at;
       finding.this_update = scope.this_update;
@@ -166,16 +168,16 @@ CrlSnapshot::Answer CrlSnapshot::Lookup(const CrlQuery& query, const Freshness& 
       finding.reason = fact->reason;
       return false;
     }
-    if (finding.outcome == pki::RevocationOutcome::kGood) return true;
+    if (finding.outcome == pki::RevocationOutcome::kGood || !scope.this_update) return true;
     // An expired certificate's entry may have been taken off, unless the list says otherwise.
     const auto& keeps_since = scope.expired_certificates_since;
     const bool may_be_gone =
         target.not_after < query.now && (!keeps_since || *keeps_since > target.not_after);
     const bool speaks = (target.is_ca ? scope.covers_cas : scope.covers_users) && !may_be_gone &&
                         freshness.clock_trusted &&
-                        CountsAt(scope.this_update, query.validation_time, query.now);
+                        CountsAt(*scope.this_update, query.validation_time, query.now);
     const pki::CrlOutcome in_force =
-        pki::CheckCrlTime(scope.this_update, scope.next_update, query.now, freshness.skew);
+        pki::CheckCrlTime(*scope.this_update, scope.next_update, query.now, freshness.skew);
     const bool good = speaks && in_force == pki::CrlOutcome::kUsable;
     if (good || !finding.out_of_date) {
       describe();

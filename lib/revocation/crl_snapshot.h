@@ -39,12 +39,13 @@ struct CrlScopeKey {
 // What is known of one scope. Immutable once it is in a snapshot; snapshots share it.
 struct CrlScope {
   CrlScopeKey key;
-  bool expected = true;        // The manifest has it. One that it no longer has is never GOOD.
-  pki::Crl list;               // Without its entries.
+  bool expected = true;  // The manifest has it. One that it no longer has is never GOOD.
+  // Without its entries. Nothing: none was loaded since the start; never GOOD.
+  std::optional<pki::Crl> list;
   base::Hash256 signer_key{};  // SHA-256 of the SubjectPublicKeyInfo that signed it.
   base::Hash256 identity{};    // Of the octets of the list.
   absl::Time loaded_at;
-  std::shared_ptr<const CrlTable> table;
+  std::shared_ptr<const CrlTable> table;     // Empty without a list.
   std::shared_ptr<const CrlTable> vanished;  // What earlier lists had and this one has not.
 };
 
@@ -80,12 +81,12 @@ class CrlSnapshot {
     const CrlTable* table;
     const CrlTable* vanished;  // Or null.
     absl::Time loaded_at;
-    absl::Time this_update;
+    std::optional<absl::Time> this_update;  // Nothing: there is no list.
     std::optional<absl::Time> next_update;
     std::optional<absl::Time> expired_certificates_since;
     // "Not listed" says something about such certificates (RFC 5280 section 6.3.3 (b) (2)).
-    bool covers_users;
-    bool covers_cas;
+    bool covers_users = false;
+    bool covers_cas = false;
   };
   struct Slot {
     uint64_t hash = 0;

@@ -62,18 +62,47 @@ struct CrlStore::Loaded {
   std::shared_ptr<const CrlScope> scope;  // Null: nothing new to put in force.
 };
 
-CrlStore::CrlStore(Dependencies dependencies, Options options)
+CrlStore::Scopes CrlStore::Remembered(const CrlMarks& marks, absl::Time now) {
+  Scopes scopes;
+  for (auto at = marks.begin(); at != marks.end();) {
+    const CrlScopeKey& key = at->first.first;
+    const absl::Time this_update = at->second.this_update;
+    std::vector<const CrlTable*> before;  // Of whoever signed the scope's lists.
+    for (; at != marks.end() && at->first.first == key; ++at) {
+      before.push_back(at->second.vanished.get());
+    }
+    auto table = CrlTable::Builder(this_update).Build();
+    auto vanished = Vanished(before, *table, this_update);
+    if (vanished == nullptr) continue;
+    scopes[key] = std::make_shared<CrlScope>(CrlScope{
+        .key = key, .loaded_at = now, .table = std::move(table), .vanished = std::move(vanished)});
+  }
+  return scopes;
+}
+
+std::unique_ptr<const CrlSnapshot> CrlStore::SnapshotOf(const Scopes& scopes) {
+  std::vector<std::shared_ptr<const CrlScope>> all;
+  all.reserve(scopes.size());
+  for (const auto& [key, scope] : scopes) all.push_back(scope);
+  return std::make_unique<CrlSnapshot>(std::move(all));
+}
+
+CrlStore::CrlStore(Dependencies dependencies, Options options, CrlMarks marks)
     : dependencies_(dependencies),
       options_(std::move(options)),
-      snapshot_(std::make_unique<CrlSnapshot>(std::vector<std::shared_ptr<const CrlScope>>())) {}
+      scopes_(Remembered(marks, dependencies.clock.Now())),
+      marks_(std::move(marks)),
+      snapshot_(SnapshotOf(scopes_)) {}
 
 absl::StatusOr<std::unique_ptr<CrlStore>> CrlStore::Create(Dependencies dependencies,
                                                            Options options) {
-  auto store = std::unique_ptr<CrlStore>(new CrlStore(dependencies, std::move(options)));
-  base::MutexLock lock(store->reload_mutex_);
-  if (!store->options_.state_file.empty()) {
-    MUSUBI_ASSIGN_OR_RETURN(store->marks_, ReadCrlState(store->options_.state_file));
+  CrlMarks marks;
+  if (!options.state_file.empty()) {
+    MUSUBI_ASSIGN_OR_RETURN(marks, ReadCrlState(options.state_file));
   }
+  auto store =
+      std::unique_ptr<CrlStore>(new CrlStore(dependencies, std::move(options), std::move(marks)));
+  base::MutexLock lock(store->reload_mutex_);
   // Nobody is served yet: no need to yield.
   MUSUBI_RETURN_IF_ERROR(store->Load());
   return store;
@@ -123,15 +152,7 @@ CrlStore::Loaded CrlStore::LoadScope(const CrlSource& source, const CrlScope* cu
     }
   }
   std::vector<const CrlTable*> before;
-  if (current != nullptr) {
-    before = {current->table.get(), current->vanished.get()};
-  } else {
-    // After a restart, whoever signed the scope's lists before.
-    for (auto at = marks_.lower_bound({source.key, {}});
-         at != marks_.end() && at->first.first == source.key; ++at) {
-      before.push_back(at->second.vanished.get());
-    }
-  }
+  if (current != nullptr) before = {current->table.get(), current->vanished.get()};
   auto vanished = Vanished(before, *loaded.table, list.this_update());
   if (vanished != nullptr && vanished->entries() > options_.max_vanished_per_scope) {
     return {ScopeOutcome::kTooManyVanished, {}, nullptr};
@@ -159,7 +180,7 @@ absl::Status CrlStore::Load() {
     Loaded loaded = LoadScope(source, scope.get());
     if (loaded.scope != nullptr) {
       scope = std::move(loaded.scope);
-      marks_[{source.key, scope->signer_key}] = {*scope->list.number(), scope->list.this_update(),
+      marks_[{source.key, scope->signer_key}] = {*scope->list->number(), scope->list->this_update(),
                                                  scope->identity, scope->vanished};
       changed = marks_changed = true;
     } else if (scope != nullptr && !scope->expected) {
@@ -173,16 +194,16 @@ absl::Status CrlStore::Load() {
                      .full = source.key.point.empty(),
                      .outcome = loaded.outcome,
                      .crl_outcome = loaded.crl_outcome};
-    if (scope != nullptr) {
-      event.this_update = scope->list.this_update();
-      event.next_update = scope->list.next_update();
+    if (scope != nullptr && scope->list) {
+      event.this_update = scope->list->this_update();
+      event.next_update = scope->list->next_update();
       event.entries = scope->table->entries();
       if (event.crl_outcome == pki::CrlOutcome::kUnspecified) {
         event.crl_outcome =
-            pki::CheckCrlTime(scope->list, dependencies_.clock.Now(), options_.skew);
+            pki::CheckCrlTime(*scope->list, dependencies_.clock.Now(), options_.skew);
       }
-      expected[source.key] = std::move(scope);
     }
+    if (scope != nullptr) expected[source.key] = std::move(scope);
     events.push_back(std::move(event));
   }
   for (auto& [key, scope] : scopes_) {
@@ -208,10 +229,7 @@ absl::Status CrlStore::Load() {
 }
 
 void CrlStore::Publish() {
-  std::vector<std::shared_ptr<const CrlScope>> scopes;
-  scopes.reserve(scopes_.size());
-  for (const auto& [key, scope] : scopes_) scopes.push_back(scope);
-  snapshot_.Publish(std::make_unique<CrlSnapshot>(std::move(scopes)));
+  snapshot_.Publish(SnapshotOf(scopes_));
   for (int i = 0; i < kReclaimTries && snapshot_.Reclaim() > 0; ++i) std::this_thread::yield();
 }
 

@@ -40,8 +40,8 @@ inline constexpr absl::Duration kMaxClockStepBack = absl::Minutes(10);
 // "full"). Look-ups see either all of one load or all of the next. In the JPKI profile nothing
 // un-revokes (even certificateHold is final), so an entry that vanishes from a later list stays
 // revoked. That, and the highest cRLNumber and thisUpdate of each scope, outlive the process in
-// Options::state_file. Thread-safe; a look-up takes no lock, allocates nothing and never waits for
-// a load.
+// Options::state_file: what vanished is revoked from the start on, be there a list or not.
+// Thread-safe; a look-up takes no lock, allocates nothing and never waits for a load.
 class CrlStore {
  public:
   struct Dependencies {
@@ -75,8 +75,8 @@ class CrlStore {
   absl::Status Reload();
 
   // Lookup says what the CRLs know about `target`, whose signature `issuer`'s key has verified:
-  // kRevoked if listed (a stale list's entries hold too), kGood if a fresh list that covers it
-  // lacks it, kNoUsableAnswer otherwise. `validation_time`: see RevocationChecker.
+  // kRevoked if listed (a stale list's entries hold too) or vanished, kGood if a fresh list that
+  // covers it lacks it, kNoUsableAnswer otherwise. `validation_time`: see RevocationChecker.
   pki::RevocationFinding Lookup(const pki::Certificate& target, const pki::Certificate& issuer,
                                 absl::Time validation_time) const;
   // The same for callers that have the key's hash at hand.
@@ -92,7 +92,11 @@ class CrlStore {
   using Scopes = std::map<CrlScopeKey, std::shared_ptr<const CrlScope>>;
   struct Loaded;
 
-  CrlStore(Dependencies dependencies, Options options);
+  // What vanished before the start: all that is known of a scope until a list of it is loaded.
+  static Scopes Remembered(const CrlMarks& marks, absl::Time now);
+  static std::unique_ptr<const CrlSnapshot> SnapshotOf(const Scopes& scopes);
+
+  CrlStore(Dependencies dependencies, Options options, CrlMarks marks);
 
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mutex_);
   Loaded LoadScope(const CrlSource& source, const CrlScope* current) const
