@@ -64,6 +64,11 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) { return ReadAll(p
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path) { return ReadAll(path, true); }
 
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content, unsigned mode) {
+  const std::string directory_path = path.substr(0, path.rfind('/') + 1);
+  // Before anything is replaced: it has to be readable.
+  Descriptor directory(open(directory_path.empty() ? "." : directory_path.c_str(),
+                            O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) return Failure("cannot open the directory of", path);
   std::string temporary = path + ".XXXXXX";
   Descriptor file(mkostemp(temporary.data(), O_CLOEXEC));
   if (file.get() < 0) return Failure("cannot create a file beside", path);
@@ -81,6 +86,7 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view conte
   }
   if (fsync(file.get()) != 0) return fail("cannot sync");
   if (rename(temporary.c_str(), path.c_str()) != 0) return fail("cannot rename");
+  if (fsync(directory.get()) != 0) return Failure("cannot sync the directory of", path);
   return absl::OkStatus();
 }
 

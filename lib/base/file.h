@@ -25,7 +25,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path);
 
 // WriteFileAtomically replaces `path` by way of a temporary file beside it, fsync and rename: a
-// reader sees the old content or the new. `mode` is that of the new file.
+// reader sees the old content or the new. `mode` is that of the new file. When it returns OK the
+// new content outlives a power cut. On an error the old content is there still, unless the last
+// step failed, which is to sync the directory: then the new is, but may not outlive a power cut.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content, unsigned mode);
 
 }  // namespace musubi::base

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+#include <iterator>
+
 #include "tests/fakes/temp_dir.h"
 
 namespace musubi::base {
@@ -15,6 +18,19 @@ TEST(File, ReplacesAtomicallyWithTheGivenMode) {
   ASSERT_TRUE(WriteFileAtomically(path, "two", 0600).ok());
   EXPECT_EQ(*ReadFile(path), "two");
   EXPECT_EQ(*ReadSecretFile(path), "two");
+}
+
+TEST(File, AWriteThatFailsNamesThePathAndLeavesNothing) {
+  fakes::TempDir dir;
+  const auto absent = WriteFileAtomically(dir.File("absent/key"), "one", 0600);
+  EXPECT_EQ(absent.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(absent.message().find("absent/key"), std::string::npos);
+  const std::string inner = dir.File("inner");
+  ASSERT_TRUE(std::filesystem::create_directory(inner));
+  const auto onto_directory = WriteFileAtomically(inner, "one", 0600);
+  EXPECT_NE(onto_directory.message().find("cannot rename " + inner), std::string::npos);
+  const std::filesystem::directory_iterator left(dir.path());
+  EXPECT_EQ(std::distance(begin(left), end(left)), 1) << "the temporary file is gone";
 }
 
 TEST(File, RefusesASecretThatOthersMayOpenAndSaysHowToFixIt) {
