@@ -1,7 +1,5 @@
 #include "lib/revocation/crl_state.h"
 
-#include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
 #include "lib/pki/der.h"
+#include "lib/revocation/state_lines.h"
 
 namespace musubi::revocation {
 namespace {
@@ -24,32 +23,6 @@ constexpr std::string_view kFirstLine = "musubi-crl-state 1\n";
 constexpr std::string_view kLastWord = "sha256 ";
 // An empty point.
 constexpr std::string_view kFull = "-";
-
-std::string Seconds(absl::Time time) { return std::to_string(absl::ToUnixSeconds(time)); }
-
-std::optional<int64_t> ParseInteger(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-bool ParseHash(std::string_view text, base::Hash256& out) {
-  const auto octets = base::HexDecode(text);
-  if (!octets.ok() || octets->size() != out.size()) return false;
-  std::ranges::copy(*octets, out.begin());
-  return true;
-}
-
-std::vector<std::string_view> Words(std::string_view line) {
-  std::vector<std::string_view> words;
-  for (size_t at = 0; at <= line.size();) {
-    const size_t end = std::min(line.find(' ', at), line.size());
-    words.push_back(line.substr(at, end - at));
-    at = end + 1;
-  }
-  return words;
-}
 
 bool ParseScope(const std::vector<std::string_view>& words, CrlMarkKey& key, CrlMark& mark) {
   if (words.size() != 7) return false;

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "lib/base/file.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
+#include "lib/revocation/state_lines.h"
 
 namespace musubi::revocation {
 namespace {
@@ -27,36 +27,6 @@ std::string Check(std::string_view line) {
   return base::HexEncode(crypto::Sha256(base::AsBytes(line))).substr(0, kCheckDigits);
 }
 
-std::string Seconds(const std::optional<absl::Time>& time) {
-  return time ? std::to_string(absl::ToUnixSeconds(*time)) : "-";
-}
-
-std::optional<int64_t> ParseInteger(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-// False if it is neither "-" nor a number of seconds.
-bool ParseTime(std::string_view text, std::optional<absl::Time>& out) {
-  out.reset();
-  if (text == "-") return true;
-  const auto seconds = ParseInteger(text);
-  if (seconds) out = absl::FromUnixSeconds(*seconds);
-  return seconds.has_value();
-}
-
-std::vector<std::string_view> Words(std::string_view line) {
-  std::vector<std::string_view> words;
-  for (size_t at = 0; at <= line.size();) {
-    const size_t end = std::min(line.find(' ', at), line.size());
-    words.push_back(line.substr(at, end - at));
-    at = end + 1;
-  }
-  return words;
-}
-
 struct ParsedLine {
   base::Hash256 issuer_key{};
   base::Bytes serial;
@@ -69,17 +39,15 @@ std::optional<ParsedLine> ParseLine(std::string_view line) {
   if (words.size() != kWords) return std::nullopt;
   if (words[7] != Check(line.substr(0, line.size() - kCheckDigits))) return std::nullopt;
   ParsedLine parsed;
-  const auto key = base::HexDecode(words[0]);
   auto serial = base::HexDecode(words[1]);
   const auto not_after = ParseInteger(words[2]);
   const auto reason = ParseInteger(words[4]);
   pki::RevocationFinding& finding = parsed.finding;
-  if (!key.ok() || key->size() != parsed.issuer_key.size() || !serial.ok() || !not_after ||
-      !reason || !ParseTime(words[3], finding.revoked_at) ||
-      !ParseTime(words[5], finding.this_update) || !ParseTime(words[6], finding.next_update)) {
+  if (!ParseHash(words[0], parsed.issuer_key) || !serial.ok() || !not_after || !reason ||
+      !ParseTime(words[3], finding.revoked_at) || !ParseTime(words[5], finding.this_update) ||
+      !ParseTime(words[6], finding.next_update)) {
     return std::nullopt;
   }
-  std::ranges::copy(*key, parsed.issuer_key.begin());
   parsed.serial = *std::move(serial);
   parsed.not_after = absl::FromUnixSeconds(*not_after);
   finding.outcome = pki::RevocationOutcome::kRevoked;
