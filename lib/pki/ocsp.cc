@@ -279,9 +279,6 @@ OcspOutcome ParseBasicResponse(ByteView der, const Certificate& target, const Ce
   return ParseResponseData(tbs->content, target, issuer, out);
 }
 
-// unauthorized, the last OCSPResponseStatus; 4 is not used, and means as little.
-constexpr uint8_t kMaxStatus = 6;
-
 // RFC 6960 section 4.2.1, OCSPResponse, down to the octets of the BasicOCSPResponse.
 OcspOutcome Unwrap(ByteView response, ByteView& basic) {
   if (response.size() > kMaxOcspResponseSize) return OcspOutcome::kTooLarge;
@@ -290,8 +287,8 @@ OcspOutcome Unwrap(ByteView response, ByteView& basic) {
   DerReader reader(sequence->content);
   const auto status = reader.Read(der_tag::kEnumerated);
   if (!status) return OcspOutcome::kMalformed;
-  if (status->content.size() != 1 || status->content[0] > kMaxStatus)
-    return OcspOutcome::kMalformed;
+  // None of RFC 6960 is longer. One of a single octet that is unknown is an error like the others.
+  if (status->content.size() != 1) return OcspOutcome::kMalformed;
   if (status->content[0] != 0) {
     return reader.done() ? OcspOutcome::kErrorStatus : OcspOutcome::kMalformed;
   }

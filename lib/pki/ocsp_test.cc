@@ -141,7 +141,8 @@ TEST_F(OcspTest, RefusesWhatItMustNotBelieve) {
   } cases[] = {
       {"tryLater", "ERROR_STATUS", [](OcspSpec& spec) { spec.response_status = 3; }},
       {"unauthorized", "ERROR_STATUS", [](OcspSpec& spec) { spec.response_status = 6; }},
-      {"a status that there is not", "MALFORMED", [](OcspSpec& spec) { spec.response_status = 7; }},
+      {"a status that there is not", "ERROR_STATUS",
+       [](OcspSpec& spec) { spec.response_status = 7; }},
       {"a status of which 32 bits are 0", "MALFORMED",
        [](OcspSpec& spec) { spec.response_status = uint64_t{0x73} << 32; }},
       {"another response type", "RESPONSE_TYPE_NOT_SUPPORTED",
