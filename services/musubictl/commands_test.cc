@@ -12,26 +12,14 @@
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
 #include "lib/sqlite/database.h"
+#include "services/musubictl/commands_fixture.h"
 #include "services/musubictl/roles.h"
-#include "tests/fakes/fake_random.h"
-#include "tests/fakes/simulated_clock.h"
-#include "tests/fakes/temp_dir.h"
 
 namespace musubi::services::musubictl {
 namespace {
 
-class Musubictl : public testing::Test {
+class Musubictl : public CommandsFixture {
  protected:
-  int Run(const std::vector<std::string>& words, const Flags& flags) {
-    std::istringstream in;
-    std::ostringstream out;
-    std::ostringstream err;
-    const int code = musubictl::Run(
-        words, flags, {.random = random_, .clock = clock_, .in = in, .out = out, .err = err});
-    out_ = out.str();
-    err_ = err.str();
-    return code;
-  }
   int Verify(const std::string& expected_head = "") {
     Flags flags = AuditFlags();
     flags.expected_head = expected_head;
@@ -87,13 +75,8 @@ class Musubictl : public testing::Test {
     }
   }
 
-  fakes::TempDir dir_;
-  fakes::SimulatedClock clock_;
-  fakes::FakeRandom random_;
-  const std::string db_ = dir_.File("links.db");
-  const std::string keyring_ = dir_.File("audit.keyring");
-  std::string out_;
-  std::string err_;
+  const std::string db_ = folder_.File("links.db");
+  const std::string keyring_ = folder_.File("audit.keyring");
 };
 
 TEST_F(Musubictl, AWholeChainHoldsAndAnExpectedHeadClosesItsTail) {
@@ -176,7 +159,7 @@ TEST_F(Musubictl, SaysWhatIsMissing) {
 }
 
 TEST_F(Musubictl, MakesAPrivateKeyringAndNeverOverwritesOne) {
-  const std::string path = dir_.File("new.keyring");
+  const std::string path = folder_.File("new.keyring");
   ASSERT_EQ(Run({"keyring", "new"}, {.id = "k1", .out = path}), kExitOk) << err_;
   struct stat info;
   ASSERT_EQ(stat(path.c_str(), &info), 0);
@@ -187,11 +170,12 @@ TEST_F(Musubictl, MakesAPrivateKeyringAndNeverOverwritesOne) {
   EXPECT_EQ(Run({"keyring", "new"}, {.id = "k2", .out = path}), kExitError);
   EXPECT_NE(err_.find("never overwritten"), std::string::npos) << err_;
   EXPECT_EQ(base::ReadFile(path).value(), before);
-  EXPECT_EQ(Run({"keyring", "new"}, {.id = "BAD ID", .out = dir_.File("bad")}), kExitError);
-  EXPECT_EQ(base::ReadFile(dir_.File("bad")).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Run({"keyring", "new"}, {.id = "BAD ID", .out = folder_.File("bad")}), kExitError);
+  EXPECT_EQ(base::ReadFile(folder_.File("bad")).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(Run({"keyring", "new"}, {.id = "k1"}), kExitError);
   EXPECT_EQ(Run({"keyring", "new"}, {.out = path}), kExitError);
-  EXPECT_EQ(Run({"keyring", "new"}, {.id = "k1", .out = dir_.File("no/such/folder")}), kExitError);
+  EXPECT_EQ(Run({"keyring", "new"}, {.id = "k1", .out = folder_.File("no/such/folder")}),
+            kExitError);
 }
 
 TEST_F(Musubictl, PrintsWhoMayCallWhat) {
@@ -200,14 +184,14 @@ TEST_F(Musubictl, PrintsWhoMayCallWhat) {
 }
 
 TEST_F(Musubictl, PrintsThePublicHalfOfTheEvidenceKeyAndNothingElseOfIt) {
-  const std::string path = dir_.File("evidence.keyring");
+  const std::string path = folder_.File("evidence.keyring");
   ASSERT_EQ(Run({"keyring", "new"}, {.id = "e1", .out = path}), kExitOk) << err_;
   ASSERT_EQ(Run({"evidence", "public-key"}, {.key = path}), kExitOk) << err_;
   const auto key = crypto::Ed25519PrivateKey::Load(path);
   ASSERT_TRUE(key.ok()) << key.status();
   EXPECT_EQ(out_, "e1 " + base::Base64UrlEncode(key->public_key()) + "\n");
   EXPECT_EQ(Run({"evidence", "public-key"}, {}), kExitError);
-  EXPECT_EQ(Run({"evidence", "public-key"}, {.key = dir_.File("absent")}), kExitError);
+  EXPECT_EQ(Run({"evidence", "public-key"}, {.key = folder_.File("absent")}), kExitError);
 }
 
 }  // namespace

@@ -3,33 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <sstream>
 
 #include "lib/base/encoding.h"
 #include "lib/base/file.h"
 #include "lib/crypto/hash.h"
-#include "services/musubictl/commands.h"
-#include "tests/fakes/fake_random.h"
-#include "tests/fakes/simulated_clock.h"
-#include "tests/fakes/temp_dir.h"
+#include "services/musubictl/commands_fixture.h"
 #include "tests/fakes/test_ca.h"
 
 namespace musubi::services::musubictl {
 namespace {
 
-class EvidenceVerifyTest : public testing::Test {
+class EvidenceVerifyTest : public CommandsFixture {
  protected:
-  // Exit code; what was printed is in out_ and err_.
-  int Run(const std::vector<std::string>& words, const Flags& flags, const std::string& text = "") {
-    std::istringstream in(text);
-    std::ostringstream out;
-    std::ostringstream err;
-    const int code = musubictl::Run(
-        words, flags, {.random = random_, .clock = clock_, .in = in, .out = out, .err = err});
-    out_ = out.str();
-    err_ = err.str();
-    return code;
-  }
   int Verify(const std::string& record) {
     return Run({"evidence", "verify"}, {.key = public_key_, .record = Write("record", record)});
   }
@@ -51,13 +36,8 @@ class EvidenceVerifyTest : public testing::Test {
     return record.Serialize();
   }
 
-  fakes::FakeRandom random_;
-  fakes::SimulatedClock clock_;
-  fakes::TempDir folder_;
   const crypto::Ed25519PrivateKey key_ = crypto::Ed25519PrivateKey::Generate("e1", random_);
   std::string public_key_;
-  std::string out_;
-  std::string err_;
 };
 
 pki::Verdict Verdict() {
