@@ -17,6 +17,7 @@
 #include "lib/base/secure_random.h"
 #include "lib/base/status.h"
 #include "lib/base/timer.h"
+#include "lib/base/worker_pool.h"
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
 #include "lib/prelink/journey.h"
@@ -26,7 +27,6 @@
 #include "lib/rpc/method_table.h"
 #include "lib/rpc/security.h"
 #include "lib/rpc/server.h"
-#include "lib/rpc/worker_pool.h"
 #include "lib/session/lifetimes.h"
 #include "lib/session/memory_session_store.h"
 #include "services/session/session_service.h"
@@ -136,8 +136,8 @@ absl::Status Run() {
                                  session::Lifetimes());
   const prelink::SessionUseCases use_cases(journey);
 
-  MUSUBI_ASSIGN_OR_RETURN(const std::unique_ptr<rpc::WorkerPool> workers,
-                          rpc::WorkerPool::Create({.threads = absl::GetFlag(FLAGS_workers)}));
+  MUSUBI_ASSIGN_OR_RETURN(const std::unique_ptr<base::WorkerPool> workers,
+                          base::WorkerPool::Create({.threads = absl::GetFlag(FLAGS_workers)}));
   rpc::Calls::Options options;
   MUSUBI_ASSIGN_OR_RETURN(options.security.insecure_loopback_roles,
                           rpc::ParseInsecureRoles("front"));

@@ -279,6 +279,8 @@ OcspOutcome ParseBasicResponse(ByteView der, const Certificate& target, const Ce
   return ParseResponseData(tbs->content, target, issuer, out);
 }
 
+constexpr uint8_t kUnauthorizedStatus = 6;
+
 // RFC 6960 section 4.2.1, OCSPResponse, down to the octets of the BasicOCSPResponse.
 OcspOutcome Unwrap(ByteView response, ByteView& basic) {
   if (response.size() > kMaxOcspResponseSize) return OcspOutcome::kTooLarge;
@@ -290,7 +292,9 @@ OcspOutcome Unwrap(ByteView response, ByteView& basic) {
   // None of RFC 6960 is longer. One of a single octet that is unknown is an error like the others.
   if (status->content.size() != 1) return OcspOutcome::kMalformed;
   if (status->content[0] != 0) {
-    return reader.done() ? OcspOutcome::kErrorStatus : OcspOutcome::kMalformed;
+    if (!reader.done()) return OcspOutcome::kMalformed;
+    return status->content[0] == kUnauthorizedStatus ? OcspOutcome::kUnauthorized
+                                                     : OcspOutcome::kErrorStatus;
   }
   const auto tagged = reader.Read(der_tag::Constructed(0));
   const auto bytes = tagged ? ReadSingle(tagged->content, der_tag::kSequence) : std::nullopt;
@@ -482,6 +486,8 @@ std::string_view Name(OcspOutcome outcome) {
       return "NO_MATCHING_ANSWER";
     case OcspOutcome::kSeveralAnswers:
       return "SEVERAL_ANSWERS";
+    case OcspOutcome::kUnauthorized:
+      return "UNAUTHORIZED";
     case OcspOutcome::kResponderUnknown:
       return "RESPONDER_UNKNOWN";
     case OcspOutcome::kDelegateOfAnotherIssuer:

@@ -42,6 +42,9 @@ enum class OcspOutcome {
   kUnknownCriticalExtension = 7,
   kNoMatchingAnswer = 8,  // No SingleResponse about this certificate of this issuer.
   kSeveralAnswers = 9,
+  // The status "unauthorized": of a responder that does not speak for this certificate (RFC 6960
+  // section 2.3), unsigned too.
+  kUnauthorized = 10,
   // Who signed.
   kResponderUnknown = 20,  // ResponderID fits neither the issuer nor an enclosed certificate.
   kDelegateOfAnotherIssuer = 21,  // Not signed by the key that signed the target.

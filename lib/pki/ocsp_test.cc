@@ -140,7 +140,7 @@ TEST_F(OcspTest, RefusesWhatItMustNotBelieve) {
     std::function<void(OcspSpec&)> change;
   } cases[] = {
       {"tryLater", "ERROR_STATUS", [](OcspSpec& spec) { spec.response_status = 3; }},
-      {"unauthorized", "ERROR_STATUS", [](OcspSpec& spec) { spec.response_status = 6; }},
+      {"unauthorized", "UNAUTHORIZED", [](OcspSpec& spec) { spec.response_status = 6; }},
       {"a status that there is not", "ERROR_STATUS",
        [](OcspSpec& spec) { spec.response_status = 7; }},
       {"a status of which 32 bits are 0", "MALFORMED",

@@ -127,10 +127,9 @@ absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json) {
   return responders;
 }
 
-OcspClient::OcspClient(Dependencies dependencies, Options options)
-    : dependencies_(dependencies),
-      options_(std::move(options)),
-      helpers_(options_.max_helper_threads) {
+OcspClient::OcspClient(Dependencies dependencies, Options options,
+                       std::unique_ptr<base::WorkerPool> helpers)
+    : dependencies_(dependencies), options_(std::move(options)), helpers_(std::move(helpers)) {
   for (const Responder& responder : options_.responders) {
     responders_.emplace(pki::IssuerKeyHash(options_.issuers.at(responder.anchor)), &responder);
   }
@@ -154,7 +153,13 @@ absl::StatusOr<std::unique_ptr<OcspClient>> OcspClient::Create(Dependencies depe
   if (options.max_cache_entries == 0) {
     return absl::InvalidArgumentError("OCSP client: max_cache_entries must be positive");
   }
-  return std::unique_ptr<OcspClient>(new OcspClient(dependencies, std::move(options)));
+  std::unique_ptr<base::WorkerPool> helpers;
+  if (options.max_helper_threads > 0) {
+    MUSUBI_ASSIGN_OR_RETURN(
+        helpers, base::WorkerPool::Create({.threads = options.max_helper_threads, .queue = 0}));
+  }
+  return std::unique_ptr<OcspClient>(
+      new OcspClient(dependencies, std::move(options), std::move(helpers)));
 }
 
 std::optional<OcspClient::Answer> OcspClient::FromCache(const Key& key, absl::Time now) {
@@ -274,7 +279,7 @@ void OcspClient::AskNext(const Question& question, const std::shared_ptr<Race>& 
   cut_short = cut_short || asking.cut_short;
   BuildRequest(asking, std::min(left, responder.timeout));
   const auto finish = [this, asking, race] { Finish(asking, *race); };
-  if (may_hedge && helpers_.Run(finish)) return;
+  if (may_hedge && helpers_ != nullptr && helpers_->Submit(finish)) return;
   if (alone) {
     finish();
     return;
@@ -332,7 +337,11 @@ void OcspClient::Finish(const Asking& asking, Race& race) {
   const Answer answer = Send(asking, event);
   dependencies_.observer.OnOcsp(event);
   Outcome outcome = Outcome::kFails;
-  if (event.exchange == OcspExchange::kAnswered) outcome = Outcome::kWorks;
+  // One that is not authorised works: it is this certificate that it does not speak for.
+  if (event.exchange == OcspExchange::kAnswered ||
+      event.outcome == pki::OcspOutcome::kUnauthorized) {
+    outcome = Outcome::kWorks;
+  }
   if (event.exchange == OcspExchange::kTimeout && asking.cut_short) outcome = Outcome::kUndecided;
   Report(asking, outcome);
   base::MutexLock lock(mutex_);

@@ -2,7 +2,8 @@
 // nothing about what to do without an answer: see revocation_checker.h. URLs come from
 // configuration alone, never from a certificate. A URL that lets its callers wait is hedged: the
 // next one is asked too. HttpClient::Send cannot be called off, so the loser goes on to its timeout
-// on a thread of the client (helper_threads.h), and what becomes of it counts as if it had won.
+// on a thread of the client (lib/base/worker_pool.h), and what becomes of it counts as if it had
+// won.
 #ifndef MUSUBI_LIB_REVOCATION_OCSP_CLIENT_H_
 #define MUSUBI_LIB_REVOCATION_OCSP_CLIENT_H_
 
@@ -22,12 +23,12 @@
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/base/secure_random.h"
+#include "lib/base/worker_pool.h"
 #include "lib/http/http_client.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/ocsp.h"
 #include "lib/revocation/circuit_breaker.h"
 #include "lib/revocation/crl_store.h"
-#include "lib/revocation/helper_threads.h"
 #include "lib/revocation/observer.h"
 
 namespace musubi::revocation {
@@ -64,9 +65,10 @@ inline constexpr size_t kMaxHelperThreads = 32;
 // not kept: a card that was issued a minute ago may be known the next. Thread-safe; blocking.
 //
 // A URL that fails again and again is skipped at once (circuit_breaker.h): no connection, no answer
-// in time, an HTTP status other than 200, an answer that may not be believed. GOOD, REVOKED and
-// UNKNOWN are no failures, nor is a timeout of a caller who had less time than the responder is
-// given. Each URL of each anchor has its own breaker: one issuer's trouble is not another's.
+// in time, an HTTP status other than 200, an answer that may not be believed. GOOD, REVOKED,
+// UNKNOWN and the status "unauthorized" are no failures, nor is a timeout of a caller who had less
+// time than the responder is given. Each URL of each anchor has its own breaker: one issuer's
+// trouble is not another's.
 //
 // The destructor waits for askings under way, at most the timeout of their responder.
 class OcspClient {
@@ -114,7 +116,7 @@ class OcspClient {
   struct Asking;
   struct Race;
 
-  OcspClient(Dependencies dependencies, Options options);
+  OcspClient(Dependencies dependencies, Options options, std::unique_ptr<base::WorkerPool> helpers);
 
   std::optional<Answer> FromCache(const Key& key, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -147,7 +149,8 @@ class OcspClient {
   std::map<Key, std::shared_ptr<Flight>> flights_ ABSL_GUARDED_BY(mutex_);
   // By responder and rank.
   std::map<std::pair<const Responder*, size_t>, CircuitBreaker> breakers_ ABSL_GUARDED_BY(mutex_);
-  HelperThreads helpers_;  // Last: what runs there uses all the others.
+  // Or null. Last: what runs there uses all the others.
+  std::unique_ptr<base::WorkerPool> helpers_;
 };
 
 }  // namespace musubi::revocation

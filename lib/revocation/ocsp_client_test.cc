@@ -416,6 +416,12 @@ TEST_F(OcspBreakerTest, WhatCountsAsAFailure) {
          return responder_.Answer(request);
        },
        absl::Seconds(10), 1},
+      {"unauthorized",
+       [this](const http::Request& request) {
+         responder_.Behave([](OcspSpec& spec) { spec.response_status = 6; });
+         return responder_.Answer(request);
+       },
+       absl::Seconds(10), 0},
   };
   for (const auto& test_case : cases) {
     SCOPED_TRACE(test_case.name);

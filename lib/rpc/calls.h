@@ -28,11 +28,11 @@
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/base/secure_random.h"
+#include "lib/base/worker_pool.h"
 #include "lib/rpc/call.h"
 #include "lib/rpc/method_table.h"
 #include "lib/rpc/security.h"
 #include "lib/rpc/watch_writer.h"
-#include "lib/rpc/worker_pool.h"
 
 namespace google::protobuf {
 class Descriptor;
@@ -53,7 +53,7 @@ class Calls {
     const base::Clock& clock;
     base::SecureRandom& random;
     RequestObserver& observer;
-    WorkerPool& workers;
+    base::WorkerPool& workers;
   };
   struct Options {
     Security security;

@@ -149,7 +149,7 @@ inline void Prepare(grpc::ClientContext& context, const CallOptions& options) {
 class ServerTest : public testing::Test {
  protected:
   ServerTest() {
-    pool_ = WorkerPool::Create({.threads = 2, .queue = 2}).value();
+    pool_ = base::WorkerPool::Create({.threads = 2, .queue = 2}).value();
     Calls::Options options;
     options.security.insecure_loopback_roles =
         ParseInsecureRoles("front,platform,relying-party/demo").value();
@@ -194,7 +194,7 @@ class ServerTest : public testing::Test {
   base::RealClock clock_;
   base::SystemRandom random_;
   RecordingObserver observer_;
-  std::unique_ptr<WorkerPool> pool_;
+  std::unique_ptr<base::WorkerPool> pool_;
   std::unique_ptr<Calls> calls_;
   std::unique_ptr<ScriptedService> service_;
   std::unique_ptr<Server> server_;

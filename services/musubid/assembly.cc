@@ -11,6 +11,7 @@
 #include "lib/base/file.h"
 #include "lib/base/secure_random.h"
 #include "lib/base/status.h"
+#include "lib/base/worker_pool.h"
 #include "lib/crypto/ed25519.h"
 #include "lib/crypto/signature_batcher.h"
 #include "lib/crypto/signature_verifier.h"
@@ -32,7 +33,6 @@
 #include "lib/revocation/revocation_checker.h"
 #include "lib/rpc/calls.h"
 #include "lib/rpc/server.h"
-#include "lib/rpc/worker_pool.h"
 #include "lib/session/memory_session_store.h"
 #include "lib/telemetry/http_endpoint.h"
 #include "lib/telemetry/metrics.h"
@@ -255,9 +255,9 @@ struct Assembly::Parts {
   std::optional<prelink::ProofUseCases> proof_use_cases;
   std::optional<prelink::LinkUseCases> link_use_cases;
 
-  std::unique_ptr<rpc::WorkerPool> workers;
+  std::unique_ptr<base::WorkerPool> workers;
   // Apart, so that journeys do not wait behind a platform's thousands of questions.
-  std::unique_ptr<rpc::WorkerPool> bulk_workers;
+  std::unique_ptr<base::WorkerPool> bulk_workers;
   std::unique_ptr<Periodic> crl_reload;
   std::unique_ptr<Periodic> sweep;
   std::unique_ptr<Periodic> probe;
@@ -366,10 +366,10 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
                                                              .persons = *persons,
                                                              .evidence_key = material.evidence_key,
                                                              .clock = clock});
-  MUSUBI_ASSIGN_OR_RETURN(workers, rpc::WorkerPool::Create({.threads = config.worker_threads,
-                                                            .queue = config.worker_queue}));
+  MUSUBI_ASSIGN_OR_RETURN(workers, base::WorkerPool::Create({.threads = config.worker_threads,
+                                                             .queue = config.worker_queue}));
   MUSUBI_ASSIGN_OR_RETURN(
-      bulk_workers, rpc::WorkerPool::Create(
+      bulk_workers, base::WorkerPool::Create(
                         {.threads = config.bulk_worker_threads, .queue = config.worker_queue}));
   if (crl_store != nullptr) {
     crl_reload = std::make_unique<Periodic>(timer, *workers, config.crl_reload_interval,

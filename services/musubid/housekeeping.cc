@@ -5,12 +5,12 @@
 namespace musubi::services::musubid {
 
 struct Periodic::State {
-  State(base::Timer& timer_in, rpc::WorkerPool& workers_in, absl::Duration interval_in,
+  State(base::Timer& timer_in, base::WorkerPool& workers_in, absl::Duration interval_in,
         std::function<void()> work_in)
       : timer(timer_in), workers(workers_in), interval(interval_in), work(std::move(work_in)) {}
 
   base::Timer& timer;
-  rpc::WorkerPool& workers;
+  base::WorkerPool& workers;
   const absl::Duration interval;
   const std::function<void()> work;
   // Held during a run: the end waits for it.
@@ -18,7 +18,7 @@ struct Periodic::State {
   bool stopped ABSL_GUARDED_BY(mutex) = false;
 };
 
-Periodic::Periodic(base::Timer& timer, rpc::WorkerPool& workers, absl::Duration interval,
+Periodic::Periodic(base::Timer& timer, base::WorkerPool& workers, absl::Duration interval,
                    std::function<void()> work)
     : state_(std::make_shared<State>(timer, workers, interval, std::move(work))) {
   ScheduleNext(state_);

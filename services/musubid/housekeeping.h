@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "lib/base/mutex.h"
 #include "lib/base/timer.h"
-#include "lib/rpc/worker_pool.h"
+#include "lib/base/worker_pool.h"
 
 namespace musubi::services::musubid {
 
@@ -17,7 +17,7 @@ namespace musubi::services::musubid {
 // finds no free worker is left out. Its destructor waits for a run that is under way.
 class Periodic {
  public:
-  Periodic(base::Timer& timer, rpc::WorkerPool& workers, absl::Duration interval,
+  Periodic(base::Timer& timer, base::WorkerPool& workers, absl::Duration interval,
            std::function<void()> work);
   ~Periodic();
   Periodic(const Periodic&) = delete;

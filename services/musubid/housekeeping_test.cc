@@ -11,7 +11,7 @@ namespace {
 
 TEST(Periodic, RunsAfterEachIntervalUntilItGoes) {
   fakes::SimulatedClock clock;
-  auto workers = rpc::WorkerPool::Create({.threads = 1, .queue = 4});
+  auto workers = base::WorkerPool::Create({.threads = 1, .queue = 4});
   ASSERT_TRUE(workers.ok());
   int runs = 0;
   std::promise<void> ran[2];

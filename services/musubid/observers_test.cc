@@ -178,7 +178,7 @@ class RequestLineTest : public testing::Test {
   base::RealClock clock_;
   base::SystemRandom random_;
   LineKeeper keeper_;
-  std::unique_ptr<rpc::WorkerPool> pool_ = *rpc::WorkerPool::Create({.threads = 2, .queue = 8});
+  std::unique_ptr<base::WorkerPool> pool_ = *base::WorkerPool::Create({.threads = 2, .queue = 8});
   std::unique_ptr<rpc::Calls> calls_ = *rpc::Calls::Create(
       {.clock = clock_, .random = random_, .observer = keeper_, .workers = *pool_},
       {.security = {.insecure_loopback_roles =

@@ -40,7 +40,7 @@ v1::QueryError ToQueryError(const absl::Status& status) {
 
 }  // namespace
 
-BulkReactor* BulkReactor::Start(std::shared_ptr<rpc::Call> call, rpc::WorkerPool& workers,
+BulkReactor* BulkReactor::Start(std::shared_ptr<rpc::Call> call, base::WorkerPool& workers,
                                 Answer answer) {
   std::shared_ptr<BulkReactor> reactor(
       new BulkReactor(std::move(call), workers, std::move(answer)));

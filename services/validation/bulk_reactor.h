@@ -13,8 +13,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "lib/base/mutex.h"
+#include "lib/base/worker_pool.h"
 #include "lib/rpc/call.h"
-#include "lib/rpc/worker_pool.h"
 #include "musubi/v1/validation.pb.h"
 
 namespace musubi::services::validation {
@@ -40,11 +40,11 @@ class BulkReactor final : public grpc::ServerBidiReactor<v1::ValidateCertificate
 
   // Start makes the reactor for a call from Calls::Begin; one that was not admitted only ends.
   // `workers` must outlive the server.
-  static BulkReactor* Start(std::shared_ptr<rpc::Call> call, rpc::WorkerPool& workers,
+  static BulkReactor* Start(std::shared_ptr<rpc::Call> call, base::WorkerPool& workers,
                             Answer answer);
 
  private:
-  BulkReactor(std::shared_ptr<rpc::Call> call, rpc::WorkerPool& workers, Answer answer)
+  BulkReactor(std::shared_ptr<rpc::Call> call, base::WorkerPool& workers, Answer answer)
       : call_(std::move(call)), workers_(workers), answer_(std::move(answer)) {}
 
   void OnReadDone(bool ok) override;
@@ -63,7 +63,7 @@ class BulkReactor final : public grpc::ServerBidiReactor<v1::ValidateCertificate
   }
 
   const std::shared_ptr<rpc::Call> call_;
-  rpc::WorkerPool& workers_;
+  base::WorkerPool& workers_;
   const Answer answer_;
   std::shared_ptr<BulkReactor> self_;
 

@@ -8,10 +8,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
+#include "lib/base/worker_pool.h"
 #include "lib/prelink/certificate_validation.h"
 #include "lib/prelink/proofs.h"
 #include "lib/rpc/calls.h"
-#include "lib/rpc/worker_pool.h"
 #include "musubi/v1/validation.grpc.pb.h"
 
 namespace musubi::services::validation {
@@ -38,7 +38,7 @@ class ValidationService final : public v1::ValidationService::CallbackService {
     const base::Clock& clock;  // That of the journeys and of validation.
     // For the queries of ValidateCertificates. A pool of its own keeps journeys from waiting behind
     // them.
-    rpc::WorkerPool& bulk_workers;
+    base::WorkerPool& bulk_workers;
   };
 
   explicit ValidationService(Dependencies dependencies) : dependencies_(dependencies) {}

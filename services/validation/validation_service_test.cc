@@ -101,10 +101,11 @@ class ValidationServiceTest : public prelink::CardFixture {
 
   base::RealClock real_clock_;
   IgnoringObserver observer_;
-  const std::unique_ptr<rpc::WorkerPool> workers_ = OrDie(rpc::WorkerPool::Create({.threads = 2}));
+  const std::unique_ptr<base::WorkerPool> workers_ =
+      OrDie(base::WorkerPool::Create({.threads = 2}));
   // A queue that a stream fills at once.
-  const std::unique_ptr<rpc::WorkerPool> bulk_workers_ =
-      OrDie(rpc::WorkerPool::Create({.threads = 2, .queue = 1}));
+  const std::unique_ptr<base::WorkerPool> bulk_workers_ =
+      OrDie(base::WorkerPool::Create({.threads = 2, .queue = 1}));
   std::unique_ptr<rpc::Calls> calls_;
   std::unique_ptr<ValidationService> service_;
   std::unique_ptr<rpc::Server> server_;

@@ -1,26 +1,23 @@
-#include "lib/rpc/worker_pool.h"
+#include "lib/base/worker_pool.h"
 
+#include <system_error>
 #include <utility>
 
-namespace musubi::rpc {
+namespace musubi::base {
 
 absl::StatusOr<std::unique_ptr<WorkerPool>> WorkerPool::Create(Options options) {
   if (options.threads < 1 || options.threads > kMaxThreads) {
     return absl::InvalidArgumentError("worker threads must be 1 to 1024");
   }
-  if (options.queue < 1 || options.queue > kMaxQueue) {
-    return absl::InvalidArgumentError("the worker queue must hold 1 to 1048576 tasks");
+  if (options.queue > kMaxQueue) {
+    return absl::InvalidArgumentError("the worker queue must hold at most 1048576 tasks");
   }
   return std::unique_ptr<WorkerPool>(new WorkerPool(options));
 }
 
-WorkerPool::WorkerPool(Options options) : max_queue_(options.queue) {
-  for (size_t i = 0; i < options.threads; ++i) threads_.emplace_back([this] { Run(); });
-}
-
 WorkerPool::~WorkerPool() {
   {
-    base::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     stopping_ = true;
   }
   changed_.NotifyAll();
@@ -29,8 +26,9 @@ WorkerPool::~WorkerPool() {
 
 bool WorkerPool::Submit(std::function<void()> task) {
   {
-    base::MutexLock lock(mutex_);
-    if (queue_.size() >= max_queue_) {
+    MutexLock lock(mutex_);
+    if (queue_.size() >= free_ && threads_.size() < options_.threads) StartThread();
+    if (queue_.size() >= free_ + options_.queue || threads_.empty()) {
       ++rejected_;
       return false;
     }
@@ -40,13 +38,22 @@ bool WorkerPool::Submit(std::function<void()> task) {
   return true;
 }
 
+void WorkerPool::StartThread() {
+  try {
+    threads_.emplace_back([this] { Run(); });
+    ++free_;
+  } catch (const std::system_error&) {
+    // The task waits for one of those that there are.
+  }
+}
+
 size_t WorkerPool::queued() const {
-  base::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   return queue_.size();
 }
 
 uint64_t WorkerPool::rejected() const {
-  base::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   return rejected_;
 }
 
@@ -54,14 +61,17 @@ void WorkerPool::Run() {
   for (;;) {
     std::function<void()> task;
     {
-      base::MutexLock lock(mutex_);
+      MutexLock lock(mutex_);
       while (queue_.empty() && !stopping_) changed_.Wait(mutex_);
       if (queue_.empty()) return;
       task = std::move(queue_.front());
       queue_.pop_front();
+      --free_;
     }
     task();
+    MutexLock lock(mutex_);
+    ++free_;
   }
 }
 
-}  // namespace musubi::rpc
+}  // namespace musubi::base

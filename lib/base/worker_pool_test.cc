@@ -1,11 +1,12 @@
-#include "lib/rpc/worker_pool.h"
+#include "lib/base/worker_pool.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <latch>
+#include <thread>
 
-namespace musubi::rpc {
+namespace musubi::base {
 namespace {
 
 TEST(WorkerPool, RunsEverythingItTookBeforeItGoes) {
@@ -39,9 +40,33 @@ TEST(WorkerPool, RefusesWhenTheQueueIsFull) {
   release.count_down();
 }
 
+TEST(WorkerPool, WithoutAQueueItTakesWhatFindsAThreadFree) {
+  std::latch entered(2);
+  std::latch release(1);
+  const auto task = [&] {
+    entered.count_down();
+    release.wait();
+  };
+  auto pool = WorkerPool::Create({.threads = 2, .queue = 0});
+  ASSERT_TRUE(pool.ok());
+  EXPECT_TRUE((*pool)->Submit(task));
+  EXPECT_TRUE((*pool)->Submit(task));
+  EXPECT_FALSE((*pool)->Submit(task)) << "taken, if not begun";
+  entered.wait();
+  EXPECT_FALSE((*pool)->Submit(task)) << "under way";
+  release.count_down();
+  // Refused for as long as one of these is not quite done.
+  std::atomic<int> done{0};
+  for (int i = 0; i < 100; ++i) {
+    while (!(*pool)->Submit([&] { ++done; })) std::this_thread::yield();
+  }
+  pool->reset();
+  EXPECT_EQ(done, 100);
+}
+
 TEST(WorkerPool, RefusesOptionsOutOfRange) {
   for (const WorkerPool::Options options :
-       {WorkerPool::Options{.threads = 0}, WorkerPool::Options{.queue = 0},
+       {WorkerPool::Options{.threads = 0},
         WorkerPool::Options{.threads = WorkerPool::kMaxThreads + 1},
         WorkerPool::Options{.queue = WorkerPool::kMaxQueue + 1}}) {
     EXPECT_EQ(WorkerPool::Create(options).status().code(), absl::StatusCode::kInvalidArgument);
@@ -49,4 +74,4 @@ TEST(WorkerPool, RefusesOptionsOutOfRange) {
 }
 
 }  // namespace
-}  // namespace musubi::rpc
+}  // namespace musubi::base
