@@ -6,12 +6,14 @@
 
 #include "lib/base/error.h"
 #include "lib/base/file.h"
+#include "lib/base/mutex.h"
 #include "lib/crypto/keyring.h"
 #include "lib/http/curl_http_client.h"
 #include "lib/link/sqlite_link_store.h"
 #include "musubi/v1/pairing.grpc.pb.h"
 #include "musubi/v1/session.grpc.pb.h"
 #include "musubi/v1/validation.grpc.pb.h"
+#include "tests/fakes/loopback_server.h"
 #include "tests/integration/test_stage.h"
 
 namespace musubi::integration {
@@ -235,6 +237,109 @@ TEST(MusubidBulk, AnswersEachQuestionByItsIndex) {
       EXPECT_EQ(answer.error().reason(), v1::ERROR_REASON_FIELD_INVALID) << index;
     }
   }
+}
+
+// Serves one CRL by its ETag, and remembers what it was asked.
+class CrlServer {
+ public:
+  void Publish(std::string list) {
+    base::MutexLock lock(mutex_);
+    list_ = std::move(list);
+    etag_ = "\"" + std::to_string(++published_) + "\"";
+  }
+  std::string url() const { return server_.url() + "/list.crl"; }
+  // In order: "If-None-Match -> status".
+  std::vector<std::string> exchanges() {
+    base::MutexLock lock(mutex_);
+    return exchanges_;
+  }
+
+ private:
+  fakes::LoopbackServer::Answer Answer(const http::Request& request) {
+    base::MutexLock lock(mutex_);
+    fakes::LoopbackServer::Answer answer{.body = list_, .etag = etag_};
+    if (request.if_none_match == etag_) answer = {.status_code = 304, .etag = etag_};
+    exchanges_.push_back(request.if_none_match + " -> " + std::to_string(answer.status_code));
+    return answer;
+  }
+
+  base::Mutex mutex_;
+  std::string list_ ABSL_GUARDED_BY(mutex_);
+  std::string etag_ ABSL_GUARDED_BY(mutex_);
+  int published_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::string> exchanges_ ABSL_GUARDED_BY(mutex_);
+  // Last: its threads use the rest.
+  fakes::LoopbackServer server_{[this](const http::Request& request) { return Answer(request); }};
+};
+
+// What the server says of a certificate by CRL alone.
+std::string CheckByCrl(TestStage& stage, base::ByteView certificate) {
+  v1::ValidateCertificateRequest request;
+  request.mutable_query()->set_certificate(base::ToString(certificate));
+  request.mutable_query()->set_revocation_mode(v1::REVOCATION_MODE_CRL_ONLY);
+  const absl::StatusOr<v1::ValidateCertificateResponse> response =
+      stage->Connect("platform")
+          ->Call<v1::ValidationService, v1::ValidateCertificateRequest,
+                 v1::ValidateCertificateResponse>(&v1::ValidationService::Stub::ValidateCertificate,
+                                                  request, "");
+  if (!response.ok()) return response.status().ToString();
+  const v1::Verdict& verdict = response->verdict();
+  return v1::VerdictStatus_Name(verdict.status()) + " " +
+         v1::RevocationOutcome_Name(verdict.revocation().outcome()) + " " +
+         v1::RevocationMethod_Name(verdict.revocation().method());
+}
+
+TEST(MusubidCrls, AreFetchedFromTheUrlOfTheirScopeAtEveryReload) {
+  const std::string file = "auth-03-99001.crl";  // Of the card's generation and municipality.
+  TestStage stage;
+  const std::string published = stage->flags().at("crl_directory") + "/";
+  const std::string path = stage.world().NewCard();
+  const auto card = stage.world().Load(path);
+  CrlServer server;
+  server.Publish(*base::ReadFile(published + file));
+
+  // No CRL is in the folder: the server alone has one.
+  std::string scopes = *base::ReadFile(published + "scopes.json");
+  const size_t at = scopes.find("\"" + file + "\"");
+  ASSERT_NE(at, std::string::npos) << scopes;
+  scopes.insert(at + file.size() + 2, ", \"url\": \"" + server.url() + "\"");
+  std::filesystem::create_directory(stage->File("crl"));
+  ASSERT_TRUE(base::WriteFileAtomically(stage->File("crl/scopes.json"), scopes, 0644).ok());
+  stage->flags()["crl_directory"] = stage->File("crl");
+  stage->flags()["crl_reload_interval"] = "1m";
+  // Reloads and calls then take turns: a call that comes after a reload was due is answered when
+  // the reload has ended, and the next one is scheduled.
+  stage->flags()["worker_threads"] = "1";
+  ASSERT_TRUE(stage->Start().ok()) << stage->output();
+  const auto check = [&] { return CheckByCrl(stage, card->ReadCertificate()); };
+  const auto reload_and_check = [&] {
+    const absl::Status advanced = stage->Advance(absl::Minutes(1));
+    return advanced.ok() ? check() : advanced.ToString();
+  };
+  const std::string good = "VERDICT_STATUS_VALID REVOCATION_OUTCOME_GOOD REVOCATION_METHOD_CRL";
+  const std::string revoked =
+      "VERDICT_STATUS_INVALID REVOCATION_OUTCOME_REVOKED REVOCATION_METHOD_CRL";
+
+  // The start asks nobody.
+  EXPECT_TRUE(
+      check().starts_with("VERDICT_STATUS_INDETERMINATE REVOCATION_OUTCOME_NO_USABLE_ANSWER "))
+      << stage->output();
+  EXPECT_EQ(server.exchanges(), std::vector<std::string>{});
+  EXPECT_EQ(reload_and_check(), good) << stage->output();
+  EXPECT_EQ(reload_and_check(), good) << stage->output();  // Not modified.
+
+  ASSERT_TRUE(
+      stage.world().world->RevokeCard(path, sandbox::RevocationReason::kKeyCompromise).ok());
+  ASSERT_TRUE(stage.world().world->PublishCrls().ok());
+  server.Publish(*base::ReadFile(published + file));
+  EXPECT_EQ(check(), good);
+  EXPECT_EQ(reload_and_check(), revoked) << stage->output();
+  EXPECT_EQ(reload_and_check(), revoked) << stage->output();  // Not modified.
+  EXPECT_EQ(server.exchanges(),
+            (std::vector<std::string>{" -> 200", "\"1\" -> 304", "\"1\" -> 200", "\"2\" -> 304"}));
+  EXPECT_EQ(base::ReadFile(stage->File("crl/" + file)).value_or("absent"),
+            *base::ReadFile(published + file));
+  EXPECT_EQ(stage->Stop(), 0);
 }
 
 TEST(MusubidStart, RefusesBeforeItListensNamingThingAndFix) {
