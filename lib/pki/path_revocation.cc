@@ -164,7 +164,6 @@ class Checker {
   RevocationFinding Check(const Certificate& target, std::span<const Certificate> above) {
     RevocationFinding finding;
     finding.outcome = RevocationOutcome::kNoUsableAnswer;
-    finding.method = RevocationMethod::kCrl;
     ReasonFlags covered = 0;
     for (const Point& point : PointsOf(target)) {
       for (const Crl* complete : complete_) {
@@ -178,6 +177,7 @@ class Checker {
         Describe(delta != nullptr ? *delta : *complete, finding);
         if (const auto entry = FindEntry(*complete, delta, target)) {
           finding.outcome = RevocationOutcome::kRevoked;
+          finding.method = RevocationMethod::kCrl;
           finding.revoked_at = entry->revoked_at;
           finding.reason = entry->reason;
           return finding;
@@ -187,7 +187,10 @@ class Checker {
         }
       }
     }
-    if (covered == kAllReasons) finding.outcome = RevocationOutcome::kGood;
+    if (covered == kAllReasons) {
+      finding.outcome = RevocationOutcome::kGood;
+      finding.method = RevocationMethod::kCrl;
+    }
     return finding;
   }
 

@@ -132,6 +132,7 @@ TEST_F(Validation, AListThatCannotBeUsedSaysNothing) {
     Publish(RootCrl(), spec);
     Expect(Validate(RevocationScope::kTarget), VerdictStatus::kIndeterminate,
            VerdictReason::kRevocationUnavailable, 0, RevocationOutcome::kNoUsableAnswer);
+    EXPECT_EQ(Validate(RevocationScope::kTarget).revocation.method, RevocationMethod::kUnspecified);
   }
   // Signed by another key, cut off, no list at all.
   crls_ = {fakes::IssueCrl(SubCrl(), root_.key()), fakes::IssueCrl(SubCrl(), sub_key_), Bytes{1}};

@@ -100,6 +100,8 @@ enum class CrlReason {
 // RevocationFinding says what was learned about revocation, from which source and how old it is.
 struct RevocationFinding {
   RevocationOutcome outcome = RevocationOutcome::kNotAsked;
+  // Whose answer it is: kUnspecified if no source gave one, though the times may then be those of a
+  // CRL that is out of date.
   RevocationMethod method = RevocationMethod::kUnspecified;
   std::optional<absl::Time> source_updated_at;  // When we took the source in.
   std::optional<absl::Time> this_update;

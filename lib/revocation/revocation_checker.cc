@@ -15,10 +15,9 @@ namespace {
 using pki::RevocationFinding;
 using pki::RevocationOutcome;
 
-RevocationFinding NoAnswer(pki::RevocationMethod method) {
+RevocationFinding NoAnswer() {
   RevocationFinding finding;
   finding.outcome = RevocationOutcome::kNoUsableAnswer;
-  finding.method = method;
   return finding;
 }
 
@@ -55,6 +54,8 @@ RevocationFinding RevocationChecker::Check(const CrlQuery& query, const pki::Cer
                                            RevocationMode mode, absl::Time deadline) {
   RevocationFinding finding;
   if (mode != RevocationMode::kNone) finding = CheckSources(query, issuer, mode, deadline);
+  // Which source came last says nothing if none gave an answer.
+  if (!IsAnswer(finding)) finding.method = pki::RevocationMethod::kUnspecified;
   dependencies_.observer.OnFinding(finding);
   return finding;
 }
@@ -87,7 +88,7 @@ RevocationFinding RevocationChecker::CheckSources(const CrlQuery& query,
     case RevocationMode::kNone:
       break;
   }
-  return NoAnswer(pki::RevocationMethod::kUnspecified);
+  return NoAnswer();
 }
 
 void RevocationChecker::Remember(const CrlQuery& query, const RevocationFinding& finding) {
@@ -102,19 +103,20 @@ void RevocationChecker::Remember(const CrlQuery& query, const RevocationFinding&
 }
 
 RevocationFinding RevocationChecker::AskCrl(const CrlQuery& query) const {
-  if (dependencies_.crl_store == nullptr) return NoAnswer(pki::RevocationMethod::kCrl);
+  if (dependencies_.crl_store == nullptr) return NoAnswer();
   return dependencies_.crl_store->Lookup(query);
 }
 
 RevocationFinding RevocationChecker::AskOcsp(const CrlQuery& query, const pki::Certificate& issuer,
                                              absl::Time deadline) {
-  RevocationFinding finding = NoAnswer(pki::RevocationMethod::kOcsp);
+  RevocationFinding finding = NoAnswer();
   if (dependencies_.ocsp_client == nullptr) return finding;
   const auto target = pki::Certificate::Parse(query.target.der);
   MUSUBI_CHECK(target.ok(), "the view of a certificate is of what can be parsed");
   const OcspClient::Answer answer = dependencies_.ocsp_client->Ask(*target, issuer, deadline);
   if (!answer.result) return finding;
   const pki::OcspResult& result = *answer.result;
+  finding.method = pki::RevocationMethod::kOcsp;
   finding.source_updated_at = answer.received_at;
   finding.this_update = result.this_update;
   finding.next_update = result.next_update;

@@ -91,20 +91,20 @@ TEST_F(RevocationCheckerTest, JoinsTheSourcesAsTheModeSays) {
   } cases[] = {
       {RevocationMode::kOcspThenCrl,
        Says::kNothing,
-       {"GOOD OCSP", "REVOKED OCSP", "UNKNOWN_TO_RESPONDER OCSP", "NO_USABLE_ANSWER CRL"}},
+       {"GOOD OCSP", "REVOKED OCSP", "UNKNOWN_TO_RESPONDER OCSP", "NO_USABLE_ANSWER UNSPECIFIED"}},
       {RevocationMode::kDegradedWithProof,
        Says::kNothing,
-       {"GOOD OCSP", "REVOKED OCSP", "UNKNOWN_TO_RESPONDER OCSP", "NO_USABLE_ANSWER CRL"}},
+       {"GOOD OCSP", "REVOKED OCSP", "UNKNOWN_TO_RESPONDER OCSP", "NO_USABLE_ANSWER UNSPECIFIED"}},
       {RevocationMode::kCrlThenOcsp,
        Says::kNothing,
-       {"GOOD OCSP", "REVOKED OCSP", "UNKNOWN_TO_RESPONDER OCSP", "NO_USABLE_ANSWER OCSP"}},
+       {"GOOD OCSP", "REVOKED OCSP", "UNKNOWN_TO_RESPONDER OCSP", "NO_USABLE_ANSWER UNSPECIFIED"}},
       {RevocationMode::kCrlOnly,
        Says::kNothing,
-       {"NO_USABLE_ANSWER CRL", "NO_USABLE_ANSWER CRL", "NO_USABLE_ANSWER CRL",
-        "NO_USABLE_ANSWER CRL"}},
+       {"NO_USABLE_ANSWER UNSPECIFIED", "NO_USABLE_ANSWER UNSPECIFIED",
+        "NO_USABLE_ANSWER UNSPECIFIED", "NO_USABLE_ANSWER UNSPECIFIED"}},
       {RevocationMode::kOcspOnly,
        Says::kNothing,
-       {"GOOD OCSP", "REVOKED OCSP", "UNKNOWN_TO_RESPONDER OCSP", "NO_USABLE_ANSWER OCSP"}},
+       {"GOOD OCSP", "REVOKED OCSP", "UNKNOWN_TO_RESPONDER OCSP", "NO_USABLE_ANSWER UNSPECIFIED"}},
       {RevocationMode::kNone,
        Says::kNothing,
        {"NOT_ASKED UNSPECIFIED", "NOT_ASKED UNSPECIFIED", "NOT_ASKED UNSPECIFIED",
@@ -124,7 +124,7 @@ TEST_F(RevocationCheckerTest, JoinsTheSourcesAsTheModeSays) {
       {RevocationMode::kCrlOnly, Says::kGood, {"GOOD CRL", "GOOD CRL", "GOOD CRL", "GOOD CRL"}},
       {RevocationMode::kOcspOnly,
        Says::kGood,
-       {"GOOD OCSP", "REVOKED OCSP", "UNKNOWN_TO_RESPONDER OCSP", "NO_USABLE_ANSWER OCSP"}},
+       {"GOOD OCSP", "REVOKED OCSP", "UNKNOWN_TO_RESPONDER OCSP", "NO_USABLE_ANSWER UNSPECIFIED"}},
 
       {RevocationMode::kOcspThenCrl,
        Says::kRevoked,
@@ -198,6 +198,19 @@ TEST_F(RevocationCheckerTest, SaysHowOldItsSourceIs) {
   EXPECT_EQ(finding.this_update, asked);
   EXPECT_EQ(finding.next_update, asked + absl::Hours(1));
   EXPECT_EQ(observer_.findings().size(), 2u);
+}
+
+TEST_F(RevocationCheckerTest, AListThatIsOutOfDateGaveNoAnswerThoughItsAgeIsTold) {
+  OcspSays(Says::kNothing);
+  PublishCrl(false);
+  const absl::Time published = clock_.Now();
+  clock_.Advance(absl::Hours(1000));
+  const pki::RevocationFinding finding = Check(RevocationMode::kOcspThenCrl);
+  EXPECT_EQ(finding.outcome, pki::RevocationOutcome::kNoUsableAnswer);
+  EXPECT_EQ(finding.method, pki::RevocationMethod::kUnspecified);
+  EXPECT_TRUE(finding.out_of_date);
+  EXPECT_EQ(finding.this_update, published);
+  EXPECT_EQ(observer_.findings().back().method, pki::RevocationMethod::kUnspecified);
 }
 
 TEST_F(RevocationCheckerTest, AGoodAboutAnotherTimeMustBeNoOlderThanIt) {

@@ -102,7 +102,8 @@ TEST_F(RevocationSandboxTest, WithoutTheResponderTheListAnswers) {
   const std::string card = shared_.NewCard();
   server_.reset();
   EXPECT_EQ(Check(card, "auth-03", RevocationMode::kOcspThenCrl), "GOOD CRL NOT_GIVEN");
-  EXPECT_EQ(Check(card, "auth-03", RevocationMode::kOcspOnly), "NO_USABLE_ANSWER OCSP NOT_GIVEN");
+  EXPECT_EQ(Check(card, "auth-03", RevocationMode::kOcspOnly),
+            "NO_USABLE_ANSWER UNSPECIFIED NOT_GIVEN");
 }
 
 TEST_F(RevocationSandboxTest, AnUnauthorisedIssuanceIsUnknownToTheResponderAlone) {
@@ -117,7 +118,7 @@ struct OcspCase {
   sandbox::OcspMisbehaviour misbehaviour;
   std::string exchange;
   std::string outcome;
-  std::string finding = "NO_USABLE_ANSWER";
+  std::string finding = "NO_USABLE_ANSWER UNSPECIFIED";
   sandbox::RespondersFileOptions options = {};
 };
 
@@ -128,11 +129,11 @@ TEST_F(RevocationSandboxTest, NoMisbehaviourOfTheResponderIsBelieved) {
            {OcspMisbehaviour::kSlow,
             "TIMEOUT",
             "UNSPECIFIED",
-            "NO_USABLE_ANSWER",
+            "NO_USABLE_ANSWER UNSPECIFIED",
             {.timeout = absl::Milliseconds(100)}},
            {OcspMisbehaviour::kDead, "UNREACHABLE", "UNSPECIFIED"},
            {OcspMisbehaviour::kGarbage, "REFUSED", "MALFORMED"},
-           {OcspMisbehaviour::kUnknown, "ANSWERED", "ANSWERED", "UNKNOWN_TO_RESPONDER"},
+           {OcspMisbehaviour::kUnknown, "ANSWERED", "ANSWERED", "UNKNOWN_TO_RESPONDER OCSP"},
            {OcspMisbehaviour::kWrongCertId, "REFUSED", "NO_MATCHING_ANSWER"},
            {OcspMisbehaviour::kStale, "REFUSED", "STALE"},
            {OcspMisbehaviour::kFuture, "REFUSED", "NOT_YET_VALID"},
@@ -141,16 +142,16 @@ TEST_F(RevocationSandboxTest, NoMisbehaviourOfTheResponderIsBelieved) {
            {OcspMisbehaviour::kMissingNonce,
             "REFUSED",
             "NONCE_MISSING",
-            "NO_USABLE_ANSWER",
+            "NO_USABLE_ANSWER UNSPECIFIED",
             {.nonce = "REQUIRED"}},
            {OcspMisbehaviour::kTwoAnswers, "REFUSED", "SEVERAL_ANSWERS"},
            // Nothing of the above is remembered, and an optional nonce may be left out.
-           {OcspMisbehaviour::kMissingNonce, "ANSWERED", "ANSWERED", "GOOD"},
-           {OcspMisbehaviour::kNone, "ANSWERED", "ANSWERED", "GOOD", {.nonce = "REQUIRED"}},
+           {OcspMisbehaviour::kMissingNonce, "ANSWERED", "ANSWERED", "GOOD OCSP"},
+           {OcspMisbehaviour::kNone, "ANSWERED", "ANSWERED", "GOOD OCSP", {.nonce = "REQUIRED"}},
        }) {
     AskAfresh(test.options);
     server_->Misbehave(test.misbehaviour);
-    EXPECT_EQ(Check(card, "auth-03", RevocationMode::kOcspOnly), test.finding + " OCSP NOT_GIVEN")
+    EXPECT_EQ(Check(card, "auth-03", RevocationMode::kOcspOnly), test.finding + " NOT_GIVEN")
         << Name(test.misbehaviour);
     const revocation::OcspEvent event = observer_.ocsp().back();
     EXPECT_EQ(Name(event.exchange), test.exchange) << Name(test.misbehaviour);
@@ -161,7 +162,8 @@ TEST_F(RevocationSandboxTest, NoMisbehaviourOfTheResponderIsBelieved) {
 TEST_F(RevocationSandboxTest, NoCardOfAnyGenerationIsAResponder) {
   server_->Misbehave(sandbox::OcspMisbehaviour::kUnauthorisedDelegate);
   const std::string card = shared_.NewCard({.generation = "04"});
-  EXPECT_EQ(Check(card, "auth-04", RevocationMode::kOcspOnly), "NO_USABLE_ANSWER OCSP NOT_GIVEN");
+  EXPECT_EQ(Check(card, "auth-04", RevocationMode::kOcspOnly),
+            "NO_USABLE_ANSWER UNSPECIFIED NOT_GIVEN");
   EXPECT_EQ(Name(observer_.ocsp().back().outcome), "DELEGATE_NOT_AUTHORISED");
 }
 
