@@ -136,6 +136,7 @@ void RevocationReporter::OnScope(const revocation::ScopeEvent& event) {
 }
 
 void RevocationReporter::OnFetch(const revocation::FetchEvent& event) {
+  metrics_.crl_fetches.Increment(event.outcome);
   if (event.outcome == revocation::FetchOutcome::kNotModified) return;
   const bool good = event.outcome == revocation::FetchOutcome::kFetched;
   log_.Write(good ? Severity::kInfo : Severity::kWarning, "crl_fetch",

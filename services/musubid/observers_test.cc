@@ -410,6 +410,23 @@ TEST_F(ReporterTest, CrlsAgeByTheJourneysClockAndGoStale) {
               HasSubstr("musubi_crl_scopes{freshness=\"STALE\",scope_class=\"PARTITION\"} 1\n"));
 }
 
+TEST_F(ReporterTest, CountsTheFetchingOfCrlsByWhatBecameOfIt) {
+  RevocationReporter reporter(clock_, log_, metrics_, health_);
+  using revocation::FetchOutcome;
+  for (int number = 1; number <= static_cast<int>(FetchOutcome::kNotWritten); ++number) {
+    const auto outcome = static_cast<FetchOutcome>(number);
+    for (int i = 0; i < number; ++i) {
+      reporter.OnFetch({.anchor = "auth-01", .file = "a.crl", .outcome = outcome});
+    }
+  }
+  const std::string text = registry_.Scrape();
+  for (int number = 1; number <= static_cast<int>(FetchOutcome::kNotWritten); ++number) {
+    EXPECT_THAT(text, HasSubstr("musubi_crl_fetches_total{outcome=\"" +
+                                std::string(Name(static_cast<FetchOutcome>(number))) + "\"} " +
+                                std::to_string(number) + "\n"));
+  }
+}
+
 TEST_F(ReporterTest, WaitingForRespondersThatOtherThreadsAskIsTimeOnTheNetwork) {
   RevocationReporter reporter(clock_, log_, metrics_, health_);
   const telemetry::Work work(clock_, {});
