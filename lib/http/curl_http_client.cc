@@ -154,21 +154,25 @@ class CurlHttpClient::Loop {
       : options_(options), multi_(std::move(multi)), thread_([this] { Run(); }) {}
 
   ~Loop() {
-    {
-      base::MutexLock lock(mutex_);
-      stopping_ = true;
-    }
-    curl_multi_wakeup(multi_.get());
+    Stop();
     thread_.join();
     // Callers whose transfers ended are still on their way out.
     base::MutexLock lock(mutex_);
     while (callers_ > 0) left_.Wait(mutex_);
   }
 
+  void Stop() {
+    {
+      base::MutexLock lock(mutex_);
+      stopping_ = true;
+    }
+    curl_multi_wakeup(multi_.get());
+  }
+
   // Do blocks until `transfer` is done.
   absl::Status Do(Transfer& transfer) {
     base::MutexLock lock(mutex_);
-    if (stopping_) return absl::UnavailableError("HTTP: the client is shutting down");
+    if (stopping_) return Stopped();
     ++callers_;
     waiting_.push_back(&transfer);
     curl_multi_wakeup(multi_.get());
@@ -196,9 +200,11 @@ class CurlHttpClient::Loop {
       curl_multi_poll(multi_.get(), nullptr, 0, kPollMilliseconds, nullptr);
     }
     for (Transfer* transfer : running) {
-      Finish(*transfer, absl::UnavailableError("HTTP: the client is shutting down"));
+      Finish(*transfer, Stopped());
     }
   }
+
+  static absl::Status Stopped() { return absl::CancelledError("HTTP: the client has stopped"); }
 
   // Hands what waits to libcurl. False when the loop is to stop.
   bool Start(std::vector<Transfer*>& running) {
@@ -240,6 +246,8 @@ class CurlHttpClient::Loop {
 
 CurlHttpClient::CurlHttpClient(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
 CurlHttpClient::~CurlHttpClient() = default;
+
+void CurlHttpClient::Stop() { loop_->Stop(); }
 
 absl::StatusOr<std::unique_ptr<CurlHttpClient>> CurlHttpClient::Create(Options options) {
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);

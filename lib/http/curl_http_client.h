@@ -9,8 +9,8 @@
 
 namespace musubi::http {
 
-// CurlHttpClient owns its thread; the destructor ends running transfers with UNAVAILABLE and waits
-// for the thread and for the calls of Send that it ended. None may begin once it has.
+// CurlHttpClient owns its thread; the destructor does what Stop does and waits for the thread and
+// for the calls of Send that it ended. None may begin once it has.
 class CurlHttpClient final : public HttpClient {
  public:
   struct Options {
@@ -26,6 +26,10 @@ class CurlHttpClient final : public HttpClient {
   ~CurlHttpClient() override;
 
   absl::StatusOr<Response> Send(const Request& request) override;
+
+  // Stop makes every Send CANCELLED, those that are under way too, for good: their callers may take
+  // minutes otherwise, and the process is about to end. Waits for nothing.
+  void Stop();
 
  private:
   class Loop;

@@ -51,6 +51,7 @@ class HttpClient {
   // Send blocks until the whole answer is there. INVALID_ARGUMENT: the request breaks a rule of
   // Request. DEADLINE_EXCEEDED: `timeout` passed. UNAVAILABLE: no connection, or it broke.
   // RESOURCE_EXHAUSTED: the body exceeds `max_response_size`. ABORTED: `body_sink` said so.
+  // CANCELLED: the client is at its end; nothing was learned about the server.
   virtual absl::StatusOr<Response> Send(const Request& request) = 0;
 };
 

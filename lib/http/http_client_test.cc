@@ -226,7 +226,8 @@ TEST(CurlHttpClient, APortWhereNobodyListensIsUnavailable) {
             absl::StatusCode::kUnavailable);
 }
 
-TEST(CurlHttpClient, ItsEndEndsRunningTransfers) {
+// Whether what Send is doing when `end` comes is CANCELLED.
+void ExpectEnds(const std::function<void(std::unique_ptr<CurlHttpClient>&)>& end) {
   base::Mutex mutex;
   base::CondVar changed;
   bool arrived = false, over = false;
@@ -247,12 +248,25 @@ TEST(CurlHttpClient, ItsEndEndsRunningTransfers) {
     base::MutexLock lock(mutex);
     while (!arrived) changed.Wait(mutex);
   }
-  client.reset();
+  end(client);
   sender.join();
-  EXPECT_EQ(code, absl::StatusCode::kUnavailable);
+  EXPECT_EQ(code, absl::StatusCode::kCancelled);
   base::MutexLock lock(mutex);
   over = true;
   changed.NotifyAll();
+}
+
+TEST(CurlHttpClient, ItsEndEndsRunningTransfers) {
+  ExpectEnds([](std::unique_ptr<CurlHttpClient>& client) { client.reset(); });
+}
+
+TEST(CurlHttpClient, StopEndsRunningTransfersAndAllThatComeLater) {
+  ExpectEnds([](std::unique_ptr<CurlHttpClient>& client) {
+    client->Stop();
+    client->Stop();
+    EXPECT_EQ(client->Send({.url = "http://127.0.0.1/"}).status().code(),
+              absl::StatusCode::kCancelled);
+  });
 }
 
 TEST(CurlHttpClient, IgnoresTheProxyOfTheEnvironment) {
