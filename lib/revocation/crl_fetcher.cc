@@ -68,17 +68,21 @@ FetchOutcome OutcomeOf(const absl::Status& status) {
 CrlFetcher::CrlFetcher(Dependencies dependencies, Options options)
     : dependencies_(dependencies), options_(std::move(options)) {}
 
-absl::Status CrlFetcher::Fetch() {
+absl::StatusOr<size_t> CrlFetcher::Fetch() {
   base::MutexLock lock(mutex_);
   MUSUBI_ASSIGN_OR_RETURN(const std::vector<CrlSource> sources,
                           ReadCrlManifest(options_.directory, options_.issuers));
+  size_t fetched = 0;
   for (const CrlSource& source : sources) {
-    if (!source.url.empty()) dependencies_.observer.OnFetch(FetchOne(source));
+    if (source.url.empty()) continue;
+    MUSUBI_ASSIGN_OR_RETURN(const FetchEvent event, FetchOne(source));
+    dependencies_.observer.OnFetch(event);
+    if (event.outcome == FetchOutcome::kFetched) ++fetched;
   }
-  return absl::OkStatus();
+  return fetched;
 }
 
-FetchEvent CrlFetcher::FetchOne(const CrlSource& source) {
+absl::StatusOr<FetchEvent> CrlFetcher::FetchOne(const CrlSource& source) {
   FetchEvent event{.anchor = source.anchor, .file = source.file};
   const std::string path = options_.directory + "/" + source.file;
   NewFile file(path);
@@ -92,6 +96,7 @@ FetchEvent CrlFetcher::FetchOne(const CrlSource& source) {
     request.if_none_match = etag->second;
   }
   const auto response = dependencies_.http.Send(request);
+  if (absl::IsCancelled(response.status())) return response.status();
   if (!response.ok()) {
     event.outcome = OutcomeOf(response.status());
     return event;

@@ -39,12 +39,15 @@ class CrlFetcher {
   CrlFetcher(Dependencies dependencies, Options options);
 
   // Fetch reads the manifest and asks every "url" once, one after the other; what became of each
-  // goes to the observer. An error of the manifest is returned. It blocks for as long as the
-  // servers take: not for a timer's thread. Concurrent calls wait for each other.
-  absl::Status Fetch();
+  // goes to the observer. Returns how many files it replaced, or an error of the manifest;
+  // CANCELLED if the HTTP client is at its end, of which the observer hears nothing. It blocks for
+  // as long as the servers take: for a thread of its own. Concurrent calls wait for each other.
+  absl::StatusOr<size_t> Fetch();
 
  private:
-  FetchEvent FetchOne(const CrlSource& source) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // CANCELLED is its only error.
+  absl::StatusOr<FetchEvent> FetchOne(const CrlSource& source)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Dependencies dependencies_;
   const Options options_;

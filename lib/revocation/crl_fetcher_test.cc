@@ -57,8 +57,13 @@ class CrlFetcherTest : public testing::Test {
                               .max_size = max_size});
     }
     observer_.events.clear();
-    const absl::Status status = fetcher_->Fetch();
-    if (!status.ok()) return std::string(base::ToStd(status.message()));
+    const absl::StatusOr<size_t> fetched = fetcher_->Fetch();
+    if (!fetched.ok()) return std::string(base::ToStd(fetched.status().message()));
+    size_t told = 0;
+    for (const FetchEvent& event : observer_.events) {
+      if (event.outcome == FetchOutcome::kFetched) ++told;
+    }
+    EXPECT_EQ(*fetched, told);
     if (observer_.events.empty()) return "nothing";
     const FetchEvent& event = observer_.events.back();
     return std::string(Name(event.outcome)) + " " + std::string(pki::Name(event.crl_outcome));
@@ -138,6 +143,24 @@ TEST_F(CrlFetcherTest, EveryFailureOfAServerHasItsName) {
   EXPECT_EQ(Files(), 1u);
   std::filesystem::remove_all(directory_.path());
   EXPECT_THAT(Fetch(), testing::HasSubstr("scopes.json"));
+}
+
+TEST_F(CrlFetcherTest, TheEndOfTheClientIsTheEndOfAFetchAndNoFailureOfAServer) {
+  std::ofstream(directory_.File(kScopesFile)) << R"({"version":1,"scopes":[
+      {"anchor":"auth-01","distribution_point":"full","file":"a.crl","url":"http://one.example/"},
+      {"anchor":"auth-02","distribution_point":"full","file":"b.crl","url":"http://two.example/"}
+    ]})";
+  server_ = [](const http::Request&) { return absl::CancelledError("stopped"); };
+  const fakes::TestCa other({.key_kind = fakes::KeyKind::kEcP256, .key_number = 1});
+  fetcher_ = std::make_unique<CrlFetcher>(
+      CrlFetcher::Dependencies{http_, observer_},
+      CrlFetcher::Options{
+          .directory = directory_.path(),
+          .issuers = {{"auth-01", ca_.certificate()}, {"auth-02", other.certificate()}}});
+  EXPECT_EQ(Fetch(), "stopped");
+  EXPECT_EQ(observer_.events.size(), 0u);
+  EXPECT_EQ(http_.requests().size(), 1u);
+  EXPECT_EQ(Files(), 1u);
 }
 
 TEST_F(CrlFetcherTest, AsksOnlyWhatTheManifestNames) {

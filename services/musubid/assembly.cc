@@ -203,15 +203,20 @@ struct Assembly::Parts {
         sessions(memory_sessions, machine_clock, metrics, health) {
     lifetimes = config.lifetimes;
   }
-  // The server goes before those who report to it.
-  ~Parts() { health.Follow(nullptr); }
+  // The server goes before those who report to it. No CRL's server holds the end up.
+  ~Parts() {
+    health.Follow(nullptr);
+    if (curl != nullptr) curl->Stop();
+  }
 
   absl::Status OpenStores(const Config& config);
   absl::Status OpenRevocation(const Config& config);
   absl::Status MakeUseCases(const Config& config);
   absl::Status Listen(const Config& config);
   absl::Status ListenForOperators(const Config& config);
-  void ReloadCrls();
+  // Whether CrlStore has just read the folder, so that there is nothing new but what is fetched.
+  enum class Folder { kJustRead, kMayHaveChanged };
+  void UpdateCrls(Folder folder);
   void Sweep();
   void RefreshTls(const Config& config);
 
@@ -238,7 +243,7 @@ struct Assembly::Parts {
   std::unique_ptr<person::PersonStore> sqlite_persons;
   std::optional<ObservedPersonStore> persons;
 
-  std::unique_ptr<http::HttpClient> curl;
+  std::unique_ptr<http::CurlHttpClient> curl;
   std::optional<ObservedHttpClient> http;
   std::unique_ptr<revocation::CrlFetcher> crl_fetcher;
   std::unique_ptr<revocation::CrlStore> crl_store;
@@ -258,6 +263,8 @@ struct Assembly::Parts {
   std::unique_ptr<base::WorkerPool> workers;
   // Apart, so that journeys do not wait behind a platform's thousands of questions.
   std::unique_ptr<base::WorkerPool> bulk_workers;
+  // One thread, since a CRL's server may take its time.
+  std::unique_ptr<base::WorkerPool> crl_workers;
   std::unique_ptr<Periodic> crl_reload;
   std::unique_ptr<Periodic> sweep;
   std::unique_ptr<Periodic> probe;
@@ -372,8 +379,12 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
       bulk_workers, base::WorkerPool::Create(
                         {.threads = config.bulk_worker_threads, .queue = config.worker_queue}));
   if (crl_store != nullptr) {
-    crl_reload = std::make_unique<Periodic>(timer, *workers, config.crl_reload_interval,
-                                            [this] { ReloadCrls(); });
+    MUSUBI_ASSIGN_OR_RETURN(crl_workers, base::WorkerPool::Create({.threads = 1, .queue = 1}));
+    // At once, since a scope with a url may have no list yet. If there is no thread for it, the
+    // first reload does it.
+    (void)crl_workers->Submit([this] { UpdateCrls(Folder::kJustRead); });
+    crl_reload = std::make_unique<Periodic>(timer, *crl_workers, config.crl_reload_interval,
+                                            [this] { UpdateCrls(Folder::kMayHaveChanged); });
   }
   sweep = std::make_unique<Periodic>(timer, *workers, kSweepInterval, [this] { Sweep(); });
   probe = std::make_unique<Periodic>(timer, *workers, kProbeInterval,
@@ -381,10 +392,15 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
   return absl::OkStatus();
 }
 
-void Assembly::Parts::ReloadCrls() {
-  revocation_reporter.BeginLoad();
-  absl::Status status = crl_fetcher->Fetch();
-  if (status.ok()) status = crl_store->Reload();
+void Assembly::Parts::UpdateCrls(Folder folder) {
+  const absl::StatusOr<size_t> fetched = crl_fetcher->Fetch();
+  if (absl::IsCancelled(fetched.status())) return;  // The process ends.
+  absl::Status status = fetched.status();
+  if (status.ok()) {
+    if (folder == Folder::kJustRead && *fetched == 0) return;
+    revocation_reporter.BeginLoad();
+    status = crl_store->Reload();
+  }
   if (status.ok()) {
     revocation_reporter.EndLoad();
     return;

@@ -248,28 +248,46 @@ class CrlServer {
     etag_ = "\"" + std::to_string(++published_) + "\"";
   }
   std::string url() const { return server_.url() + "/list.crl"; }
-  // In order: "If-None-Match -> status".
+  // In order: "If-None-Match -> status"; the same again and again is there once.
   std::vector<std::string> exchanges() {
     base::MutexLock lock(mutex_);
     return exchanges_;
   }
+  // WaitUntilAsked blocks until the server holds a request. Until Answer it answers none.
+  void WaitUntilAsked() {
+    base::MutexLock lock(mutex_);
+    while (waiting_ == 0) changed_.Wait(mutex_);
+  }
+  void Answer() {
+    base::MutexLock lock(mutex_);
+    answers_ = true;
+    changed_.NotifyAll();
+  }
 
  private:
-  fakes::LoopbackServer::Answer Answer(const http::Request& request) {
+  fakes::LoopbackServer::Answer AnswerTo(const http::Request& request) {
     base::MutexLock lock(mutex_);
+    ++waiting_;
+    changed_.NotifyAll();
+    while (!answers_) changed_.Wait(mutex_);
+    --waiting_;
     fakes::LoopbackServer::Answer answer{.body = list_, .etag = etag_};
     if (request.if_none_match == etag_) answer = {.status_code = 304, .etag = etag_};
-    exchanges_.push_back(request.if_none_match + " -> " + std::to_string(answer.status_code));
+    std::string exchange = request.if_none_match + " -> " + std::to_string(answer.status_code);
+    if (exchanges_.empty() || exchanges_.back() != exchange) exchanges_.push_back(exchange);
     return answer;
   }
 
   base::Mutex mutex_;
+  base::CondVar changed_;
+  bool answers_ ABSL_GUARDED_BY(mutex_) = false;
+  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string list_ ABSL_GUARDED_BY(mutex_);
   std::string etag_ ABSL_GUARDED_BY(mutex_);
   int published_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::string> exchanges_ ABSL_GUARDED_BY(mutex_);
   // Last: its threads use the rest.
-  fakes::LoopbackServer server_{[this](const http::Request& request) { return Answer(request); }};
+  fakes::LoopbackServer server_{[this](const http::Request& request) { return AnswerTo(request); }};
 };
 
 // What the server says of a certificate by CRL alone.
@@ -289,57 +307,84 @@ std::string CheckByCrl(TestStage& stage, base::ByteView certificate) {
          v1::RevocationMethod_Name(verdict.revocation().method());
 }
 
-TEST(MusubidCrls, AreFetchedFromTheUrlOfTheirScopeAtEveryReload) {
-  const std::string file = "auth-03-99001.crl";  // Of the card's generation and municipality.
-  TestStage stage;
-  const std::string published = stage->flags().at("crl_directory") + "/";
-  const std::string path = stage.world().NewCard();
-  const auto card = stage.world().Load(path);
-  CrlServer server;
-  server.Publish(*base::ReadFile(published + file));
+constexpr char kCrlFile[] = "auth-03-99001.crl";  // Of a card's generation and municipality.
 
-  // No CRL is in the folder: the server alone has one.
-  std::string scopes = *base::ReadFile(published + "scopes.json");
-  const size_t at = scopes.find("\"" + file + "\"");
+// A folder without any CRL, whose scope of kCrlFile has a url.
+void UseCrlServer(TestStage& stage, const CrlServer& server) {
+  std::string scopes = *base::ReadFile(stage->flags().at("crl_directory") + "/scopes.json");
+  const size_t at = scopes.find("\"" + std::string(kCrlFile) + "\"");
   ASSERT_NE(at, std::string::npos) << scopes;
-  scopes.insert(at + file.size() + 2, ", \"url\": \"" + server.url() + "\"");
+  scopes.insert(at + sizeof(kCrlFile) + 1, ", \"url\": \"" + server.url() + "\"");
   std::filesystem::create_directory(stage->File("crl"));
   ASSERT_TRUE(base::WriteFileAtomically(stage->File("crl/scopes.json"), scopes, 0644).ok());
   stage->flags()["crl_directory"] = stage->File("crl");
   stage->flags()["crl_reload_interval"] = "1m";
-  // Reloads and calls then take turns: a call that comes after a reload was due is answered when
-  // the reload has ended, and the next one is scheduled.
+}
+
+constexpr char kNoAnswer[] =
+    "VERDICT_STATUS_INDETERMINATE REVOCATION_OUTCOME_NO_USABLE_ANSWER "
+    "REVOCATION_METHOD_UNSPECIFIED";
+constexpr char kGood[] = "VERDICT_STATUS_VALID REVOCATION_OUTCOME_GOOD REVOCATION_METHOD_CRL";
+constexpr char kRevoked[] =
+    "VERDICT_STATUS_INVALID REVOCATION_OUTCOME_REVOKED REVOCATION_METHOD_CRL";
+
+TEST(MusubidCrls, AreFetchedFromTheUrlOfTheirScopeAtTheStartAndAtEveryReload) {
+  TestStage stage;
+  const std::string published = stage->flags().at("crl_directory") + "/" + kCrlFile;
+  const std::string path = stage.world().NewCard();
+  const auto card = stage.world().Load(path);
+  CrlServer server;
+  server.Publish(*base::ReadFile(published));
+  UseCrlServer(stage, server);
+  // What fetches is none of the threads that answer.
   stage->flags()["worker_threads"] = "1";
   ASSERT_TRUE(stage->Start().ok()) << stage->output();
   const auto check = [&] { return CheckByCrl(stage, card->ReadCertificate()); };
-  const auto reload_and_check = [&] {
-    const absl::Status advanced = stage->Advance(absl::Minutes(1));
-    return advanced.ok() ? check() : advanced.ToString();
+  const auto check_until = [&](const std::string& expected) {
+    while (check() != expected) {
+    }
   };
-  const std::string good = "VERDICT_STATUS_VALID REVOCATION_OUTCOME_GOOD REVOCATION_METHOD_CRL";
-  const std::string revoked =
-      "VERDICT_STATUS_INVALID REVOCATION_OUTCOME_REVOKED REVOCATION_METHOD_CRL";
+  // A reload that is over a moment later than its effect is seen misses its next time.
+  const auto reload_until = [&](const std::string& exchange) {
+    while (server.exchanges().back() != exchange) {
+      ASSERT_TRUE(stage->Advance(absl::Minutes(1)).ok()) << stage->output();
+      (void)check();
+    }
+  };
 
-  // The start asks nobody.
-  EXPECT_TRUE(
-      check().starts_with("VERDICT_STATUS_INDETERMINATE REVOCATION_OUTCOME_NO_USABLE_ANSWER "))
-      << stage->output();
-  EXPECT_EQ(server.exchanges(), std::vector<std::string>{});
-  EXPECT_EQ(reload_and_check(), good) << stage->output();
-  EXPECT_EQ(reload_and_check(), good) << stage->output();  // Not modified.
+  // The start waits for nobody, nor does a call.
+  server.WaitUntilAsked();
+  EXPECT_EQ(check(), kNoAnswer) << stage->output();
+  server.Answer();
+  check_until(kGood);
+  reload_until("\"1\" -> 304");
+  EXPECT_EQ(check(), kGood);
 
   ASSERT_TRUE(
       stage.world().world->RevokeCard(path, sandbox::RevocationReason::kKeyCompromise).ok());
   ASSERT_TRUE(stage.world().world->PublishCrls().ok());
-  server.Publish(*base::ReadFile(published + file));
-  EXPECT_EQ(check(), good);
-  EXPECT_EQ(reload_and_check(), revoked) << stage->output();
-  EXPECT_EQ(reload_and_check(), revoked) << stage->output();  // Not modified.
+  server.Publish(*base::ReadFile(published));
+  EXPECT_EQ(check(), kGood);
+  reload_until("\"1\" -> 200");
+  check_until(kRevoked);
+  reload_until("\"2\" -> 304");
+  EXPECT_EQ(check(), kRevoked);
   EXPECT_EQ(server.exchanges(),
             (std::vector<std::string>{" -> 200", "\"1\" -> 304", "\"1\" -> 200", "\"2\" -> 304"}));
-  EXPECT_EQ(base::ReadFile(stage->File("crl/" + file)).value_or("absent"),
-            *base::ReadFile(published + file));
+  EXPECT_EQ(base::ReadFile(stage->File("crl/" + std::string(kCrlFile))).value_or("absent"),
+            *base::ReadFile(published));
   EXPECT_EQ(stage->Stop(), 0);
+}
+
+TEST(MusubidCrls, AServerThatNeverAnswersHoldsUpNeitherTheStartNorTheEnd) {
+  TestStage stage;
+  CrlServer server;
+  UseCrlServer(stage, server);
+  ASSERT_TRUE(stage->Start().ok()) << stage->output();
+  server.WaitUntilAsked();
+  // Long before the ten minutes that a fetch may take.
+  EXPECT_EQ(stage->Stop(), 0) << stage->output();
+  server.Answer();
 }
 
 TEST(MusubidStart, RefusesBeforeItListensNamingThingAndFix) {
