@@ -121,6 +121,13 @@ bool SetPoint(EC_KEY* key, ByteView point, BN_CTX* context) {
   return false;
 }
 
+// The thread's key of this curve with this point; null if the point is not on the curve.
+EC_KEY* WithPoint(const PublicKey& key, Workspace& work) {
+  auto& kept = key.type == KeyType::kEcP256 ? work.p256 : work.p384;
+  if (kept == nullptr) kept = NewEcKey(key.type);
+  return SetPoint(kept.get(), key.point, work.context.get()) ? kept.get() : nullptr;
+}
+
 bool EcdsaVerify(const PublicKey& key, const ScalarConstants* constants, ByteView digest,
                  ByteView signature) {
   auto content = der::TakeAll(signature, der::kSequence);
@@ -131,12 +138,8 @@ bool EcdsaVerify(const PublicKey& key, const ScalarConstants* constants, ByteVie
   if (!s.has_value() || !content->empty()) return false;
   Workspace& work = ThisThread();
   EC_KEY* ec_key = constants != nullptr ? constants->ec_key.get() : nullptr;
-  if (ec_key == nullptr) {
-    auto& kept = key.type == KeyType::kEcP256 ? work.p256 : work.p384;
-    if (kept == nullptr) kept = NewEcKey(key.type);
-    ec_key = kept.get();
-    if (!SetPoint(ec_key, key.point, work.context.get())) return false;
-  }
+  if (ec_key == nullptr) ec_key = WithPoint(key, work);
+  if (ec_key == nullptr) return false;
   const BIGNUM* order = EC_GROUP_get0_order(EC_KEY_get0_group(ec_key));
   const size_t order_size = static_cast<size_t>(BN_num_bytes(order));
   if (r->size() > order_size || s->size() > order_size) return false;
@@ -172,6 +175,8 @@ ScalarConstants MakeScalarConstants(const PublicKey& key) {
   }
   return constants;
 }
+
+bool IsOnCurve(const PublicKey& key) { return WithPoint(key, ThisThread()) != nullptr; }
 
 bool ScalarVerify(SignatureAlgorithm algorithm, const PublicKey& key,
                   const ScalarConstants* constants, ByteView digest, ByteView signature) {

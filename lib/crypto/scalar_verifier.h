@@ -33,6 +33,9 @@ struct ScalarConstants {
 // MakeScalarConstants fails, leaving both empty, for a point off its curve.
 ScalarConstants MakeScalarConstants(const PublicKey& key);
 
+// IsOnCurve tells whether the point of an EC key is on its curve. Thread-safe.
+bool IsOnCurve(const PublicKey& key);
+
 // ScalarVerify checks a signature over a message with this digest. The key fits the algorithm.
 // `constants` are the key's own, or null. False for everything that VerifySignature refuses.
 // Thread-safe.

@@ -14,4 +14,9 @@ bool VerifySignature(SignatureAlgorithm algorithm, base::ByteView spki_der, base
                       signature);
 }
 
+bool HasValidPoint(base::ByteView spki_der) {
+  const auto key = ParsePublicKey(spki_der);
+  return key.has_value() && (key->point.empty() || IsOnCurve(*key));
+}
+
 }  // namespace musubi::crypto

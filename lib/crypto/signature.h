@@ -95,9 +95,13 @@ inline constexpr std::array<SignatureAlgorithm, 12> kNamedSignatureAlgorithms = 
     SignatureAlgorithm::kEcdsaP384Sha384, SignatureAlgorithm::kEcdsaP384Sha512};
 
 // KeyTypeOf reads a SubjectPublicKeyInfo strictly; nothing if it is of another type, size or
-// exponent, or encoded otherwise. It does not test that an EC point is on its curve:
-// VerifySignature does.
+// exponent, or encoded otherwise. It does not test that an EC point is on its curve: HasValidPoint
+// and VerifySignature do.
 std::optional<KeyType> KeyTypeOf(base::ByteView spki_der);
+
+// HasValidPoint is false if this is an EC key whose point is not on its curve (SEC 1 section
+// 3.2.2.1), and for every key that KeyTypeOf does not know; RSA keys have no point. Thread-safe.
+bool HasValidPoint(base::ByteView spki_der);
 
 // SignatureAlgorithmOf reads an AlgorithmIdentifier strictly; nothing if it is none of ours. PSS
 // parameters (RFC 4055 section 3.1) name a SHA-2 hash and MGF1 with the same one.

@@ -163,6 +163,11 @@ TEST(Signature, RefusesAPointOffItsCurve) {
   Bytes off = key.spki_der();
   off.back() ^= 1;
   ASSERT_EQ(KeyTypeOf(off), KeyType::kEcP256);
+  EXPECT_FALSE(HasValidPoint(off));
+  EXPECT_TRUE(HasValidPoint(key.spki_der())) << "also after a bad one";
+  EXPECT_TRUE(HasValidPoint(TestKey::Get(KeyKind::kEcP384).spki_der()));
+  EXPECT_TRUE(HasValidPoint(TestKey::Get(KeyKind::kRsa2048).spki_der()));
+  EXPECT_FALSE(HasValidPoint(TestKey::Get(KeyKind::kEcP521).spki_der()));
   EXPECT_FALSE(
       VerifySignature(SignatureAlgorithm::kEcdsaP256Sha256, off, AsBytes(kMessage), signature));
 }

@@ -51,11 +51,6 @@ bool IsEc(const CertificateView& certificate) {
 
 constexpr auto kNothingBefore = [](const CertificateView&, const PreparedIssuer&) {};
 
-// A point that is not on its curve, which OpenSSL finds while it looks at the path.
-bool IsOffCurve(const CertificateView& certificate) {
-  return IsEc(certificate) && !crypto::PreparedKey::Create(certificate.spki).ok();
-}
-
 }  // namespace
 
 ProvenCard ProvenCardOf(const pki::ValidatedPath& path) {
@@ -192,8 +187,7 @@ class CardValidator::Batch {
     const PreparedIssuer& issuer = *card.candidates.first;
     before_signatures(certificate, issuer);
     if (validator_.options_.paths == Paths::kSlowOnly || !issuer.plain || !gate.plain ||
-        IsSelfIssued(certificate) || IsOffCurve(certificate) ||
-        !issuer.Allows(*certificate.signature_algorithm)) {
+        IsSelfIssued(certificate) || !issuer.Allows(*certificate.signature_algorithm)) {
       card.state = State::kSlow;
       return;
     }

@@ -193,6 +193,11 @@ TEST(CardValidator, TheGateTellsWhatItIsAndThenHowItIsMade) {
       {"exponent 3", VerdictReason::kKeyNotAllowed, key(KeyKind::kRsa2048Exponent3)},
       {"P-256", VerdictReason::kKeyNotAllowed, key(KeyKind::kEcP256)},
       {"P-521", VerdictReason::kKeyNotAllowed, key(KeyKind::kEcP521)},
+      {"a point off P-384", VerdictReason::kKeyNotAllowed,
+       [](CertificateSpec& spec) {
+         spec.spki = TestKey::Get(KeyKind::kEcP384, 10).spki_der();
+         spec.spki.back() ^= 1;
+       }},
       {"an unknown critical extension", VerdictReason::kUnknownCriticalExtension,
        [](CertificateSpec& spec) {
          spec.Set("2.999.9", true, Bytes{5, 0});

@@ -78,7 +78,8 @@ std::optional<VerdictReason> CheckMaking(const CertificateView& certificate,
       algorithm != SignatureAlgorithm::kEcdsaP384Sha384) {
     return VerdictReason::kAlgorithmNotAllowed;
   }
-  if (certificate.key_type != KeyType::kRsa2048 && certificate.key_type != KeyType::kEcP384) {
+  if (certificate.key_type != KeyType::kRsa2048 &&
+      !(certificate.key_type == KeyType::kEcP384 && crypto::HasValidPoint(certificate.spki))) {
     return VerdictReason::kKeyNotAllowed;
   }
   if (other_critical_extension || !certificate.UnderstandsPolicies()) {

@@ -41,7 +41,7 @@ class CardGate {
   //   UNKNOWN_POLICY                 no policy, or any that the hierarchy does not name
   //   ALGORITHM_NOT_ALLOWED          signed otherwise than by RSA with SHA-256 (PKCS #1 v1.5) or
   //                                  ECDSA on P-384 with SHA-384
-  //   KEY_NOT_ALLOWED                not RSA-2048 with e = 65537, and not P-384
+  //   KEY_NOT_ALLOWED                not RSA-2048 with e = 65537, and not a point of P-384
   //   UNKNOWN_CRITICAL_EXTENSION     critical, and neither keyUsage nor certificatePolicies with
   //                                  qualifiers of RFC 5280 alone
   //   WRONG_KEY_USAGE                keyUsage absent, not critical, or not exactly digitalSignature
@@ -49,7 +49,7 @@ class CardGate {
   //   PROFILE_MISMATCH               policies not critical; a serial that is not positive or longer
   //                                  than 20 octets; times against RFC 5280 section 4.1.2.5
   //
-  // Allocates nothing.
+  // Allocates nothing, unless the key is EC.
   GateFinding Check(const pki::CertificateView& certificate) const;
 
  private:

@@ -249,6 +249,8 @@ std::vector<std::pair<std::string, Change>> Changes() {
               KeyKind::kEcP256, KeyKind::kEcP384, KeyKind::kEcP521},
              random);
          spec.spki = TestKey::Get(kind, 10).spki_der();
+         // A point off its curve, or another modulus.
+         if (random() % 4 == 0) spec.spki.back() ^= 2;
          if (random() % 4 == 0) spec.spki = fakes::MutateDer(spec.spki, random);
        }},
       {"algorithms",

@@ -41,7 +41,10 @@ std::optional<VerdictReason> CheckAlgorithms(const Certificate& certificate,
     return VerdictReason::kAlgorithmNotAllowed;
   }
   const auto key = certificate.key_type();
-  if (!key || !Contains(profile.allowed_keys, *key)) return VerdictReason::kKeyNotAllowed;
+  if (!key || !Contains(profile.allowed_keys, *key) ||
+      !crypto::HasValidPoint(certificate.spki_der())) {
+    return VerdictReason::kKeyNotAllowed;
+  }
   return std::nullopt;
 }
 

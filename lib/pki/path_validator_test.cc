@@ -26,6 +26,13 @@ const absl::Time kNow = Utc(2026, 4, 1);
 
 const TestKey& CardKey() { return TestKey::Get(KeyKind::kRsa2048, 10); }
 
+// A key of this kind whose point is not on its curve.
+Bytes OffCurve(KeyKind kind) {
+  Bytes spki = TestKey::Get(kind, 10).spki_der();
+  spki.back() ^= 1;
+  return spki;
+}
+
 // A validator that finds this verdict.
 void ExpectInvalid(const PathResult& result, VerdictReason reason, int cert_index) {
   EXPECT_EQ(result.verdict.status, VerdictStatus::kInvalid);
@@ -279,6 +286,10 @@ TEST(PathValidator, TheTargetMustFitTheProfile) {
       {"RSA-1024", VerdictReason::kKeyNotAllowed, key(KeyKind::kRsa1024)},
       {"exponent 3", VerdictReason::kKeyNotAllowed, key(KeyKind::kRsa2048Exponent3)},
       {"P-521", VerdictReason::kKeyNotAllowed, key(KeyKind::kEcP521)},
+      {"a point off P-256", VerdictReason::kKeyNotAllowed,
+       [](CertificateSpec& spec) { spec.spki = OffCurve(KeyKind::kEcP256); }},
+      {"a point off P-384", VerdictReason::kKeyNotAllowed,
+       [](CertificateSpec& spec) { spec.spki = OffCurve(KeyKind::kEcP384); }},
       {"an unknown critical extension", VerdictReason::kUnknownCriticalExtension,
        [](CertificateSpec& spec) {
          spec.Set("2.999.9", true, Bytes{5, 0});
@@ -422,6 +433,25 @@ TEST(PathValidator, ChecksEveryIntermediate) {
     if (c.reason != VerdictReason::kPolicyConstraintsViolated) {
       EXPECT_EQ(result.verdict.cert_index, c.cert_index);
     }
+  }
+}
+
+TEST(PathValidator, AnIntermediateWithAPointOffItsCurveHasSignedNothing) {
+  const TestCa root;
+  for (const KeyKind kind : {KeyKind::kEcP256, KeyKind::kEcP384}) {
+    const TestKey& key = TestKey::Get(kind, 10);
+    CertificateSpec sub = root.SubordinateSpec(key, "Sub");
+    CertificateSpec card = root.CardSpec(CardKey());
+    card.issuer = sub.subject;
+    card.Remove(fakes::kAuthorityKeyIdentifierOid);
+    const Bytes issued = IssueCertificate(card, key);
+    const PathValidator validator({root.Anchor("root")}, ValidationProfile::Rfc5280());
+    ExpectValid(validator.Validate(issued, std::vector<Bytes>{root.Issue(sub)}, kNow), 3, "root");
+    sub.spki = OffCurve(kind);
+    const std::vector<Bytes> off = {root.Issue(sub)};
+    ExpectInvalid(validator.Validate(issued, off, kNow), VerdictReason::kBadIssuerSignature, 0);
+    // As a target it is a certificate like any other.
+    ExpectInvalid(validator.Validate(off[0], {}, kNow), VerdictReason::kKeyNotAllowed, 0);
   }
 }
 

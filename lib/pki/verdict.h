@@ -31,7 +31,7 @@ enum class VerdictReason {
   // Profile: what kind of certificate this is.
   kVersionNotSupported = 10,          // Not X.509 v3.
   kAlgorithmNotAllowed = 11,          // Signature algorithm outside the allow-list.
-  kKeyNotAllowed = 12,                // Key type, size or exponent outside the allow-list.
+  kKeyNotAllowed = 12,                // Type, size, exponent outside the allow-list; bad EC point.
   kUnknownCriticalExtension = 13,     // RFC 5280 section 4.2: must be refused.
   kDigitalSignatureCertificate = 14,  // The card's other certificate (for signing documents).
   kPhoneCertificate = 15,             // A certificate that lives in a phone.
