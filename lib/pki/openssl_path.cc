@@ -15,7 +15,6 @@ namespace musubi::pki {
 namespace {
 
 using OidPtr = std::unique_ptr<ASN1_OBJECT, decltype(&ASN1_OBJECT_free)>;
-using X509Ptr = std::unique_ptr<X509, decltype(&X509_free)>;
 // Not owning.
 using StackPtr = std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)>;
 
@@ -59,7 +58,7 @@ VerdictReason ReasonOf(int error) {
 // Null if OpenSSL refuses it.
 X509Ptr Read(base::ByteView der) {
   const uint8_t* at = der.data();
-  X509Ptr x509(d2i_X509(nullptr, &at, static_cast<long>(der.size())), X509_free);
+  X509Ptr x509(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
   const bool whole = x509 != nullptr && at == der.data() + der.size() &&
                      (X509_get_extension_flags(x509.get()) & EXFLAG_INVALID) == 0;
   if (!whole) x509.reset();
@@ -89,7 +88,7 @@ void AddExtension(X509* certificate, int nid, base::ByteView value) {
 // OpenSSL can encode it.
 X509Ptr PlainCa(X509* copied, const X509_NAME* name) {
   static constexpr uint8_t kCa[] = {0x30, 0x03, 0x01, 0x01, 0xff};
-  X509Ptr ca(X509_dup(copied), X509_free);
+  X509Ptr ca(X509_dup(copied));
   MUSUBI_CHECK(
       ca && X509_set_subject_name(ca.get(), name) == 1 && X509_set_issuer_name(ca.get(), name) == 1,
       "cannot change a certificate");
@@ -114,7 +113,7 @@ X509Ptr PlainTop(X509* anchor) {
 X509Ptr Below(X509* top, X509* anchor) {
   static constexpr uint8_t kAnyPolicy[] = {0x30, 0x08, 0x30, 0x06, 0x06,
                                            0x04, 0x55, 0x1d, 0x20, 0x00};
-  X509Ptr copy(X509_dup(anchor), X509_free);
+  X509Ptr copy(X509_dup(anchor));
   MUSUBI_CHECK(copy && X509_set_issuer_name(copy.get(), X509_get_subject_name(top)) == 1,
                "cannot copy a certificate");
   if (X509_get_ext_by_NID(anchor, NID_certificate_policies, -1) < 0) {
@@ -123,23 +122,28 @@ X509Ptr Below(X509* top, X509* anchor) {
   return copy;
 }
 
+// A changed certificate as if it had been read, with all that OpenSSL otherwise writes into it when
+// it is first looked at: threads are going to share it.
+X509Ptr Settle(const X509Ptr& changed) {
+  // A copy is made of the encoding, which is still that of the unchanged one.
+  MUSUBI_CHECK(i2d_re_X509_tbs(changed.get(), nullptr) > 0, "cannot encode a certificate");
+  X509Ptr settled(X509_dup(changed.get()));
+  MUSUBI_CHECK(settled != nullptr, "cannot copy a certificate");
+  X509_check_purpose(settled.get(), -1, 0);
+  ERR_clear_error();
+  return settled;
+}
+
 class Validation {
  public:
-  // `chain` from the target to the anchor.
-  Validation(std::vector<X509Ptr> chain, bool held_to_constraints)
+  // `chain` from the target to the anchor, and what stands above that.
+  explicit Validation(std::vector<X509Ptr> chain)
       : chain_(std::move(chain)),
         store_(X509_STORE_new(), X509_STORE_free),
         context_(X509_STORE_CTX_new(), X509_STORE_CTX_free),
         untrusted_(sk_X509_new_null(), FreeStack),
         trusted_(sk_X509_new_null(), FreeStack) {
     MUSUBI_CHECK(store_ && context_ && untrusted_ && trusted_, "out of memory");
-    if (!held_to_constraints) {
-      chain_.back() = PlainCa(chain_.back().get(), X509_get_subject_name(chain_.back().get()));
-    } else if (HasAnyPolicyExtension(chain_.back().get())) {
-      X509Ptr top = PlainTop(chain_.back().get());
-      chain_.back() = Below(top.get(), chain_.back().get());
-      chain_.push_back(std::move(top));
-    }
     for (size_t i = 1; i + 1 < chain_.size(); ++i) {
       sk_X509_push(untrusted_.get(), chain_[i].get());
     }
@@ -231,18 +235,41 @@ class Validation {
 
 }  // namespace
 
-OpenSslResult ValidateWithOpenSsl(const std::vector<Certificate>& path, const TrustAnchor& anchor,
-                                  const PathInputs& inputs) {
-  std::vector<X509Ptr> chain;
-  for (const Certificate& certificate : path) {
-    chain.push_back(Read(certificate.der()));
-    if (chain.back() == nullptr) {
-      return {OpenSslFailure{VerdictReason::kMalformed, static_cast<int>(chain.size()) - 1,
-                             "OpenSSL takes it for malformed"},
-              {}};
-    }
+void X509Deleter::operator()(x509_st* certificate) const { X509_free(certificate); }
+
+OpenSslAnchor::OpenSslAnchor(const TrustAnchor& anchor) {
+  X509Ptr read = Read(anchor.certificate.der());
+  if (read == nullptr) return;
+  if (!anchor.HeldToConstraints()) {
+    top_.push_back(Settle(PlainCa(read.get(), X509_get_subject_name(read.get()))));
+  } else if (HasAnyPolicyExtension(read.get())) {
+    const X509Ptr above = PlainTop(read.get());
+    top_.push_back(Settle(Below(above.get(), read.get())));
+    top_.push_back(Settle(above));
+  } else {
+    top_.push_back(std::move(read));
   }
-  return Validation(std::move(chain), anchor.HeldToConstraints()).Run(inputs);
+}
+
+OpenSslResult OpenSslAnchor::Validate(const std::vector<Certificate>& path,
+                                      const PathInputs& inputs) const {
+  std::vector<X509Ptr> chain;
+  const auto malformed = [&chain] {
+    return OpenSslResult{OpenSslFailure{VerdictReason::kMalformed, static_cast<int>(chain.size()),
+                                        "OpenSSL takes it for malformed"},
+                         {}};
+  };
+  while (chain.size() + 1 < path.size()) {
+    X509Ptr read = Read(path[chain.size()].der());
+    if (read == nullptr) return malformed();
+    chain.push_back(std::move(read));
+  }
+  if (top_.empty()) return malformed();
+  for (const X509Ptr& shared : top_) {
+    X509_up_ref(shared.get());
+    chain.emplace_back(shared.get());
+  }
+  return Validation(std::move(chain)).Run(inputs);
 }
 
 bool IsDottedOid(const std::string& text) {

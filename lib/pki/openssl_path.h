@@ -4,6 +4,7 @@
 #ifndef MUSUBI_LIB_PKI_OPENSSL_PATH_H_
 #define MUSUBI_LIB_PKI_OPENSSL_PATH_H_
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,7 +13,14 @@
 #include "lib/pki/path_validator.h"
 #include "lib/pki/verdict.h"
 
+struct x509_st;
+
 namespace musubi::pki {
+
+struct X509Deleter {
+  void operator()(x509_st* certificate) const;
+};
+using X509Ptr = std::unique_ptr<x509_st, X509Deleter>;
 
 struct OpenSslFailure {
   VerdictReason reason;
@@ -27,12 +35,21 @@ struct OpenSslResult {
   std::vector<std::string> user_constrained_policies;
 };
 
-// ValidateWithOpenSsl takes the path from the target to the anchor. If the anchor is held to its
-// constraints, its own policies, mappings and constraints count as if it were the path's first
-// certificate (RFC 5937); without certificatePolicies it stands for any policy. Dies if an initial
-// policy is no OID.
-OpenSslResult ValidateWithOpenSsl(const std::vector<Certificate>& path, const TrustAnchor& anchor,
-                                  const PathInputs& inputs);
+// OpenSslAnchor is an anchor as OpenSSL needs it, read once. Immutable; thread-safe.
+class OpenSslAnchor {
+ public:
+  explicit OpenSslAnchor(const TrustAnchor& anchor);
+
+  // Validate takes the path from the target to this anchor. If the anchor is held to its
+  // constraints, its own policies, mappings and constraints count as if it were the path's first
+  // certificate (RFC 5937); without certificatePolicies it stands for any policy. Dies if an
+  // initial policy is no OID.
+  OpenSslResult Validate(const std::vector<Certificate>& path, const PathInputs& inputs) const;
+
+ private:
+  // What stands for the anchor, and what stands above it. Empty if OpenSSL takes it for malformed.
+  std::vector<X509Ptr> top_;
+};
 
 }  // namespace musubi::pki
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <thread>
 
 #include "lib/pki/path_validator.h"
 #include "tests/fakes/der_writer.h"
@@ -270,6 +271,40 @@ TEST(PathInputs, AnAnchorIsHeldToAsMuchAsItsRuleSays) {
   }
   for (const AnchorRule rule : {AnchorRule::kConstraintsOnly, AnchorRule::kNameAndKey}) {
     EXPECT_TRUE(Validate(expired, inputs, profile, rule).verdict.valid());
+  }
+}
+
+// An anchor is read once, for all threads.
+TEST(PathInputs, ThreadsShareAnAnchorHoweverItIsHeld) {
+  const TestCa root;
+  const TestKey& sub_key = TestKey::Get(KeyKind::kRsa2048, 21);
+  CertificateSpec sub = root.SubordinateSpec(sub_key, "Sub");
+  Policies({kGold})(sub);
+  CertificateSpec card = root.CardSpec(TestKey::Get(KeyKind::kRsa2048, 10));
+  card.issuer = sub.subject;
+  Policies({kGold})(card);
+  const Bytes target = fakes::IssueCertificate(card, sub_key);
+  const std::vector<Bytes> intermediates = {root.Issue(sub)};
+  for (const bool with_policies : {true, false}) {
+    for (const AnchorRule rule : {AnchorRule::kWholeCertificate, AnchorRule::kNameAndKey}) {
+      CertificateSpec anchor = root.AnchorSpec();
+      if (with_policies) Policies({kSilver})(anchor);
+      TrustAnchor trusted = fakes::AnchorOf(fakes::ParseCertificate(root.Issue(anchor)), "root");
+      trusted.rule = rule;
+      const PathValidator validator({trusted}, ValidationProfile::Rfc5280());
+      const PathInputs inputs{.initial_explicit_policy = true};
+      const bool valid = !with_policies || rule == AnchorRule::kNameAndKey;
+      std::vector<std::thread> threads;
+      for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+          for (int round = 0; round < 10; ++round) {
+            const PathResult result = validator.Validate(target, intermediates, kNow, inputs);
+            EXPECT_EQ(result.verdict.valid(), valid) << result.verdict.diagnostic;
+          }
+        });
+      }
+      for (std::thread& thread : threads) thread.join();
+    }
   }
 }
 

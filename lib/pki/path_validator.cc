@@ -124,9 +124,13 @@ struct Failure {
 // PathBuilder looks for a path depth first, and keeps the failure that got furthest.
 class PathBuilder {
  public:
-  PathBuilder(const std::vector<TrustAnchor>& anchors, const ValidationProfile& profile,
-              std::span<const Certificate> intermediates, absl::Time time, const PathInputs& inputs)
+  // `openssl_anchors` has one for each of `anchors`.
+  PathBuilder(const std::vector<TrustAnchor>& anchors,
+              const std::vector<std::shared_ptr<const OpenSslAnchor>>& openssl_anchors,
+              const ValidationProfile& profile, std::span<const Certificate> intermediates,
+              absl::Time time, const PathInputs& inputs)
       : anchors_(anchors),
+        openssl_anchors_(openssl_anchors),
         profile_(profile),
         intermediates_(intermediates),
         time_(absl::FromUnixSeconds(absl::ToUnixSeconds(time))),
@@ -278,7 +282,8 @@ class PathBuilder {
       return Failure{Stage::kConstraints, VerdictReason::kPolicyConstraintsViolated, 0,
                      "no initial policy is one of the profile's"};
     }
-    OpenSslResult result = ValidateWithOpenSsl(path_, *anchor_, *effective_inputs_);
+    const auto anchor = static_cast<size_t>(anchor_ - anchors_.data());
+    OpenSslResult result = openssl_anchors_[anchor]->Validate(path_, *effective_inputs_);
     if (result.failure) {
       return Failure{Stage::kConstraints, result.failure->reason, result.failure->cert_index,
                      std::move(result.failure->diagnostic)};
@@ -332,6 +337,7 @@ class PathBuilder {
   }
 
   const std::vector<TrustAnchor>& anchors_;
+  const std::vector<std::shared_ptr<const OpenSslAnchor>>& openssl_anchors_;
   const ValidationProfile& profile_;
   const std::span<const Certificate> intermediates_;
   const absl::Time time_;
@@ -377,6 +383,13 @@ ValidationProfile ValidationProfile::Rfc5280() {
   profile.max_intermediates = kMaxPathLength;
   profile.time_rule = TimeRule::kAnyTime;
   return profile;
+}
+
+PathValidator::PathValidator(std::vector<TrustAnchor> anchors, ValidationProfile profile)
+    : anchors_(std::move(anchors)), profile_(std::move(profile)) {
+  for (const TrustAnchor& anchor : anchors_) {
+    openssl_anchors_.push_back(std::make_shared<const OpenSslAnchor>(anchor));
+  }
 }
 
 VerdictReason ParseFailure(const absl::Status& status) {
@@ -471,7 +484,7 @@ PathResult PathValidator::Validate(const Certificate& target,
     return Invalid(VerdictReason::kWrongExtendedKeyUsage, 0, validation_time,
                    "purpose " + inputs.purpose->extended_key_usage);
   }
-  PathBuilder builder(anchors_, profile_, intermediates, validation_time, inputs);
+  PathBuilder builder(anchors_, openssl_anchors_, profile_, intermediates, validation_time, inputs);
   PathResult result;
   result.path = builder.Build(target);
   if (!result.path) {

@@ -4,6 +4,7 @@
 #ifndef MUSUBI_LIB_PKI_PATH_VALIDATOR_H_
 #define MUSUBI_LIB_PKI_PATH_VALIDATOR_H_
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -123,12 +124,13 @@ struct PathResult {
   std::vector<std::string> user_constrained_policies;
 };
 
+class OpenSslAnchor;  // openssl_path.h
+
 // PathValidator is immutable; thread-safe.
 class PathValidator {
  public:
   // Needs no more of the anchors than they say: TrustStore holds those of a file to its rules.
-  PathValidator(std::vector<TrustAnchor> anchors, ValidationProfile profile)
-      : anchors_(std::move(anchors)), profile_(std::move(profile)) {}
+  PathValidator(std::vector<TrustAnchor> anchors, ValidationProfile profile);
 
   // Validate reports the first failure in the order of validation: size, parse, profile, issuer
   // unknown, issuer signature, validity, constraints. Of several paths that fail, the one that got
@@ -147,6 +149,8 @@ class PathValidator {
 
  private:
   std::vector<TrustAnchor> anchors_;
+  // Of each of them. Shared by copies.
+  std::vector<std::shared_ptr<const OpenSslAnchor>> openssl_anchors_;
   ValidationProfile profile_;
 };
 

@@ -40,6 +40,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::vector<pki::Certificate> path = {*certificate, *certificate, *certificate};
   pki::CheckConformance(*certificate);
   pki::CheckNamesOfPath(path, /*anchor_is_held=*/true);
-  pki::ValidateWithOpenSsl(path, anchor, {.initial_explicit_policy = true});
+  pki::OpenSslAnchor(anchor).Validate(path, {.initial_explicit_policy = true});
   return 0;
 }
