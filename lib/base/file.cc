@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -32,7 +33,7 @@ absl::Status Failure(const std::string& what, const std::string& path) {
   return absl::ErrnoToStatus(errno, what + " " + path);
 }
 
-absl::StatusOr<std::string> ReadAll(const std::string& path, bool secret) {
+absl::StatusOr<std::string> ReadAll(const std::string& path, bool secret, size_t max_size) {
   Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return Failure("cannot open", path);
   struct stat info;
@@ -45,14 +46,16 @@ absl::StatusOr<std::string> ReadAll(const std::string& path, bool secret) {
         path + " holds a secret but others may open it: chmod 600 " + path);
   }
   std::string content;
+  if (info.st_size > 0) content.reserve(std::min(static_cast<size_t>(info.st_size), max_size));
   char buffer[65536];
   while (true) {
     const ssize_t n = read(file.get(), buffer, sizeof(buffer));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return Failure("cannot read", path);
     if (n == 0) return content;
-    if (content.size() + static_cast<size_t>(n) > kMaxFileSize) {
-      return absl::FailedPreconditionError(path + " is larger than 256 MiB, the limit for a file");
+    if (static_cast<size_t>(n) > max_size - content.size()) {
+      return absl::FailedPreconditionError(path + " is larger than " + std::to_string(max_size) +
+                                           " octets, the limit for such a file");
     }
     content.append(buffer, static_cast<size_t>(n));
   }
@@ -60,8 +63,12 @@ absl::StatusOr<std::string> ReadAll(const std::string& path, bool secret) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) { return ReadAll(path, false); }
-absl::StatusOr<std::string> ReadSecretFile(const std::string& path) { return ReadAll(path, true); }
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_size) {
+  return ReadAll(path, false, max_size);
+}
+absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
+  return ReadAll(path, true, kMaxFileSize);
+}
 
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content, unsigned mode) {
   const std::string directory_path = path.substr(0, path.rfind('/') + 1);

@@ -1,5 +1,5 @@
-// Whole files, read and replaced. For configuration, keys and the demo's own files; not for data
-// that grows.
+// Whole files, read and replaced. For configuration, keys and what programs write for themselves;
+// not for data that grows.
 #ifndef MUSUBI_LIB_BASE_FILE_H_
 #define MUSUBI_LIB_BASE_FILE_H_
 
@@ -17,8 +17,8 @@ namespace musubi::base {
 inline constexpr size_t kMaxFileSize = size_t{256} << 20;
 
 // ReadFile returns all octets of `path`. NOT_FOUND, PERMISSION_DENIED, or FAILED_PRECONDITION if
-// larger than kMaxFileSize; the message names the path.
-absl::StatusOr<std::string> ReadFile(const std::string& path);
+// larger than `max_size` octets; the message names the path.
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_size = kMaxFileSize);
 
 // ReadSecretFile is ReadFile for keys: FAILED_PRECONDITION, naming the fix, unless the file is
 // closed to group and others (mode & 077 == 0).

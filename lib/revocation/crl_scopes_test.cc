@@ -83,12 +83,13 @@ class CrlScopesTest : public testing::Test {
     }
     Write(kScopesFile, base::ToBytes(manifest + "]}"));
   }
-  absl::Status Open() {
+  absl::Status Open() { return Open(state_.File("crl-state")); }
+  absl::Status Open(const std::string& state_file) {
     store_.reset();
     auto store =
         CrlStore::Create({clock_, observer_}, {.directory = directory_.path(),
                                                .issuers = {{"auth-01", country().ca.certificate()}},
-                                               .state_file = state_.File("crl-state")});
+                                               .state_file = state_file});
     if (!store.ok()) return store.status();
     store_ = *std::move(store);
     return absl::OkStatus();
@@ -125,16 +126,14 @@ class CrlScopesTest : public testing::Test {
 
 TEST_F(CrlScopesTest, WhatHappensToOnePartitionHappensToItsCertificatesOnly) {
   WriteCountry();
-  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(Open("").ok());
   for (int i = 0; i < kMunicipalities; i += 63) {
     ExpectAnswers(i, RevocationOutcome::kGood, RevocationOutcome::kRevoked);
   }
   const uint64_t epoch = store_->snapshot_epoch();
 
-  // At a start nothing is remembered of them: removed, swapped with another's, renamed, cut,
-  // edited.
+  // Nothing is remembered of them: removed, swapped with another's, renamed, cut, edited.
   store_.reset();
-  std::remove((state_.File("crl-state")).c_str());
   directory_.Remove(File(2));
   Write(File(3), country().lists[4]);
   Write(File(4), country().lists[3]);
@@ -143,7 +142,7 @@ TEST_F(CrlScopesTest, WhatHappensToOnePartitionHappensToItsCertificatesOnly) {
   edited[edited.size() / 2] ^= 1;
   Write(File(6), cut);
   Write(File(7), edited);
-  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(Open("").ok());
   EXPECT_EQ(store_->snapshot_epoch(), epoch);
   EXPECT_EQ(EventOf(2), "MISSING UNSPECIFIED");
   EXPECT_EQ(EventOf(3), "REFUSED FOREIGN_SCOPE");
@@ -157,7 +156,7 @@ TEST_F(CrlScopesTest, WhatHappensToOnePartitionHappensToItsCertificatesOnly) {
 
 TEST_F(CrlScopesTest, WhatIsInForceStaysUntilItIsStaleWhateverHappensToItsFile) {
   WriteCountry();
-  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(Open("").ok());
   directory_.Remove(File(2));
   Write(File(3), country().lists[4]);
   Write(File(6), Bytes(100, 0x30));
@@ -186,7 +185,7 @@ TEST_F(CrlScopesTest, AnOlderListIsRefusedAfterARestartToo) {
   Write(File(0), country().List(0, 6));
   ASSERT_TRUE(Open().ok());
   EXPECT_EQ(EventOf(0), "OLDER UNSPECIFIED");
-  ExpectAnswers(0, RevocationOutcome::kNoUsableAnswer, RevocationOutcome::kNoUsableAnswer);
+  ExpectAnswers(0, RevocationOutcome::kNoUsableAnswer, RevocationOutcome::kRevoked);
   CrlSpec other = fakes::MakeCrlSpec(country().ca, country().points[0], 7, country().start);
   Write(File(0), fakes::IssueCrl(other, country().ca.key()));
   ASSERT_TRUE(Open().ok());
@@ -413,6 +412,26 @@ TEST_F(CrlSignersTest, AKeyForCrlsMustComeFromTheAnchorWithCrlSign) {
   EXPECT_THAT(LoadSignedBy(crl_key_, named), testing::HasSubstr("the anchor's key has signed"));
   EXPECT_THAT(LoadSignedBy(crl_key_, R"(,"signer_certificate":"../signer.cer")"),
               testing::HasSubstr("not a path"));
+}
+
+TEST_F(CrlScopesTest, WhatTheListsOfACountryLoseWhileNothingRunsStaysRevoked) {
+  WriteCountry();
+  ASSERT_TRUE(Open().ok());
+  store_.reset();
+  for (int i = 0; i < kMunicipalities; i += 63) {
+    const CrlSpec next = fakes::MakeCrlSpec(country().ca, country().points[static_cast<size_t>(i)],
+                                            8, country().start);
+    Write(File(i), fakes::IssueCrl(next, country().ca.key()));
+  }
+  directory_.Remove(File(1));
+  ASSERT_TRUE(Open().ok());
+  for (int i = 0; i < kMunicipalities; i += 63) {
+    ExpectAnswers(i, RevocationOutcome::kGood, RevocationOutcome::kRevoked);
+  }
+  EXPECT_EQ(observer_.vanished(), kMunicipalities / 63);
+  ExpectAnswers(1, RevocationOutcome::kNoUsableAnswer, RevocationOutcome::kRevoked);
+  ExpectAnswers(1889, RevocationOutcome::kGood, RevocationOutcome::kRevoked);
+  EXPECT_EQ(observer_.vanished(), kMunicipalities / 63) << "1 and 1889 have no newer list";
 }
 
 TEST_F(CrlScopesTest, ReadersSeeWholeLoadsWhileTheyAreSwapped) {

@@ -40,12 +40,13 @@ struct CrlScopeKey {
 struct CrlScope {
   CrlScopeKey key;
   bool expected = true;  // The manifest has it. One that it no longer has is never GOOD.
+  bool recall = false;   // What the list before the start listed is in a file, not in `table` yet.
   // Without its entries. Nothing: none was loaded since the start; never GOOD.
   std::optional<pki::Crl> list;
   base::Hash256 signer_key{};  // SHA-256 of the SubjectPublicKeyInfo that signed it.
   base::Hash256 identity{};    // Of the octets of the list.
   absl::Time loaded_at;
-  std::shared_ptr<const CrlTable> table;     // Empty without a list.
+  std::shared_ptr<const CrlTable> table;     // Without a list: of the one before the start.
   std::shared_ptr<const CrlTable> vanished;  // What earlier lists had and this one has not.
 };
 

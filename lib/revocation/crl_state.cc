@@ -18,7 +18,8 @@ using base::Bytes;
 using base::ByteView;
 
 // Lines of words: this one first; "scope" ISSUER-KEY SIGNER-KEY POINT NUMBER THIS-UPDATE IDENTITY;
-// "vanished" SERIAL REVOKED-AT REASON for each of the scope above; "sha256" of all before last.
+// "kept" DIGEST and "vanished" SERIAL REVOKED-AT REASON, for each of the scope above; "sha256" of
+// all before last.
 constexpr std::string_view kFirstLine = "musubi-crl-state 1\n";
 constexpr std::string_view kLastWord = "sha256 ";
 // An empty point.
@@ -71,6 +72,8 @@ std::optional<CrlMarks> ParseLines(std::string_view lines) {
       CrlMark parsed;
       if (!ParseScope(words, key, parsed)) return std::nullopt;
       mark = &(marks[std::move(key)] = std::move(parsed));
+    } else if (words[0] == "kept" && mark != nullptr) {
+      if (words.size() != 2 || !ParseHash(words[1], mark->kept.emplace())) return std::nullopt;
     } else if (words[0] == "vanished" && mark != nullptr) {
       if (!vanished) vanished.emplace(mark->this_update);
       if (!ParseVanished(words, *vanished)) return std::nullopt;
@@ -114,6 +117,7 @@ absl::Status WriteCrlState(const std::string& path, const CrlMarks& marks) {
     text += "scope " + base::HexEncode(key.first.issuer_key) + " " + base::HexEncode(key.second) +
             " " + point + " " + base::HexEncode(mark.number) + " " + Seconds(mark.this_update) +
             " " + base::HexEncode(mark.identity) + "\n";
+    if (mark.kept) text += "kept " + base::HexEncode(*mark.kept) + "\n";
     if (mark.vanished == nullptr) continue;
     mark.vanished->ForEach([&text](ByteView serial, const CrlFact& fact) {
       text += "vanished " + base::HexEncode(serial) + " " + Seconds(fact.revoked_at) + " " +

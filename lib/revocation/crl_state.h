@@ -1,11 +1,12 @@
 // What must outlive the process, so that a restart forgets nothing: of every scope the highest
-// cRLNumber and thisUpdate that were in force, and the revocations that later lists no longer had.
-// One small file, replaced whole.
+// cRLNumber and thisUpdate that were in force, the revocations that later lists no longer had, and
+// the file of what the last list listed (see crl_kept_tables.h). One small file, replaced whole.
 #ifndef MUSUBI_LIB_REVOCATION_CRL_STATE_H_
 #define MUSUBI_LIB_REVOCATION_CRL_STATE_H_
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -26,6 +27,8 @@ struct CrlMark {
   absl::Time this_update;
   base::Hash256 identity{};                  // Of the list that had them.
   std::shared_ptr<const CrlTable> vanished;  // Null: none.
+  // The kept table of that list. Only where it was the last of the scope, whoever signed.
+  std::optional<base::Hash256> kept;
 };
 
 using CrlMarks = std::map<CrlMarkKey, CrlMark>;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -47,6 +48,10 @@ std::shared_ptr<const CrlTable> Vanished(const std::vector<const CrlTable*>& bef
   return vanished->entries() > 0 ? vanished : nullptr;
 }
 
+size_t EntriesOf(const std::shared_ptr<const CrlTable>& table) {
+  return table == nullptr ? 0 : table->entries();
+}
+
 // Lowers the calling thread; nobody may raise it again. Not SCHED_IDLE, under which the lists of a
 // server that is never idle would grow stale.
 void YieldToAllOthers() {
@@ -59,7 +64,9 @@ void YieldToAllOthers() {
 struct CrlStore::Loaded {
   ScopeOutcome outcome = ScopeOutcome::kUnspecified;
   pki::CrlOutcome crl_outcome = pki::CrlOutcome::kUnspecified;
-  std::shared_ptr<const CrlScope> scope;  // Null: nothing new to put in force.
+  std::shared_ptr<CrlScope> scope = {};  // Null: nothing new to put in force.
+  bool is_last = false;                  // It is the list that the kept table is of.
+  absl::Status error = {};
 };
 
 CrlStore::Scopes CrlStore::Remembered(const CrlMarks& marks, absl::Time now) {
@@ -68,14 +75,19 @@ CrlStore::Scopes CrlStore::Remembered(const CrlMarks& marks, absl::Time now) {
     const CrlScopeKey& key = at->first.first;
     const absl::Time this_update = at->second.this_update;
     std::vector<const CrlTable*> before;  // Of whoever signed the scope's lists.
+    bool kept = false;
     for (; at != marks.end() && at->first.first == key; ++at) {
       before.push_back(at->second.vanished.get());
+      kept = kept || at->second.kept.has_value();
     }
     auto table = CrlTable::Builder(this_update).Build();
     auto vanished = Vanished(before, *table, this_update);
-    if (vanished == nullptr) continue;
-    scopes[key] = std::make_shared<CrlScope>(CrlScope{
-        .key = key, .loaded_at = now, .table = std::move(table), .vanished = std::move(vanished)});
+    if (vanished == nullptr && !kept) continue;
+    scopes[key] = std::make_shared<CrlScope>(CrlScope{.key = key,
+                                                      .recall = kept,
+                                                      .loaded_at = now,
+                                                      .table = std::move(table),
+                                                      .vanished = std::move(vanished)});
   }
   return scopes;
 }
@@ -90,6 +102,7 @@ std::unique_ptr<const CrlSnapshot> CrlStore::SnapshotOf(const Scopes& scopes) {
 CrlStore::CrlStore(Dependencies dependencies, Options options, CrlMarks marks)
     : dependencies_(dependencies),
       options_(std::move(options)),
+      kept_tables_(options_.state_file + ".lists"),
       scopes_(Remembered(marks, dependencies.clock.Now())),
       marks_(std::move(marks)),
       snapshot_(SnapshotOf(scopes_)) {}
@@ -119,16 +132,16 @@ absl::Status CrlStore::Reload() {
   return status;
 }
 
-CrlStore::Loaded CrlStore::LoadScope(const CrlSource& source, const CrlScope* current) const {
-  auto refuse = [](pki::CrlOutcome why) { return Loaded{ScopeOutcome::kRefused, why, nullptr}; };
+CrlStore::Loaded CrlStore::CheckList(const CrlSource& source, const CrlScope* current) const {
+  auto refuse = [](pki::CrlOutcome why) { return Loaded{ScopeOutcome::kRefused, why}; };
   const absl::Time now = dependencies_.clock.Now();
   LoadedCrl loaded = LoadCrl(options_.directory + "/" + source.file, source.signer);
-  if (!loaded.readable) return {ScopeOutcome::kMissing, {}, nullptr};
+  if (!loaded.readable) return {ScopeOutcome::kMissing};
   if (!loaded.list) return refuse(loaded.outcome);
   const base::Hash256 signer_key = crypto::Sha256(source.signer.spki_der());
   if (current != nullptr && current->identity == loaded.identity &&
       current->signer_key == signer_key) {
-    return {ScopeOutcome::kUnchanged, {}, nullptr};
+    return {ScopeOutcome::kUnchanged};
   }
   const pki::Crl& list = *loaded.list;
   if (source.signer_is_certificate &&
@@ -139,33 +152,118 @@ CrlStore::Loaded CrlStore::LoadScope(const CrlSource& source, const CrlScope* cu
   const pki::CrlOutcome time = pki::CheckCrlTime(list, now, options_.skew);
   // A stale list is taken: what it lists is revoked, though it makes nothing good.
   if (time != pki::CrlOutcome::kUsable && time != pki::CrlOutcome::kStale) return refuse(time);
-  if (!list.number()) return {ScopeOutcome::kNumberMissing, {}, nullptr};
+  if (!list.number()) return {ScopeOutcome::kNumberMissing};
 
   const auto mark = marks_.find({source.key, signer_key});
+  const bool again = mark != marks_.end() && loaded.identity == mark->second.identity;
   if (mark != marks_.end()) {
     const int order = pki::CompareCrlNumbers(*list.number(), mark->second.number);
-    if (order < 0 || list.this_update() < mark->second.this_update) {
-      return {ScopeOutcome::kOlder, {}, nullptr};
-    }
-    if (order == 0 && loaded.identity != mark->second.identity) {
-      return {ScopeOutcome::kNumberReused, {}, nullptr};
+    if (order < 0 || list.this_update() < mark->second.this_update) return {ScopeOutcome::kOlder};
+    if (order == 0 && !again) return {ScopeOutcome::kNumberReused};
+  }
+  Loaded result{ScopeOutcome::kLoaded};
+  result.scope = std::make_shared<CrlScope>(CrlScope{.key = source.key,
+                                                     .list = list,
+                                                     .signer_key = signer_key,
+                                                     .identity = loaded.identity,
+                                                     .loaded_at = now,
+                                                     .table = std::move(loaded.table)});
+  result.is_last = again && mark->second.kept;
+  return result;
+}
+
+CrlStore::Loaded CrlStore::LoadScope(const CrlSource& source,
+                                     std::shared_ptr<const CrlScope>& scope) {
+  Loaded loaded = CheckList(source, scope.get());
+  if (!loaded.is_last) {
+    absl::Status recalled = Recall(scope);
+    if (!recalled.ok()) return {.outcome = ScopeOutcome::kLastListLost, .error = recalled};
+  }
+  if (loaded.scope != nullptr && scope != nullptr) {
+    CrlScope& next = *loaded.scope;
+    next.vanished = Vanished({scope->table.get(), scope->vanished.get()}, *next.table,
+                             next.list->this_update());
+    if (EntriesOf(next.vanished) > options_.max_vanished_per_scope) {
+      loaded = {ScopeOutcome::kTooManyVanished};
     }
   }
-  std::vector<const CrlTable*> before;
-  if (current != nullptr) before = {current->table.get(), current->vanished.get()};
-  auto vanished = Vanished(before, *loaded.table, list.this_update());
-  if (vanished != nullptr && vanished->entries() > options_.max_vanished_per_scope) {
-    return {ScopeOutcome::kTooManyVanished, {}, nullptr};
+  if (loaded.scope != nullptr) {
+    Mark(*loaded.scope);
+    scope = loaded.scope;
+  } else if (scope != nullptr && !scope->expected) {
+    auto again = std::make_shared<CrlScope>(*scope);
+    again->expected = true;
+    scope = std::move(again);
   }
-  return {ScopeOutcome::kLoaded,
-          {},
-          std::make_shared<CrlScope>(CrlScope{.key = source.key,
-                                              .list = list,
-                                              .signer_key = signer_key,
-                                              .identity = loaded.identity,
-                                              .loaded_at = now,
-                                              .table = std::move(loaded.table),
-                                              .vanished = std::move(vanished)})};
+  return loaded;
+}
+
+absl::Status CrlStore::Recall(std::shared_ptr<const CrlScope>& scope) const {
+  if (scope == nullptr || !scope->recall) return absl::OkStatus();
+  for (auto at = marks_.lower_bound({scope->key, {}});
+       at != marks_.end() && at->first.first == scope->key; ++at) {
+    if (!at->second.kept) continue;
+    auto recalled = std::make_shared<CrlScope>(*scope);
+    MUSUBI_ASSIGN_OR_RETURN(recalled->table, kept_tables_.Read(*at->second.kept));
+    recalled->recall = false;
+    scope = std::move(recalled);
+    break;  // One list of a scope is the last.
+  }
+  return absl::OkStatus();
+}
+
+void CrlStore::Mark(const CrlScope& scope) {
+  CrlMark& mark = marks_[{scope.key, scope.signer_key}];
+  // Of the same list at most more has vanished, where another key signed lists of the scope.
+  const bool same = mark.identity == scope.identity &&
+                    EntriesOf(mark.vanished) == EntriesOf(scope.vanished) && mark.kept &&
+                    kept_tables_.Has(*mark.kept);
+  if (same) return;
+  // What the scope's other signers' lists listed is in this one, or vanished.
+  for (auto at = marks_.lower_bound({scope.key, {}});
+       at != marks_.end() && at->first.first == scope.key; ++at) {
+    at->second.kept.reset();
+  }
+  mark = {*scope.list->number(), scope.list->this_update(), scope.identity, scope.vanished};
+  saved_ = false;
+}
+
+absl::Status CrlStore::Save() {
+  if (saved_ || options_.state_file.empty()) return absl::OkStatus();
+  for (const auto& [key, scope] : scopes_) {
+    if (!scope->list) continue;
+    CrlMark& mark = marks_[{key, scope->signer_key}];
+    if (mark.kept) continue;
+    MUSUBI_ASSIGN_OR_RETURN(mark.kept, kept_tables_.Keep(*scope->table));
+  }
+  // The tables first: the state tells which of them count.
+  MUSUBI_RETURN_IF_ERROR(kept_tables_.Sync());
+  MUSUBI_RETURN_IF_ERROR(WriteCrlState(options_.state_file, marks_));
+  saved_ = true;
+  std::set<base::Hash256> names;
+  for (const auto& [key, mark] : marks_) {
+    if (mark.kept) names.insert(*mark.kept);
+  }
+  kept_tables_.RemoveOthers(names);
+  return absl::OkStatus();
+}
+
+ScopeEvent CrlStore::EventOf(const CrlSource& source, const Loaded& loaded,
+                             const CrlScope* scope) const {
+  ScopeEvent event{.anchor = source.anchor,
+                   .file = source.file,
+                   .full = source.key.point.empty(),
+                   .outcome = loaded.outcome,
+                   .crl_outcome = loaded.crl_outcome,
+                   .error = loaded.error};
+  if (scope == nullptr || !scope->list) return event;
+  event.this_update = scope->list->this_update();
+  event.next_update = scope->list->next_update();
+  event.entries = scope->table->entries();
+  if (event.crl_outcome == pki::CrlOutcome::kUnspecified) {
+    event.crl_outcome = pki::CheckCrlTime(*scope->list, dependencies_.clock.Now(), options_.skew);
+  }
+  return event;
 }
 
 absl::Status CrlStore::Load() {
@@ -173,59 +271,39 @@ absl::Status CrlStore::Load() {
                           ReadCrlManifest(options_.directory, options_.issuers));
   std::vector<ScopeEvent> events;
   Scopes expected;
-  bool changed = false, marks_changed = false;
+  bool changed = false;
   for (const CrlSource& source : sources) {
     const auto found = scopes_.find(source.key);
-    std::shared_ptr<const CrlScope> scope = found != scopes_.end() ? found->second : nullptr;
-    Loaded loaded = LoadScope(source, scope.get());
-    if (loaded.scope != nullptr) {
-      scope = std::move(loaded.scope);
-      marks_[{source.key, scope->signer_key}] = {*scope->list->number(), scope->list->this_update(),
-                                                 scope->identity, scope->vanished};
-      changed = marks_changed = true;
-    } else if (scope != nullptr && !scope->expected) {
-      auto again = std::make_shared<CrlScope>(*scope);
-      again->expected = true;
-      scope = std::move(again);
-      changed = true;
-    }
-    ScopeEvent event{.anchor = source.anchor,
-                     .file = source.file,
-                     .full = source.key.point.empty(),
-                     .outcome = loaded.outcome,
-                     .crl_outcome = loaded.crl_outcome};
-    if (scope != nullptr && scope->list) {
-      event.this_update = scope->list->this_update();
-      event.next_update = scope->list->next_update();
-      event.entries = scope->table->entries();
-      if (event.crl_outcome == pki::CrlOutcome::kUnspecified) {
-        event.crl_outcome =
-            pki::CheckCrlTime(*scope->list, dependencies_.clock.Now(), options_.skew);
-      }
-    }
+    const std::shared_ptr<const CrlScope> before = found != scopes_.end() ? found->second : nullptr;
+    std::shared_ptr<const CrlScope> scope = before;
+    Loaded loaded = LoadScope(source, scope);
+    changed = changed || scope != before;
+    events.push_back(EventOf(source, loaded, scope.get()));
     if (scope != nullptr) expected[source.key] = std::move(scope);
-    events.push_back(std::move(event));
   }
   for (auto& [key, scope] : scopes_) {
     if (expected.contains(key)) continue;
     // The manifest no longer has it. Its revocations stay known.
+    const std::shared_ptr<const CrlScope> before = scope;
+    const absl::Status recalled = Recall(scope);
+    if (!recalled.ok()) {
+      events.push_back(
+          {.full = key.point.empty(), .outcome = ScopeOutcome::kLastListLost, .error = recalled});
+    }
     if (scope->expected) {
       auto retired = std::make_shared<CrlScope>(*scope);
       retired->expected = false;
       scope = std::move(retired);
-      changed = true;
     }
+    changed = changed || scope != before;
     expected[key] = scope;
   }
   scopes_ = std::move(expected);
   // Durable before it is in force, so that no crash in between forgets it.
-  absl::Status written;
-  if (marks_changed && !options_.state_file.empty()) {
-    written = WriteCrlState(options_.state_file, marks_);
-  }
+  const absl::Status saved = Save();
   if (changed) Publish();
   for (const ScopeEvent& event : events) dependencies_.observer.OnScope(event);
-  return written;
+  return saved;
 }
 
 void CrlStore::Publish() {

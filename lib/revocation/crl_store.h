@@ -18,6 +18,7 @@
 #include "lib/base/mutex.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/verdict.h"
+#include "lib/revocation/crl_kept_tables.h"
 #include "lib/revocation/crl_loader.h"
 #include "lib/revocation/crl_manifest.h"
 #include "lib/revocation/crl_snapshot.h"
@@ -39,8 +40,10 @@ inline constexpr absl::Duration kMaxClockStepBack = absl::Minutes(10);
 // CrlStore answers from memory. A scope is (key that signs the certificates, distribution point or
 // "full"). Look-ups see either all of one load or all of the next. In the JPKI profile nothing
 // un-revokes (even certificateHold is final), so an entry that vanishes from a later list stays
-// revoked. That, and the highest cRLNumber and thisUpdate of each scope, outlive the process in
-// Options::state_file: what vanished is revoked from the start on, be there a list or not.
+// revoked. What vanished, what the last list of each scope listed, and the highest cRLNumber and
+// thisUpdate outlive the process in Options::state_file and a folder beside it: all that was
+// revoked is so from the start on, be there a list or not, and a list that came in between is held
+// against the last. Where that one's file is lost, no other list is taken (kLastListLost).
 // Thread-safe; a look-up takes no lock, allocates nothing and never waits for a load.
 class CrlStore {
  public:
@@ -51,8 +54,8 @@ class CrlStore {
   struct Options {
     std::string directory;
     Issuers issuers;
-    // Kept by this store alone, and written at each load that changes something. Empty: what it
-    // would hold is forgotten with the process.
+    // Kept by this store alone, with the folder of the same name and ".lists", and written at each
+    // load that changes something. Empty: what they would hold is forgotten with the process.
     std::string state_file = {};
     // How far the CA's clock may be ahead of ours.
     absl::Duration skew = absl::Minutes(5);
@@ -69,9 +72,10 @@ class CrlStore {
                                                           Options options);
 
   // Reload reads the manifest and every file again and puts what passes in force, all at once. On
-  // an error of the manifest everything stays as it was; on one of the state file what passes is in
-  // force all the same. It reads disks and checks signatures, on a thread of its own: not for a
-  // timer's thread. Concurrent calls wait for each other.
+  // an error of the manifest everything stays as it was; if what is to outlive the process cannot
+  // be written, what passes is in force all the same, and the next Reload tries again. It reads
+  // disks and checks signatures, on a thread of its own: not for a timer's thread. Concurrent calls
+  // wait for each other.
   absl::Status Reload();
 
   // Lookup says what the CRLs know about `target`, whose signature `issuer`'s key has verified:
@@ -92,23 +96,38 @@ class CrlStore {
   using Scopes = std::map<CrlScopeKey, std::shared_ptr<const CrlScope>>;
   struct Loaded;
 
-  // What vanished before the start: all that is known of a scope until a list of it is loaded.
+  // What vanished before the start: all that is known of a scope until a list of it is loaded, or
+  // the last one recalled.
   static Scopes Remembered(const CrlMarks& marks, absl::Time now);
   static std::unique_ptr<const CrlSnapshot> SnapshotOf(const Scopes& scopes);
 
   CrlStore(Dependencies dependencies, Options options, CrlMarks marks);
 
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mutex_);
-  Loaded LoadScope(const CrlSource& source, const CrlScope* current) const
+  // Changes `scope`, null if nothing is known of it, if there is anything new to put in force.
+  Loaded LoadScope(const CrlSource& source, std::shared_ptr<const CrlScope>& scope)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mutex_);
+  // Reads the file and says whether its list may follow what is known.
+  Loaded CheckList(const CrlSource& source, const CrlScope* current) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mutex_);
+  // Reads what the scope's last list listed, if it is CrlScope::recall.
+  absl::Status Recall(std::shared_ptr<const CrlScope>& scope) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mutex_);
+  ScopeEvent EventOf(const CrlSource& source, const Loaded& loaded, const CrlScope* scope) const;
+  // Of a list that is now the scope's last.
+  void Mark(const CrlScope& scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mutex_);
+  // Writes what has to outlive the process and changed.
+  absl::Status Save() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mutex_);
   void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mutex_);
   bool ClockIsTrusted(absl::Time now) const;
 
   const Dependencies dependencies_;
   const Options options_;
+  const CrlKeptTables kept_tables_;
   base::Mutex reload_mutex_;  // Held for a whole Reload.
   Scopes scopes_ ABSL_GUARDED_BY(reload_mutex_);
   CrlMarks marks_ ABSL_GUARDED_BY(reload_mutex_);
+  bool saved_ ABSL_GUARDED_BY(reload_mutex_) = true;  // marks_ is what the state file has.
   EpochPointer<CrlSnapshot> snapshot_;
   mutable std::atomic<int64_t> latest_time_ = 0;  // Unix seconds.
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <string_view>
 
 #include "lib/pki/der.h"
 
@@ -51,6 +52,7 @@ void SortBySerial(std::vector<uint64_t>& packed) {
   constexpr size_t kDigits = size_t{1} << kDigitBits;
   // Below, the counting costs more than the sorting.
   constexpr size_t kFewEntries = 4096;
+  if (std::ranges::is_sorted(packed)) return;
   if (packed.size() < kFewEntries) {
     std::ranges::sort(packed);
     return;
@@ -76,6 +78,21 @@ void KeepEarliest(std::vector<uint64_t>& packed) {
     }
   }
   packed.resize(kept);
+}
+
+constexpr std::string_view kSerializedMark = "musubi-crl-table 1\n";
+constexpr size_t kSerializedHead = kSerializedMark.size() + 24;
+
+void AppendUint64(base::Bytes& out, uint64_t value) {
+  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<uint8_t>(value >> shift));
+}
+
+// Of at least 8 octets.
+uint64_t TakeUint64(ByteView& octets) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < 8; ++i) value = value << 8 | octets[i];
+  octets = octets.subspan(8);
+  return value;
 }
 
 void PrefetchLine(const void* address) { __builtin_prefetch(address); }
@@ -262,24 +279,79 @@ void CrlTable::PrefetchEntry(uint32_t serial) const {
   PrefetchLine(begin + kBucketEntries);
 }
 
-void CrlTable::ForEach(const std::function<void(ByteView, const CrlFact&)>& visit) const {
-  std::array<uint8_t, 5> buffer;
-  for (const uint64_t entry : entries_) {
-    visit(SerialOctets(SerialOf(entry), buffer), Unpack(static_cast<uint32_t>(entry)));
-  }
+template <typename Visit>
+void CrlTable::ForEachPacked(Visit visit) const {
+  for (const uint64_t entry : entries_) visit(entry);
   size_t index = 0;
   for (size_t p = 0; p < page_of_.size(); ++p) {
     if (page_of_[p] == 0) continue;
     const uint64_t* words = &bits_[(page_of_[p] - 1) * kPageWords];
     for (size_t word = 0; word < kPageWords; ++word) {
       for (uint64_t bits = words[word]; bits != 0; bits &= bits - 1) {
-        const uint32_t serial = static_cast<uint32_t>(((first_page_ + p) << kPageBits) + word * 64 +
-                                                      static_cast<size_t>(std::countr_zero(bits)));
-        visit(SerialOctets(serial, buffer), Unpack(facts_[index++]));
+        const uint64_t serial = ((first_page_ + p) << kPageBits) + word * 64 +
+                                static_cast<size_t>(std::countr_zero(bits));
+        visit(serial << 32 | facts_[index++]);
       }
     }
   }
+}
+
+void CrlTable::ForEach(const std::function<void(ByteView, const CrlFact&)>& visit) const {
+  std::array<uint8_t, 5> buffer;
+  ForEachPacked([&](uint64_t entry) {
+    visit(SerialOctets(SerialOf(entry), buffer), Unpack(static_cast<uint32_t>(entry)));
+  });
   for (const Exact& exact : exact_) visit(exact.serial(), {exact.revoked_at, exact.reason});
+}
+
+// kSerializedMark, base_, how many packed entries, how many exact ones; the packed ones; of each
+// exact one time, reason, how many octets its serial has, and these, filled up with zeros. Numbers
+// are big-endian.
+base::Bytes CrlTable::Serialize() const {
+  const size_t packed = entries_.size() + facts_.size();
+  base::Bytes out;
+  out.reserve(kSerializedHead + 8 * packed + kSerializedExact * exact_.size());
+  base::Append(out, base::AsBytes(kSerializedMark));
+  AppendUint64(out, static_cast<uint64_t>(base_));
+  AppendUint64(out, packed);
+  AppendUint64(out, exact_.size());
+  ForEachPacked([&out](uint64_t entry) { AppendUint64(out, entry); });
+  for (const Exact& exact : exact_) {
+    AppendUint64(out, static_cast<uint64_t>(absl::ToUnixSeconds(exact.revoked_at)));
+    out.push_back(static_cast<uint8_t>(exact.reason));
+    out.push_back(exact.size);
+    base::Append(out, exact.octets);
+  }
+  return out;
+}
+
+std::shared_ptr<const CrlTable> CrlTable::Deserialize(ByteView octets) {
+  if (octets.size() < kSerializedHead || !base::AsText(octets).starts_with(kSerializedMark)) {
+    return nullptr;
+  }
+  octets = octets.subspan(kSerializedMark.size());
+  Builder builder(absl::UnixEpoch());
+  builder.base_ = static_cast<int64_t>(TakeUint64(octets));
+  const uint64_t packed = TakeUint64(octets);
+  const uint64_t exacts = TakeUint64(octets);
+  if (packed > octets.size() / 8 || exacts > octets.size() / kSerializedExact ||
+      octets.size() != 8 * packed + kSerializedExact * exacts) {
+    return nullptr;
+  }
+  builder.packed_.reserve(packed);
+  for (uint64_t i = 0; i < packed; ++i) builder.packed_.push_back(TakeUint64(octets));
+  builder.exact_.reserve(exacts);
+  while (!octets.empty()) {
+    Exact exact;
+    exact.revoked_at = absl::FromUnixSeconds(static_cast<int64_t>(TakeUint64(octets)));
+    exact.reason = static_cast<pki::CrlReason>(octets[0]);
+    exact.size = octets[1];
+    if (exact.size > kMaxSerial) return nullptr;
+    std::ranges::copy(octets.subspan(2, kMaxSerial), exact.octets.begin());
+    octets = octets.subspan(2 + kMaxSerial);
+    builder.exact_.push_back(exact);
+  }
+  return builder.Build();
 }
 
 size_t CrlTable::memory() const {

@@ -41,6 +41,12 @@ class CrlTable {
   // In no order that means anything; serials as content octets, for as long as the call.
   void ForEach(const std::function<void(base::ByteView, const CrlFact&)>& visit) const;
 
+  // Serialize writes all entries down, about 8 octets each; the same ones of equal tables.
+  base::Bytes Serialize() const;
+  // Deserialize makes a table of what Serialize wrote; null if it is anything else. It trusts the
+  // entries: whoever keeps the octets has to know that they are the same.
+  static std::shared_ptr<const CrlTable> Deserialize(base::ByteView octets);
+
   size_t entries() const { return entries_.size() + facts_.size() + exact_.size(); }
   bool is_bitmap() const { return !bits_.empty(); }
   // Octets on the heap.
@@ -49,6 +55,8 @@ class CrlTable {
  private:
   // Longest serial that the parser takes, with its sign octet.
   static constexpr size_t kMaxSerial = 21;
+  // Octets of one Exact, serialized.
+  static constexpr size_t kSerializedExact = 8 + 1 + 1 + kMaxSerial;
   struct Exact {
     std::array<uint8_t, kMaxSerial> octets;
     uint8_t size = 0;
@@ -69,6 +77,9 @@ class CrlTable {
   // In 64 bits: shift_ may be 32. `serial` is not below first_.
   size_t BucketOf(uint32_t serial) const { return size_t{serial - first_} >> shift_; }
   CrlFact Unpack(uint32_t fact) const;
+  // All that are in the array or the bitmap, in the order of serials: serial << 32 | fact.
+  template <typename Visit>
+  void ForEachPacked(Visit visit) const;
 
   // A fact is seconds since base_ << 4 | reason.
   int64_t base_ = 0;  // Unix seconds.
@@ -103,7 +114,9 @@ class CrlTable::Builder {
   std::shared_ptr<const CrlTable> Build();
 
  private:
-  const int64_t base_;
+  friend class CrlTable;
+
+  int64_t base_;                  // As CrlTable's.
   std::vector<uint64_t> packed_;  // Serial << 32 | fact.
   std::vector<Exact> exact_;
 };

@@ -60,6 +60,19 @@ void ExpectHolds(const std::map<Bytes, CrlFact>& all, bool bitmap) {
   });
   ASSERT_EQ(visited.size(), all.size());
   for (const auto& [serial, at] : visited) EXPECT_EQ(at, all.at(serial).revoked_at);
+
+  const Bytes octets = table->Serialize();
+  const auto again = CrlTable::Deserialize(octets);
+  ASSERT_NE(again, nullptr);
+  EXPECT_EQ(again->entries(), all.size());
+  EXPECT_EQ(again->is_bitmap(), bitmap);
+  EXPECT_EQ(again->Serialize(), octets);
+  for (const auto& [serial, fact] : all) {
+    const auto found = again->Find(serial);
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->revoked_at, fact.revoked_at);
+    EXPECT_EQ(found->reason, fact.reason);
+  }
 }
 
 std::map<Bytes, CrlFact> Spread(size_t count, uint32_t range) {
@@ -141,6 +154,22 @@ TEST(CrlTableTest, OfASerialListedTwiceTheEarliestCounts) {
   EXPECT_EQ(builder.Build()->Find(Serial(5))->reason, pki::CrlReason::kSuperseded);
 }
 
+TEST(CrlTableTest, OctetsThatSerializeDidNotWriteAreNoTable) {
+  CrlTable::Builder builder(kThisUpdate);
+  builder.Add(Serial(5), {kThisUpdate});
+  builder.Add(Bytes(20, 0x11), {kThisUpdate});
+  const Bytes octets = builder.Build()->Serialize();
+  for (size_t size = 0; size < octets.size(); ++size) {
+    EXPECT_EQ(CrlTable::Deserialize(base::ByteView(octets).first(size)), nullptr) << size;
+  }
+  const size_t size_octet = octets.size() - 22, packed = 19 + 8, exacts = packed + 8;
+  for (const size_t at : {size_t{0}, size_octet, packed, exacts}) {
+    Bytes other = octets;
+    other[at] = 0xff;
+    EXPECT_EQ(CrlTable::Deserialize(other), nullptr) << at;
+  }
+}
+
 TEST(CrlTableTest, AnEntryCostsAboutEightOctets) {
   for (const uint32_t range : {0u, 1'000'000u, 60'000u}) {
     const auto all = Spread(20'000, range);
@@ -148,6 +177,7 @@ TEST(CrlTableTest, AnEntryCostsAboutEightOctets) {
     for (const auto& [serial, fact] : all) builder.Add(serial, fact);
     const auto table = builder.Build();
     EXPECT_LT(table->memory(), all.size() * 8 + all.size() / 2) << range;
+    EXPECT_LT(table->Serialize().size(), all.size() * 8 + 100) << range;
   }
 }
 

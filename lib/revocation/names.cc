@@ -24,6 +24,8 @@ std::string_view Name(ScopeOutcome outcome) {
       return "NUMBER_REUSED";
     case ScopeOutcome::kTooManyVanished:
       return "TOO_MANY_VANISHED";
+    case ScopeOutcome::kLastListLost:
+      return "LAST_LIST_LOST";
   }
   return "UNSPECIFIED";
 }

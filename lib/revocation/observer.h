@@ -25,6 +25,7 @@ enum class ScopeOutcome {
   kNumberMissing = 6,    // Without a cRLNumber nobody can tell an old list from a new one.
   kNumberReused = 7,     // The highest cRLNumber again, over other contents.
   kTooManyVanished = 8,  // More entries vanished than can be remembered.
+  kLastListLost = 9,     // Nobody can tell what vanished since the start; see ScopeEvent::error.
 };
 
 std::string_view Name(ScopeOutcome outcome);
@@ -57,11 +58,12 @@ enum class OcspExchange {
 std::string_view Name(OcspExchange exchange);
 
 struct ScopeEvent {
-  std::string anchor;  // As in scopes.json.
+  std::string anchor;  // As in scopes.json; empty: it no longer has the scope.
   std::string file;
   bool full = false;  // A list of the whole CA; else that of one distribution point.
   ScopeOutcome outcome = ScopeOutcome::kUnspecified;
   pki::CrlOutcome crl_outcome = pki::CrlOutcome::kUnspecified;
+  absl::Status error = {};  // Of kLastListLost: names the file, the rule and the fix.
   // Of what is in force after the load; nothing if the scope has no CRL at all.
   std::optional<absl::Time> this_update;
   std::optional<absl::Time> next_update;

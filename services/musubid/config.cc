@@ -40,8 +40,8 @@ ABSL_FLAG(absl::Duration, degraded_crl_age, musubi::prelink::kDegradedCrlAge,
           "force; above 0");
 ABSL_FLAG(std::string, crl_directory, "", "Folder of the CRLs and their scopes.json");
 ABSL_FLAG(std::string, crl_state, "",
-          "What a restart must not forget of the CRLs; made if absent; default: --link_db with "
-          ".crl-state behind it. Of this process alone");
+          "What a restart must not forget of the CRLs, with a folder of the same name and .lists; "
+          "made if absent; default: --link_db with .crl-state behind it. Of this process alone");
 ABSL_FLAG(std::string, revoked_overlay, "",
           "What responders reported as revoked, so that a restart does not forget it; made if "
           "absent; default: --link_db with .revoked behind it. Of this process alone");

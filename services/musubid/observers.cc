@@ -127,12 +127,14 @@ void RevocationReporter::OnScope(const revocation::ScopeEvent& event) {
   }
   if (event.outcome == revocation::ScopeOutcome::kUnchanged) return;
   const bool good = event.outcome == revocation::ScopeOutcome::kLoaded;
-  log_.Write(good ? Severity::kInfo : Severity::kError, "crl",
-             {{"anchor", event.anchor},
-              {"file", event.file},
-              {"outcome", std::string(revocation::Name(event.outcome))},
-              {"crl_outcome", std::string(pki::Name(event.crl_outcome))},
-              {"entries", static_cast<int64_t>(event.entries)}});
+  std::vector<telemetry::Log::Field> fields = {
+      {"anchor", event.anchor},
+      {"file", event.file},
+      {"outcome", std::string(revocation::Name(event.outcome))},
+      {"crl_outcome", std::string(pki::Name(event.crl_outcome))},
+      {"entries", static_cast<int64_t>(event.entries)}};
+  if (!event.error.ok()) fields.push_back({"error", std::string(event.error.message())});
+  log_.Write(good ? Severity::kInfo : Severity::kError, "crl", fields);
 }
 
 void RevocationReporter::OnFetch(const revocation::FetchEvent& event) {
