@@ -49,8 +49,6 @@ bool IsEc(const CertificateView& certificate) {
          certificate.key_type == crypto::KeyType::kEcP384;
 }
 
-constexpr auto kNothingBefore = [](const CertificateView&, const PreparedIssuer&) {};
-
 }  // namespace
 
 ProvenCard ProvenCardOf(const pki::ValidatedPath& path) {
@@ -120,13 +118,13 @@ class CardValidator::Batch {
         verify_(verify),
         slow_paths_(slow_paths) {}
 
-  absl::Status Run(absl::Time validation_time, BeforeSignatures before_signatures) {
+  absl::Status Run(absl::Time validation_time) {
     // In whole seconds, as in certificates and on the slow path.
     time_ = absl::FromUnixSeconds(absl::ToUnixSeconds(validation_time));
     for (size_t i = 0; i < questions_.size(); ++i) {
       findings_[i] = CardFinding();
       findings_[i].verdict.checked_at = validation_time;
-      Open(i, before_signatures);
+      Open(i);
     }
     MUSUBI_RETURN_IF_ERROR(VerifyAdded());
     for (size_t i = 0; i < questions_.size(); ++i) {
@@ -163,7 +161,7 @@ class CardValidator::Batch {
   }
 
   // Size, parse, profile and candidates; and the signatures that the fast path wants.
-  void Open(size_t i, BeforeSignatures before_signatures) {
+  void Open(size_t i) {
     CardFinding& finding = findings_[i];
     const CertificateView& certificate = finding.certificate;
     const auto parsed =
@@ -185,7 +183,6 @@ class CardValidator::Batch {
       return Refuse(finding.verdict, VerdictReason::kIssuerUnknown);
     }
     const PreparedIssuer& issuer = *card.candidates.first;
-    before_signatures(certificate, issuer);
     if (validator_.options_.paths == Paths::kSlowOnly || !issuer.plain || !gate.plain ||
         IsSelfIssued(certificate) || !issuer.Allows(*certificate.signature_algorithm)) {
       card.state = State::kSlow;
@@ -285,22 +282,19 @@ class CardValidator::Batch {
 
 absl::Status CardValidator::CheckBatch(std::span<const CardQuestion> questions,
                                        absl::Time validation_time, std::span<CardFinding> findings,
-                                       VerifySignatures verify,
-                                       BeforeSignatures before_signatures) const {
-  return CheckBatch(questions, validation_time, findings, verify, before_signatures,
-                    options_.slow_paths);
+                                       VerifySignatures verify) const {
+  return CheckBatch(questions, validation_time, findings, verify, options_.slow_paths);
 }
 
 absl::Status CardValidator::CheckBatch(std::span<const CardQuestion> questions,
                                        absl::Time validation_time, std::span<CardFinding> findings,
-                                       VerifySignatures verify, BeforeSignatures before_signatures,
-                                       SlowPathPool* slow_paths) const {
+                                       VerifySignatures verify, SlowPathPool* slow_paths) const {
   MUSUBI_CHECK(questions.size() == findings.size(), "every question has a place for its finding");
   for (size_t from = 0; from < questions.size(); from += kCardsAtOnce) {
     const size_t count = std::min(kCardsAtOnce, questions.size() - from);
     const absl::Status status = Batch(*this, questions.subspan(from, count),
                                       findings.subspan(from, count), verify, slow_paths)
-                                    .Run(validation_time, before_signatures);
+                                    .Run(validation_time);
     if (status.ok()) continue;
     std::ranges::fill(findings, CardFinding());
     return status;
@@ -308,20 +302,13 @@ absl::Status CardValidator::CheckBatch(std::span<const CardQuestion> questions,
   return absl::OkStatus();
 }
 
-absl::Status CardValidator::CheckBatch(std::span<const CardQuestion> questions,
-                                       absl::Time validation_time, std::span<CardFinding> findings,
-                                       VerifySignatures verify) const {
-  return CheckBatch(questions, validation_time, findings, verify, kNothingBefore);
-}
-
 CardCheck CardValidator::Check(base::ByteView certificate_der, const std::optional<Proof>& proof,
                                absl::Time validation_time) const {
   const CardQuestion question{certificate_der, proof};
   CardFinding finding;
-  MUSUBI_CHECK(CheckBatch({&question, 1}, validation_time, {&finding, 1}, VerifyOneByOne,
-                          kNothingBefore, nullptr)
-                   .ok(),
-               "checking one by one without a pool cannot fail");
+  MUSUBI_CHECK(
+      CheckBatch({&question, 1}, validation_time, {&finding, 1}, VerifyOneByOne, nullptr).ok(),
+      "checking one by one without a pool cannot fail");
   CardCheck check{std::move(finding.verdict), std::nullopt};
   if (finding.issuer == nullptr) return check;
   auto certificate = pki::Certificate::Parse(certificate_der);

@@ -78,11 +78,6 @@ using VerifySignatures = absl::FunctionRef<absl::Status(
 absl::Status VerifyOneByOne(std::span<const crypto::SignatureCheck> checks,
                             std::span<crypto::SignatureOutcome> outcomes);
 
-// Called for a card whose issuer is known though not its signature yet: to prefetch what revocation
-// will need.
-using BeforeSignatures =
-    absl::FunctionRef<void(const pki::CertificateView& certificate, const PreparedIssuer& issuer)>;
-
 // CardValidator has two ways to one verdict. The fast path judges a card straight under a plain
 // prepared issuer on views, allocates nothing for RSA cards, and checks the signatures of a whole
 // batch at once. All else goes the slow path (pki::PathValidator): an issuer that is not plain, an
@@ -117,9 +112,6 @@ class CardValidator {
   // when everything else about their cards holds. `findings` has the size of `questions`. Fails
   // as `verify` or SlowPathPool::Take does: then no finding decides anything.
   absl::Status CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
-                          std::span<CardFinding> findings, VerifySignatures verify,
-                          BeforeSignatures before_signatures) const;
-  absl::Status CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
                           std::span<CardFinding> findings, VerifySignatures verify) const;
 
   // Check is the same for one card, verified one by one; it copies what the path is made of, and
@@ -134,7 +126,7 @@ class CardValidator {
 
   absl::Status CheckBatch(std::span<const CardQuestion> questions, absl::Time validation_time,
                           std::span<CardFinding> findings, VerifySignatures verify,
-                          BeforeSignatures before_signatures, SlowPathPool* slow_paths) const;
+                          SlowPathPool* slow_paths) const;
 
   CardValidator(Options options, CardGate gate, PreparedIssuers issuers,
                 pki::PathValidator path_validator)

@@ -8,12 +8,14 @@
 #include <string>
 
 #include "lib/base/c_deleter.h"
+#include "lib/base/same_octets.h"
 #include "lib/crypto/signature.h"
 
 namespace musubi::jpki {
 namespace {
 
 using base::ByteView;
+using base::SameOctets;
 using pki::CertificateView;
 using pki::VerdictReason;
 
@@ -30,11 +32,6 @@ constexpr unsigned Bit(CertificateKind kind) { return 1U << static_cast<unsigned
 // RFC 5280 section 4.1.2.2.
 bool IsConformingSerial(ByteView serial) {
   return serial.size() <= 20 && (serial[0] & 0x80) == 0 && !(serial.size() == 1 && serial[0] == 0);
-}
-
-// With spans' iterators this becomes memcmp, as std::ranges::equal does not.
-bool SameOctets(ByteView a, ByteView b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
 // The n of id-ce-n, 2.5.29.n, below 64; else 0, which is none of any use here.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/same_octets.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
 #include "lib/pki/name.h"
@@ -11,12 +12,8 @@ namespace musubi::jpki {
 namespace {
 
 using base::ByteView;
+using base::SameOctets;
 using pki::CertificateView;
-
-// With spans' iterators this becomes memcmp, as std::ranges::equal does not.
-bool SameOctets(ByteView a, ByteView b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end());
-}
 
 bool IsOneOf(ByteView oid, std::initializer_list<ByteView> oids) {
   return std::ranges::any_of(oids, [&](ByteView one) { return SameOctets(one, oid); });

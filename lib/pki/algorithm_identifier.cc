@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <iterator>
 
+#include "lib/base/same_octets.h"
+
 namespace musubi::pki {
 
 using base::ByteView;
@@ -22,7 +24,7 @@ bool HasRsaParameters(const DerElement& sequence) {
   DerReader reader(sequence.content);
   const ByteView id = reader.Read(der_tag::kOid)->content;
   if (id.size() != std::size(kPkcs1Arc) + 1 ||
-      !std::ranges::equal(id.first(std::size(kPkcs1Arc)), kPkcs1Arc)) {
+      !base::SameOctets(id.first(std::size(kPkcs1Arc)), kPkcs1Arc)) {
     return true;
   }
   // 1 rsaEncryption, 2 to 5 and 11 to 16 signatures with a hash; 7 to 10 are OAEP, MGF1 and PSS.

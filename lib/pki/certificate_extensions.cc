@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <bitset>
-#include <cstring>
 #include <utility>
 
+#include "lib/base/same_octets.h"
 #include "lib/pki/der.h"
 #include "lib/pki/general_name.h"
 #include "lib/pki/name.h"
@@ -13,10 +13,7 @@ namespace musubi::pki {
 namespace {
 
 using base::ByteView;
-
-bool SameOctets(ByteView a, ByteView b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
-}
+using base::SameOctets;
 
 // Read(tag) of an optional part: `out` stays empty if another or nothing follows. False if it is
 // there and malformed.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "lib/base/same_octets.h"
 #include "lib/pki/algorithm_identifier.h"
 #include "lib/pki/certificate_extensions.h"
 #include "lib/pki/name.h"
@@ -71,7 +72,7 @@ const char* ReadTbs(ByteView content, CertificateView& out) {
   if (!serial || !IsMinimalInteger(serial->content)) return "no serial number";
   out.serial = serial->content;
   const auto algorithm = reader.Read(der_tag::kSequence);
-  if (!algorithm || !std::ranges::equal(algorithm->whole, out.signature_algorithm_der)) {
+  if (!algorithm || !base::SameOctets(algorithm->whole, out.signature_algorithm_der)) {
     return "inner and outer signature algorithm differ";
   }
   const auto issuer = reader.Read(der_tag::kSequence);
@@ -164,7 +165,7 @@ std::optional<ByteView> OcspUriCursor::Next() {
     const auto method = parts.Read();
     const auto location = parts.Read();
     if (location->tag == general_name::kUri &&
-        std::ranges::equal(method->content, oid::kOcspAccessMethod)) {
+        base::SameOctets(method->content, oid::kOcspAccessMethod)) {
       return location->content;
     }
   }
@@ -174,7 +175,7 @@ std::optional<ByteView> OcspUriCursor::Next() {
 bool CertificateView::HasExtendedKeyUsage(ByteView oid) const {
   OidCursor cursor = ExtendedKeyUsages();
   while (const auto usage = cursor.Next()) {
-    if (std::ranges::equal(*usage, oid)) return true;
+    if (base::SameOctets(*usage, oid)) return true;
   }
   return false;
 }
@@ -182,7 +183,7 @@ bool CertificateView::HasExtendedKeyUsage(ByteView oid) const {
 bool CertificateView::HasPolicy(ByteView oid) const {
   OidCursor cursor = Policies();
   while (const auto policy = cursor.Next()) {
-    if (std::ranges::equal(*policy, oid)) return true;
+    if (base::SameOctets(*policy, oid)) return true;
   }
   return false;
 }
@@ -190,7 +191,7 @@ bool CertificateView::HasPolicy(ByteView oid) const {
 bool CertificateView::HasExtension(ByteView oid) const {
   ExtensionCursor cursor = Extensions();
   while (const auto extension = cursor.Next()) {
-    if (std::ranges::equal(extension->oid, oid)) return true;
+    if (base::SameOctets(extension->oid, oid)) return true;
   }
   return false;
 }

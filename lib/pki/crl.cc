@@ -4,6 +4,7 @@
 #include <compare>
 #include <utility>
 
+#include "lib/base/same_octets.h"
 #include "lib/crypto/signature.h"
 #include "lib/pki/algorithm_identifier.h"
 #include "lib/pki/certificate_extensions.h"
@@ -269,7 +270,7 @@ CrlOutcome ParseTbs(ByteView content, Crl::Parsed& out) {
   }
   const auto algorithm = reader.Read(der_tag::kSequence);
   if (!algorithm) return CrlOutcome::kMalformed;
-  if (!std::ranges::equal(algorithm->whole, out.signature_algorithm_der)) {
+  if (!base::SameOctets(algorithm->whole, out.signature_algorithm_der)) {
     return CrlOutcome::kAlgorithmMismatch;
   }
   const auto issuer = reader.Read(der_tag::kSequence);
@@ -377,7 +378,7 @@ std::optional<CrlEntry> Crl::Find(ByteView serial, ByteView issuer_der) const {
   const auto& entries = parsed_->entries;
   // Clang 14 cannot walk over what std::ranges::equal_range returns.
   for (auto entry = std::ranges::lower_bound(entries, serial, SerialLess, &CrlEntry::serial);
-       entry != entries.end() && std::ranges::equal(entry->serial, serial); ++entry) {
+       entry != entries.end() && base::SameOctets(entry->serial, serial); ++entry) {
     if (entry->issuer.data() == issuer_der.data() || SameName(entry->issuer, issuer_der)) {
       return *entry;
     }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "lib/base/same_octets.h"
 #include "lib/pki/der.h"
 
 namespace musubi::pki {
@@ -138,9 +139,9 @@ Attribute ReadAttribute(DerReader& attributes) {
 }
 
 bool SameAttribute(const Attribute& a, const Attribute& b) {
-  if (!std::ranges::equal(a.type, b.type)) return false;
+  if (!base::SameOctets(a.type, b.type)) return false;
   if (!IsText(a.value.tag) || !IsText(b.value.tag)) {
-    return std::ranges::equal(a.value.whole, b.value.whole);
+    return base::SameOctets(a.value.whole, b.value.whole);
   }
   FoldedText text_a(a.value);
   FoldedText text_b(b.value);
@@ -175,7 +176,7 @@ bool IsCommonRdn(ByteView content) { return IsRdn(content, Values::kCommon); }
 
 bool SameName(ByteView a, ByteView b) {
   if (!IsName(a)) return false;
-  if (std::ranges::equal(a, b)) return true;
+  if (base::SameOctets(a, b)) return true;
   if (!IsName(b)) return false;
   DerReader rdns_a(ReadSingle(a, der_tag::kSequence)->content);
   DerReader rdns_b(ReadSingle(b, der_tag::kSequence)->content);

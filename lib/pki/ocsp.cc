@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/base/check.h"
+#include "lib/base/same_octets.h"
 #include "lib/crypto/hash.h"
 #include "lib/crypto/signature.h"
 #include "lib/pki/algorithm_identifier.h"
@@ -129,9 +130,9 @@ std::optional<bool> MatchesCertId(ByteView content, const Certificate& target,
   } else {
     return false;
   }
-  return std::ranges::equal(serial->content, target.serial()) &&
-         std::ranges::equal(name_hash->content, HashFor(hash, issuer.subject_der())) &&
-         std::ranges::equal(key_hash->content, HashFor(hash, issuer.public_key_bits()));
+  return base::SameOctets(serial->content, target.serial()) &&
+         base::SameOctets(name_hash->content, HashFor(hash, issuer.subject_der())) &&
+         base::SameOctets(key_hash->content, HashFor(hash, issuer.public_key_bits()));
 }
 
 // An optional [n] EXPLICIT Extensions. Calls `take` for each; kAnswered if all is understood.
@@ -312,7 +313,7 @@ bool IsResponder(const BasicResponse& response, const Certificate& certificate) 
   if (!response.responder_name.empty()) {
     return SameName(response.responder_name, certificate.subject_der());
   }
-  return std::ranges::equal(response.responder_key_hash, Sha1(certificate.public_key_bits()));
+  return base::SameOctets(response.responder_key_hash, Sha1(certificate.public_key_bits()));
 }
 
 OcspOutcome CheckSignedBy(const BasicResponse& response, const Certificate& signer) {
@@ -381,7 +382,7 @@ OcspOutcome CheckSigner(const BasicResponse& response, const Certificate& issuer
   for (const Certificate& certificate : response.certificates) {
     // The issuer's own certificate may be enclosed; its key was tried already.
     if (!IsResponder(response, certificate) ||
-        std::ranges::equal(certificate.spki_der(), issuer.spki_der())) {
+        base::SameOctets(certificate.spki_der(), issuer.spki_der())) {
       continue;
     }
     outcome = CheckDelegate(response, certificate, issuer, policy, now);

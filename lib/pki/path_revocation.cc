@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/same_octets.h"
 #include "lib/pki/certificate_view.h"
 #include "lib/pki/der.h"
 #include "lib/pki/general_name.h"
@@ -134,10 +135,10 @@ bool IsForPoint(const Crl& crl, const Point& point, const Certificate& target) {
 bool Updates(const Crl& delta, const Crl& complete) {
   return delta.base_number() && delta.number() && complete.number() &&
          SameName(delta.issuer_der(), complete.issuer_der()) &&
-         std::ranges::equal(delta.issuing_distribution_point_der(),
-                            complete.issuing_distribution_point_der()) &&
-         std::ranges::equal(delta.authority_key_identifier_der(),
-                            complete.authority_key_identifier_der()) &&
+         base::SameOctets(delta.issuing_distribution_point_der(),
+                          complete.issuing_distribution_point_der()) &&
+         base::SameOctets(delta.authority_key_identifier_der(),
+                          complete.authority_key_identifier_der()) &&
          CompareCrlNumbers(*complete.number(), *delta.base_number()) >= 0 &&
          CompareCrlNumbers(*complete.number(), *delta.number()) < 0;
 }
@@ -267,7 +268,7 @@ class Checker {
   // (f): a path of its own to the same anchor, and not revoked on the way.
   bool IsTrusted(const Certificate& signer, std::span<const Certificate> above) {
     const auto is_signer = [&](const Certificate& other) {
-      return std::ranges::equal(other.der(), signer.der());
+      return base::SameOctets(other.der(), signer.der());
     };
     if (depth_ == kMaxCrlSignerDepth || std::ranges::any_of(in_question_, is_signer)) return false;
     std::vector<Certificate> intermediates;
@@ -312,7 +313,7 @@ CrlOutcome CrlSignatures::Check(const Crl& crl, const Certificate& signer) {
     base::MutexLock lock(mutex_);
     if (const auto list = lists_.find(crl.identity()); list != lists_.end()) {
       for (const Known& known : list->second) {
-        if (std::ranges::equal(known.signer, signer.der())) return known.outcome;
+        if (base::SameOctets(known.signer, signer.der())) return known.outcome;
       }
     }
   }

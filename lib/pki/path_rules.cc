@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "absl/strings/ascii.h"
+#include "lib/base/same_octets.h"
 #include "lib/pki/certificate_view.h"
 #include "lib/pki/der.h"
 #include "lib/pki/general_name.h"
@@ -24,7 +25,7 @@ constexpr size_t kMaxLabel = 63;
 std::optional<ExtensionView> Find(const Certificate& certificate, ByteView oid) {
   ExtensionCursor extensions = certificate.view().Extensions();
   while (auto extension = extensions.Next()) {
-    if (std::ranges::equal(extension->oid, oid)) return extension;
+    if (base::SameOctets(extension->oid, oid)) return extension;
   }
   return std::nullopt;
 }

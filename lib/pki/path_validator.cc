@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "lib/base/check.h"
+#include "lib/base/same_octets.h"
 #include "lib/pki/name.h"
 #include "lib/pki/openssl_path.h"
 #include "lib/pki/path_rules.h"
@@ -442,7 +443,7 @@ int CompareKeyIdentifiers(const Certificate& subject, const Certificate& issuer)
   if (identifier->issuer_name_der) {
     compare(SameName(*identifier->issuer_name_der, issuer.issuer_der()));
   }
-  if (identifier->serial) compare(std::ranges::equal(*identifier->serial, issuer.serial()));
+  if (identifier->serial) compare(base::SameOctets(*identifier->serial, issuer.serial()));
   return contradicted ? -1 : agreement;
 }
 

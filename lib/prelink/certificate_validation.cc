@@ -27,13 +27,37 @@ void Decide(Verdict& verdict, VerdictStatus status, VerdictReason reason) {
 
 }  // namespace
 
+void CertificateValidation::AddRevocations(std::span<const CardValidationQuery> queries,
+                                           absl::Time now,
+                                           std::span<jpki::CardFinding> findings) const {
+  absl::InlinedVector<size_t, jpki::kCardsAtOnce> cards;
+  absl::InlinedVector<revocation::CrlQuery, jpki::kCardsAtOnce> crl_queries;
+  for (size_t i = 0; i < queries.size(); ++i) {
+    if (findings[i].issuer == nullptr) continue;
+    const revocation::CrlQuery crl_query{findings[i].issuer->key_hash, findings[i].certificate,
+                                         now};
+    if (queries[i].revocation_mode == RevocationMode::kNone) {
+      AddRevocation(queries[i], crl_query, {}, findings[i]);
+      continue;
+    }
+    cards.push_back(i);
+    crl_queries.push_back(crl_query);
+  }
+  absl::InlinedVector<pki::RevocationFinding, jpki::kCardsAtOnce> crls(cards.size());
+  dependencies_.revocation_checker.AskCrls(crl_queries, now, std::span(crls.data(), crls.size()));
+  for (size_t k = 0; k < cards.size(); ++k) {
+    AddRevocation(queries[cards[k]], crl_queries[k], crls[k], findings[cards[k]]);
+  }
+}
+
 void CertificateValidation::AddRevocation(const CardValidationQuery& query,
+                                          const revocation::CrlQuery& crl_query,
+                                          const pki::RevocationFinding& crl,
                                           jpki::CardFinding& finding) const {
   Verdict& verdict = finding.verdict;
   const RevocationMode mode = query.revocation_mode;
   verdict.revocation = dependencies_.revocation_checker.Check(
-      {finding.issuer->key_hash, finding.certificate, verdict.checked_at, verdict.checked_at},
-      finding.issuer->anchor.certificate, mode, query.deadline);
+      crl_query, crl, finding.issuer->anchor.certificate, mode, query.deadline);
   switch (verdict.revocation.outcome) {
     case RevocationOutcome::kGood:
       return;
@@ -91,13 +115,12 @@ absl::Status CertificateValidation::ValidateMany(std::span<const CardValidationQ
   absl::InlinedVector<jpki::CardFinding, jpki::kCardsAtOnce> findings(
       std::min(jpki::kCardsAtOnce, queries.size()));
   absl::Status status;
-  for (size_t from = 0; from < queries.size() && status.ok(); from += findings.size()) {
+  for (size_t from = 0; from < queries.size(); from += findings.size()) {
     const auto some = queries.subspan(from, std::min(findings.size(), queries.size() - from));
     status = JudgeCards(some, now, std::span(findings).first(some.size()));
-    for (size_t i = 0; i < some.size() && status.ok(); ++i) {
-      if (findings[i].issuer != nullptr) AddRevocation(some[i], findings[i]);
-      verdicts[from + i] = std::move(findings[i].verdict);
-    }
+    if (!status.ok()) break;
+    AddRevocations(some, now, std::span(findings).first(some.size()));
+    for (size_t i = 0; i < some.size(); ++i) verdicts[from + i] = std::move(findings[i].verdict);
   }
   if (!status.ok()) std::ranges::fill(verdicts, Verdict());
   if (dependencies_.observer != nullptr) {
@@ -117,22 +140,14 @@ absl::Status CertificateValidation::JudgeCards(std::span<const CardValidationQue
     questions.push_back({query.certificate_der, query.proof});
     deadline = std::min(deadline, query.deadline);
   }
-  absl::InlinedVector<revocation::CrlQuery, jpki::kCardsAtOnce> crl_queries;
-  const auto prepare = [&](const pki::CertificateView& card, const jpki::PreparedIssuer& issuer) {
-    crl_queries.push_back({issuer.key_hash, card, now, now});
-  };
   const auto verify = [&](std::span<const crypto::SignatureCheck> checks,
                           std::span<crypto::SignatureOutcome> outcomes) {
-    // All at once, before the first signatures: their memory comes meanwhile.
-    dependencies_.revocation_checker.Prefetch(crl_queries);
-    crl_queries.clear();
     return dependencies_.signatures == nullptr
                ? jpki::VerifyOneByOne(checks, outcomes)
                : dependencies_.signatures->Verify(checks, outcomes,
                                                   std::max(deadline, now + kSignatureTime));
   };
-  MUSUBI_RETURN_IF_ERROR(
-      dependencies_.card_validator.CheckBatch(questions, now, findings, verify, prepare));
+  MUSUBI_RETURN_IF_ERROR(dependencies_.card_validator.CheckBatch(questions, now, findings, verify));
   for (size_t i = 0; i < queries.size(); ++i) {
     const VerdictReason failure = queries[i].statement_failure;
     if (findings[i].issuer == nullptr || failure == VerdictReason::kUnspecified) continue;
@@ -145,7 +160,8 @@ absl::Status CertificateValidation::JudgeCards(std::span<const CardValidationQue
 absl::StatusOr<CardValidationResult> CertificateValidation::Judge(
     const CardValidationQuery& query) const {
   jpki::CardFinding finding;
-  MUSUBI_RETURN_IF_ERROR(JudgeCards({&query, 1}, dependencies_.clock.Now(), {&finding, 1}));
+  const absl::Time now = dependencies_.clock.Now();
+  MUSUBI_RETURN_IF_ERROR(JudgeCards({&query, 1}, now, {&finding, 1}));
   CardValidationResult result;
   if (finding.issuer != nullptr) {
     if (finding.verdict.possession == PossessionOutcome::kProven) {
@@ -154,7 +170,7 @@ absl::StatusOr<CardValidationResult> CertificateValidation::Judge(
                                       .serial = base::ToBytes(finding.certificate.serial)},
                              .certificate_der = base::ToBytes(query.certificate_der)};
     }
-    AddRevocation(query, finding);
+    AddRevocations({&query, 1}, now, {&finding, 1});
   }
   result.verdict = std::move(finding.verdict);
   return result;
@@ -166,11 +182,12 @@ absl::StatusOr<CardValidationResult> CertificateValidation::JudgeAgain(person::C
   const CardValidationQuery query{
       .certificate_der = card.certificate_der, .revocation_mode = mode, .deadline = deadline};
   jpki::CardFinding finding;
-  MUSUBI_RETURN_IF_ERROR(JudgeCards({&query, 1}, dependencies_.clock.Now(), {&finding, 1}));
+  const absl::Time now = dependencies_.clock.Now();
+  MUSUBI_RETURN_IF_ERROR(JudgeCards({&query, 1}, now, {&finding, 1}));
   CardValidationResult result;
   if (finding.issuer != nullptr) {
     finding.verdict.possession = PossessionOutcome::kProven;
-    AddRevocation(query, finding);
+    AddRevocations({&query, 1}, now, {&finding, 1});
     result.card = std::move(card);
   }
   result.verdict = std::move(finding.verdict);

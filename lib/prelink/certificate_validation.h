@@ -101,7 +101,11 @@ class CertificateValidation {
   // Runs `judge` between the observer's two calls.
   template <typename F>
   absl::StatusOr<CardValidationResult> Observed(F judge) const;
-  void AddRevocation(const CardValidationQuery& query, jpki::CardFinding& finding) const;
+  // To the findings that have an issuer.
+  void AddRevocations(std::span<const CardValidationQuery> queries, absl::Time now,
+                      std::span<jpki::CardFinding> findings) const;
+  void AddRevocation(const CardValidationQuery& query, const revocation::CrlQuery& crl_query,
+                     const pki::RevocationFinding& crl, jpki::CardFinding& finding) const;
 
   Dependencies dependencies_;
 };

@@ -448,11 +448,12 @@ TEST_F(CrlScopesTest, ReadersSeeWholeLoadsWhileTheyAreSwapped) {
   for (int i = 0; i < 3; ++i) {
     readers.emplace_back([&] {
       while (!stop) {
-        const CrlQuery queries[] = {{key, listed.view(), clock_.Now(), clock_.Now()},
-                                    {key, unlisted.view(), clock_.Now(), clock_.Now()}};
-        store_->Prefetch(queries);
-        wrong += store_->Lookup(queries[0]).outcome != RevocationOutcome::kRevoked;
-        wrong += store_->Lookup(queries[1]).outcome != RevocationOutcome::kGood;
+        const CrlQuery queries[] = {{key, listed.view(), clock_.Now()},
+                                    {key, unlisted.view(), clock_.Now()}};
+        pki::RevocationFinding findings[2];
+        store_->Lookup(queries, clock_.Now(), findings);
+        wrong += findings[0].outcome != RevocationOutcome::kRevoked;
+        wrong += findings[1].outcome != RevocationOutcome::kGood;
         ++asked;
       }
     });

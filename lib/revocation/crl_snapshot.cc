@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "lib/base/same_octets.h"
 #include "lib/pki/der.h"
 #include "lib/pki/general_name.h"
 #include "lib/pki/name.h"
@@ -16,28 +17,34 @@ namespace {
 
 using base::ByteView;
 
-// Scopes that one Prefetch brings, more than a batch of cards has. What is above is left out.
-constexpr size_t kProbes = 64;
+// Queries that take each step together, as many as a batch of cards has: enough misses to overlap.
+constexpr size_t kAtOnce = 32;
 
 // Only configuration puts names into a snapshot, so nobody can choose any that collide: a quick
-// hash.
+// hash, in four lanes that do not wait for each other.
 uint64_t HashOf(const base::Hash256& issuer_key, ByteView point) {
   constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
-  uint64_t hash = 0;
-  std::memcpy(&hash, issuer_key.data(), sizeof(hash));
-  const auto mix = [&hash](ByteView octets) {
-    uint64_t word = 0;
-    std::memcpy(&word, octets.data(), sizeof(word));
-    hash = (hash ^ word) * kOdd;
-    hash ^= hash >> 32;
+  constexpr size_t kLanes = 4;
+  constexpr size_t kStep = kLanes * sizeof(uint64_t);
+  const auto word = [](const uint8_t* at) {
+    uint64_t value = 0;
+    std::memcpy(&value, at, sizeof(value));
+    return value;
   };
+  uint64_t hash = word(issuer_key.data());
   // A Name of fewer octets has none that tell it apart.
-  if (point.size() < sizeof(hash)) return hash;
-  for (ByteView rest = point; rest.size() > sizeof(hash); rest = rest.subspan(sizeof(hash))) {
-    mix(rest);
-  }
-  mix(point.last(sizeof(hash)));
-  return hash;
+  if (point.size() < kStep) return hash;
+  std::array<uint64_t, kLanes> lanes{};
+  const auto mix = [&](const uint8_t* at) {
+    for (size_t i = 0; i < kLanes; ++i) {
+      lanes[i] = (std::rotl(lanes[i], 29) ^ word(at + i * sizeof(uint64_t))) * kOdd;
+    }
+  };
+  const uint8_t* const last = point.data() + point.size() - kStep;
+  for (const uint8_t* at = point.data(); at < last; at += kStep) mix(at);
+  mix(last);
+  for (const uint64_t lane : lanes) hash = (hash ^ lane ^ lane >> 32) * kOdd;
+  return hash ^ hash >> 32;
 }
 
 // Calls with every directoryName that leads to a list of the certificate's own issuer for all
@@ -104,20 +111,21 @@ const CrlSnapshot::Slot& CrlSnapshot::SlotFrom(size_t at, uint64_t hash) const {
   return slots_[at];
 }
 
-const CrlSnapshot::Entry* CrlSnapshot::Find(const base::Hash256& issuer_key, ByteView point) const {
-  const uint64_t hash = HashOf(issuer_key, point);
+const CrlSnapshot::Entry* CrlSnapshot::Find(const base::Hash256& issuer_key, ByteView point,
+                                            uint64_t hash) const {
   for (size_t at = hash;;) {
     const Slot& slot = SlotFrom(at, hash);
     const Entry* entry = slot.entry;
     if (entry == nullptr) return nullptr;
-    if (entry->issuer_key == issuer_key && std::ranges::equal(entry->point, point)) return entry;
+    if (entry->issuer_key == issuer_key && base::SameOctets(entry->point, point)) return entry;
     at = static_cast<size_t>(&slot - slots_.data()) + 1;
   }
 }
 
-// Equal under RFC 5280 section 7.1 though not in octets: rare, so one by one.
-const CrlSnapshot::Entry* CrlSnapshot::FindSameName(const base::Hash256& issuer_key,
-                                                    ByteView point) const {
+const CrlSnapshot::Entry* CrlSnapshot::FindName(const base::Hash256& issuer_key, ByteView point,
+                                                uint64_t hash) const {
+  if (const Entry* same = Find(issuer_key, point, hash)) return same;
+  // Equal under RFC 5280 section 7.1 though not in octets: rare, so one by one.
   for (const Entry& entry : entries_) {
     if (entry.issuer_key == issuer_key && !entry.point.empty() &&
         pki::SameName(entry.point, point)) {
@@ -127,29 +135,74 @@ const CrlSnapshot::Entry* CrlSnapshot::FindSameName(const base::Hash256& issuer_
   return nullptr;
 }
 
-template <typename Visit>
-void CrlSnapshot::ForEachScope(const CrlQuery& query, Visit visit) const {
-  if (has_full_) {
-    const Entry* full = Find(query.issuer_key, {});
-    if (full != nullptr && !visit(*full)) return;
-  }
-  if (!has_points_) return;
+CrlSnapshot::Way CrlSnapshot::Begin(const CrlQuery& query) const {
+  Way way;
+  if (has_full_) way.full = Find(query.issuer_key, {}, HashOf(query.issuer_key, {}));
+  if (!has_points_) return way;
   ForEachPoint(query.target, [&](ByteView point) {
-    const Entry* entry = Find(query.issuer_key, point);
-    if (entry == nullptr) entry = FindSameName(query.issuer_key, point);
+    way.several = !way.point.empty();
+    way.point = point;
+    return !way.several;
+  });
+  if (way.several) way.point = {};
+  if (way.point.empty()) return way;
+  way.hash = HashOf(query.issuer_key, way.point);
+  __builtin_prefetch(&slots_[way.hash & (slots_.size() - 1)]);
+  return way;
+}
+
+// Each loop reads what the one before it has begun to bring.
+void CrlSnapshot::FindWays(std::span<const CrlQuery> queries, std::span<Way> ways) const {
+  for (size_t i = 0; i < queries.size(); ++i) ways[i] = Begin(queries[i]);
+  for (const Way& way : ways) {
+    if (way.point.empty()) continue;
+    const Entry* entry = SlotFrom(way.hash, way.hash).entry;
+    if (entry == nullptr) continue;
+    PrefetchLines(entry, sizeof(Entry));
+  }
+  for (const Way& way : ways) {
+    if (way.point.empty()) continue;
+    const Entry* entry = SlotFrom(way.hash, way.hash).entry;
+    if (entry == nullptr) continue;
+    PrefetchLines(entry->point.data(), entry->point.size());
+    entry->table->Prefetch();
+  }
+  const auto each_table = [&](auto prefetch) {
+    for (size_t i = 0; i < queries.size(); ++i) {
+      const auto serial = pki::SmallSerial(queries[i].target.serial);
+      if (!serial) continue;
+      if (ways[i].full != nullptr) prefetch(*ways[i].full->table, *serial);
+      if (ways[i].own != nullptr) prefetch(*ways[i].own->table, *serial);
+    }
+  };
+  for (size_t i = 0; i < queries.size(); ++i) {
+    Way& way = ways[i];
+    if (!way.point.empty()) way.own = FindName(queries[i].issuer_key, way.point, way.hash);
+  }
+  each_table([](const CrlTable& table, uint32_t serial) { table.PrefetchBucket(serial); });
+  each_table([](const CrlTable& table, uint32_t serial) { table.PrefetchEntry(serial); });
+}
+
+template <typename Visit>
+void CrlSnapshot::ForEachScope(const CrlQuery& query, const Way& way, Visit visit) const {
+  if (way.full != nullptr && !visit(*way.full)) return;
+  if (way.own != nullptr && !visit(*way.own)) return;
+  if (!way.several) return;
+  ForEachPoint(query.target, [&](ByteView point) {
+    const Entry* entry = FindName(query.issuer_key, point, HashOf(query.issuer_key, point));
     return entry == nullptr || visit(*entry);
   });
 }
 
-CrlSnapshot::Answer CrlSnapshot::Lookup(const CrlQuery& query, const Freshness& freshness) const {
+void CrlSnapshot::Judge(const CrlQuery& query, const Way& way, const Moment& moment,
+                        pki::RevocationFinding& finding, Noticed& noticed) const {
   const pki::CertificateView& target = query.target;
-  Answer answer{.scope_missing = true};
-  pki::RevocationFinding& finding = answer.finding;
-  finding.outcome = pki::RevocationOutcome::kNoUsableAnswer;
-  finding.method = pki::RevocationMethod::kCrl;
+  finding = {.outcome = pki::RevocationOutcome::kNoUsableAnswer,
+             .method = pki::RevocationMethod::kCrl};
+  bool scope_missing = true;
   // A scope that says "revoked" ends it; GOOD waits for what the others say.
-  ForEachScope(query, [&](const Entry& scope) {
-    if (scope.this_update) answer.scope_missing = false;
+  ForEachScope(query, way, [&](const Entry& scope) {
+    if (scope.this_update) scope_missing = false;
     auto describe = [&finding, &scope] {
       finding.source_updated_at = scope.loaded_at;
       finding.this_update = scope.this_update;
@@ -158,7 +211,7 @@ CrlSnapshot::Answer CrlSnapshot::Lookup(const CrlQuery& query, const Freshness& 
     std::optional<CrlFact> fact = scope.table->Find(target.serial);
     if (!fact && scope.vanished != nullptr) {
       fact = scope.vanished->Find(target.serial);
-      answer.vanished = fact && target.not_after >= query.now;
+      noticed.vanished += fact && target.not_after >= moment.now;
     }
     if (fact) {
       describe();
@@ -172,12 +225,12 @@ CrlSnapshot::Answer CrlSnapshot::Lookup(const CrlQuery& query, const Freshness& 
     // An expired certificate's entry may have been taken off, unless the list says otherwise.
     const auto& keeps_since = scope.expired_certificates_since;
     const bool may_be_gone =
-        target.not_after < query.now && (!keeps_since || *keeps_since > target.not_after);
+        target.not_after < moment.now && (!keeps_since || *keeps_since > target.not_after);
     const bool speaks = (target.is_ca ? scope.covers_cas : scope.covers_users) && !may_be_gone &&
-                        freshness.clock_trusted &&
-                        CountsAt(*scope.this_update, query.validation_time, query.now);
+                        moment.clock_trusted &&
+                        CountsAt(*scope.this_update, query.validation_time, moment.now);
     const pki::CrlOutcome in_force =
-        pki::CheckCrlTime(*scope.this_update, scope.next_update, query.now, freshness.skew);
+        pki::CheckCrlTime(*scope.this_update, scope.next_update, moment.now, moment.skew);
     const bool good = speaks && in_force == pki::CrlOutcome::kUsable;
     if (good || !finding.out_of_date) {
       describe();
@@ -186,46 +239,21 @@ CrlSnapshot::Answer CrlSnapshot::Lookup(const CrlQuery& query, const Freshness& 
     if (good) finding.outcome = pki::RevocationOutcome::kGood;
     return true;
   });
-  return answer;
+  noticed.scope_missing += scope_missing;
 }
 
-void CrlSnapshot::Prefetch(std::span<const CrlQuery> queries) const {
-  struct Probe {
-    uint64_t hash;
-    uint32_t serial;
-    const CrlTable* table;
-  };
-  std::array<Probe, kProbes> probes;
-  size_t count = 0;
-  for (const CrlQuery& query : queries) {
-    const auto serial = pki::SmallSerial(query.target.serial);
-    if (!serial) continue;
-    auto add = [&](ByteView point) {
-      if (count == probes.size()) return false;
-      const uint64_t hash = HashOf(query.issuer_key, point);
-      probes[count++] = {hash, *serial, nullptr};
-      __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
-      return true;
-    };
-    if (has_full_) add({});
-    if (has_points_) ForEachPoint(query.target, add);
+CrlSnapshot::Noticed CrlSnapshot::Lookup(std::span<const CrlQuery> queries, const Moment& moment,
+                                         std::span<pki::RevocationFinding> findings) const {
+  Noticed noticed;
+  std::array<Way, kAtOnce> ways;
+  for (size_t from = 0; from < queries.size(); from += kAtOnce) {
+    const auto some = queries.subspan(from, std::min(kAtOnce, queries.size() - from));
+    FindWays(some, std::span(ways).first(some.size()));
+    for (size_t i = 0; i < some.size(); ++i) {
+      Judge(some[i], ways[i], moment, findings[from + i], noticed);
+    }
   }
-  const auto taken = std::span(probes).first(count);
-  // Names are not compared: nobody answers from this.
-  for (Probe& probe : taken) {
-    const Entry* entry = SlotFrom(probe.hash, probe.hash).entry;
-    if (entry == nullptr) continue;
-    probe.table = entry->table;
-    PrefetchLines(entry, sizeof(Entry));
-    PrefetchLines(entry->point.data(), entry->point.size());
-    PrefetchLines(probe.table, sizeof(CrlTable));
-  }
-  for (const Probe& probe : taken) {
-    if (probe.table != nullptr) probe.table->PrefetchBucket(probe.serial);
-  }
-  for (const Probe& probe : taken) {
-    if (probe.table != nullptr) probe.table->PrefetchEntry(probe.serial);
-  }
+  return noticed;
 }
 
 }  // namespace musubi::revocation

@@ -24,7 +24,6 @@ struct CrlQuery {
   const base::Hash256& issuer_key;
   const pki::CertificateView& target;
   absl::Time validation_time;
-  absl::Time now;  // At which lists must be in force.
 };
 
 // SHA-256 of the SubjectPublicKeyInfo that signs the certificates, and the DER of the distribution
@@ -53,24 +52,25 @@ struct CrlScope {
 // CrlSnapshot is thread-safe; look-ups allocate nothing.
 class CrlSnapshot {
  public:
-  struct Answer {
-    pki::RevocationFinding finding;
-    bool scope_missing = false;  // No list of the certificate's scope.
-    bool vanished = false;       // Revoked, though the latest list no longer has it.
-  };
-  // `skew` is granted to thisUpdate.
-  struct Freshness {
+  // When lists must be in force; `skew` is granted to thisUpdate.
+  struct Moment {
+    absl::Time now;
     absl::Duration skew;
     bool clock_trusted = true;  // If not, no list is fresh.
+  };
+  // How many certificates of a look-up it was so for.
+  struct Noticed {
+    size_t scope_missing = 0;  // No list of the certificate's scope.
+    size_t vanished = 0;       // Revoked, though the latest list no longer has it.
   };
 
   explicit CrlSnapshot(std::vector<std::shared_ptr<const CrlScope>> scopes);
 
-  Answer Lookup(const CrlQuery& query, const Freshness& freshness) const;
-  // Prefetch begins to bring what Lookup of each will read into the caches. One list's chain of
-  // misses is table, bucket, serials; all queries take each step together, so that their misses
+  // Lookup answers each query in the finding of its index. An entry is behind a chain of misses
+  // (scope, table, bucket, serials): all queries take each step together, so that their misses
   // overlap.
-  void Prefetch(std::span<const CrlQuery> queries) const;
+  Noticed Lookup(std::span<const CrlQuery> queries, const Moment& moment,
+                 std::span<pki::RevocationFinding> findings) const;
 
   const std::vector<std::shared_ptr<const CrlScope>>& scopes() const { return scopes_; }
 
@@ -93,15 +93,28 @@ class CrlSnapshot {
     uint64_t hash = 0;
     const Entry* entry = nullptr;
   };
+  // What speaks for a certificate, as far as it is known.
+  struct Way {
+    const Entry* full = nullptr;
+    const Entry* own = nullptr;  // Of the distribution point.
+    base::ByteView point;        // Its only one, nearly always; else empty.
+    uint64_t hash = 0;
+    bool several = false;
+  };
 
   static Entry MakeEntry(const CrlScope& scope, base::ByteView point);
   // The first slot from `at` on with this hash, or a free one.
   const Slot& SlotFrom(size_t at, uint64_t hash) const;
-  const Entry* Find(const base::Hash256& issuer_key, base::ByteView point) const;
-  const Entry* FindSameName(const base::Hash256& issuer_key, base::ByteView point) const;
+  const Entry* Find(const base::Hash256& issuer_key, base::ByteView point, uint64_t hash) const;
+  // The same name, though perhaps in other octets.
+  const Entry* FindName(const base::Hash256& issuer_key, base::ByteView point, uint64_t hash) const;
+  Way Begin(const CrlQuery& query) const;
+  void FindWays(std::span<const CrlQuery> queries, std::span<Way> ways) const;
+  void Judge(const CrlQuery& query, const Way& way, const Moment& moment,
+             pki::RevocationFinding& finding, Noticed& noticed) const;
   // Calls with every scope that speaks for the certificate, the full one first, until told to stop.
   template <typename Visit>
-  void ForEachScope(const CrlQuery& query, Visit visit) const;
+  void ForEachScope(const CrlQuery& query, const Way& way, Visit visit) const;
 
   std::vector<std::shared_ptr<const CrlScope>> scopes_;
   bool has_full_ = false;

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "lib/base/check.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
 #include "lib/pki/crl.h"
@@ -324,19 +325,19 @@ pki::RevocationFinding CrlStore::Lookup(const pki::Certificate& target,
                                         const pki::Certificate& issuer,
                                         absl::Time validation_time) const {
   const base::Hash256 issuer_key = crypto::Sha256(issuer.spki_der());
-  return Lookup({issuer_key, target.view(), validation_time, dependencies_.clock.Now()});
+  const CrlQuery query{issuer_key, target.view(), validation_time};
+  pki::RevocationFinding finding;
+  Lookup({&query, 1}, dependencies_.clock.Now(), {&finding, 1});
+  return finding;
 }
 
-pki::RevocationFinding CrlStore::Lookup(const CrlQuery& query) const {
-  const CrlSnapshot::Answer answer =
-      snapshot_.Read()->Lookup(query, {options_.skew, ClockIsTrusted(query.now)});
-  if (answer.scope_missing) dependencies_.observer.OnScopeMissing();
-  if (answer.vanished) dependencies_.observer.OnVanishedRevocation();
-  return answer.finding;
-}
-
-void CrlStore::Prefetch(std::span<const CrlQuery> queries) const {
-  snapshot_.Read()->Prefetch(queries);
+void CrlStore::Lookup(std::span<const CrlQuery> queries, absl::Time now,
+                      std::span<pki::RevocationFinding> findings) const {
+  MUSUBI_CHECK(queries.size() == findings.size(), "every query has a place for its finding");
+  const CrlSnapshot::Noticed noticed =
+      snapshot_.Read()->Lookup(queries, {now, options_.skew, ClockIsTrusted(now)}, findings);
+  for (size_t i = 0; i < noticed.scope_missing; ++i) dependencies_.observer.OnScopeMissing();
+  for (size_t i = 0; i < noticed.vanished; ++i) dependencies_.observer.OnVanishedRevocation();
 }
 
 }  // namespace musubi::revocation

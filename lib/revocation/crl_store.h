@@ -83,11 +83,11 @@ class CrlStore {
   // covers it lacks it, kNoUsableAnswer otherwise. `validation_time`: see RevocationChecker.
   pki::RevocationFinding Lookup(const pki::Certificate& target, const pki::Certificate& issuer,
                                 absl::Time validation_time) const;
-  // The same for callers that have the key's hash at hand.
-  pki::RevocationFinding Lookup(const CrlQuery& query) const;
-  // Prefetch begins to bring what Lookup of the same queries will read into the caches, of all at
-  // once. It answers nothing and may be left out.
-  void Prefetch(std::span<const CrlQuery> queries) const;
+  // The same of many at once, for callers that have the keys' hashes at hand; lists must be in
+  // force at `now`. The finding of a query has its index. This is how look-ups are quick: see
+  // CrlSnapshot.
+  void Lookup(std::span<const CrlQuery> queries, absl::Time now,
+              std::span<pki::RevocationFinding> findings) const;
 
   // How many loads were put in force: replicas report it.
   uint64_t snapshot_epoch() const { return snapshot_.epoch(); }

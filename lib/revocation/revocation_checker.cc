@@ -1,5 +1,6 @@
 #include "lib/revocation/revocation_checker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/check.h"
@@ -46,30 +47,38 @@ RevocationFinding RevocationChecker::Check(const pki::Certificate& target,
                                            absl::Time validation_time, RevocationMode mode,
                                            absl::Time deadline) {
   const base::Hash256 issuer_key = crypto::Sha256(issuer.spki_der());
-  return Check({issuer_key, target.view(), validation_time, dependencies_.clock.Now()}, issuer,
-               mode, deadline);
+  const CrlQuery query{issuer_key, target.view(), validation_time};
+  RevocationFinding crl;
+  if (mode != RevocationMode::kNone) AskCrls({&query, 1}, dependencies_.clock.Now(), {&crl, 1});
+  return Check(query, crl, issuer, mode, deadline);
 }
 
-RevocationFinding RevocationChecker::Check(const CrlQuery& query, const pki::Certificate& issuer,
-                                           RevocationMode mode, absl::Time deadline) {
+void RevocationChecker::AskCrls(std::span<const CrlQuery> queries, absl::Time now,
+                                std::span<RevocationFinding> findings) const {
+  if (dependencies_.crl_store != nullptr) {
+    dependencies_.crl_store->Lookup(queries, now, findings);
+  } else {
+    std::ranges::fill(findings, NoAnswer());
+  }
+}
+
+RevocationFinding RevocationChecker::Check(const CrlQuery& query, const RevocationFinding& crl,
+                                           const pki::Certificate& issuer, RevocationMode mode,
+                                           absl::Time deadline) {
   RevocationFinding finding;
-  if (mode != RevocationMode::kNone) finding = CheckSources(query, issuer, mode, deadline);
+  if (mode != RevocationMode::kNone) finding = CheckSources(query, crl, issuer, mode, deadline);
   // Which source came last says nothing if none gave an answer.
   if (!IsAnswer(finding)) finding.method = pki::RevocationMethod::kUnspecified;
   dependencies_.observer.OnFinding(finding);
   return finding;
 }
 
-void RevocationChecker::Prefetch(std::span<const CrlQuery> queries) const {
-  if (dependencies_.crl_store != nullptr) dependencies_.crl_store->Prefetch(queries);
-}
-
 RevocationFinding RevocationChecker::CheckSources(const CrlQuery& query,
+                                                  const RevocationFinding& crl,
                                                   const pki::Certificate& issuer,
                                                   RevocationMode mode, absl::Time deadline) {
   if (auto known = overlay_->Find(query.issuer_key, query.target.serial)) return *known;
   // The CRLs are in memory: what they list is revoked, whatever the mode.
-  const RevocationFinding crl = AskCrl(query);
   if (crl.outcome == RevocationOutcome::kRevoked) return crl;
   switch (mode) {
     case RevocationMode::kCrlOnly:
@@ -100,11 +109,6 @@ void RevocationChecker::Remember(const CrlQuery& query, const RevocationFinding&
   } else if (!status.ok()) {
     dependencies_.observer.OnOverlayNotSaved(status);
   }
-}
-
-RevocationFinding RevocationChecker::AskCrl(const CrlQuery& query) const {
-  if (dependencies_.crl_store == nullptr) return NoAnswer();
-  return dependencies_.crl_store->Lookup(query);
 }
 
 RevocationFinding RevocationChecker::AskOcsp(const CrlQuery& query, const pki::Certificate& issuer,

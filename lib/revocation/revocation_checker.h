@@ -73,21 +73,22 @@ class RevocationChecker {
   pki::RevocationFinding Check(const pki::Certificate& target, const pki::Certificate& issuer,
                                absl::Time validation_time, RevocationMode mode,
                                absl::Time deadline);
-  // The same for callers that have views and the key's hash at hand: nothing is allocated unless a
-  // responder is asked.
-  pki::RevocationFinding Check(const CrlQuery& query, const pki::Certificate& issuer,
-                               RevocationMode mode, absl::Time deadline);
-
-  // Prefetch begins to bring what Check of the same queries will read into the caches.
-  void Prefetch(std::span<const CrlQuery> queries) const;
+  // The same for callers that have views and the key's hash at hand, in two steps, of which the
+  // first takes many at once: nothing is allocated unless a responder is asked. AskCrls answers as
+  // CrlStore::Lookup does; `crl` is its answer to this query.
+  void AskCrls(std::span<const CrlQuery> queries, absl::Time now,
+               std::span<pki::RevocationFinding> findings) const;
+  pki::RevocationFinding Check(const CrlQuery& query, const pki::RevocationFinding& crl,
+                               const pki::Certificate& issuer, RevocationMode mode,
+                               absl::Time deadline);
 
  private:
   RevocationChecker(Dependencies dependencies, std::unique_ptr<RevokedOverlay> overlay);
 
-  pki::RevocationFinding CheckSources(const CrlQuery& query, const pki::Certificate& issuer,
-                                      RevocationMode mode, absl::Time deadline);
+  pki::RevocationFinding CheckSources(const CrlQuery& query, const pki::RevocationFinding& crl,
+                                      const pki::Certificate& issuer, RevocationMode mode,
+                                      absl::Time deadline);
   void Remember(const CrlQuery& query, const pki::RevocationFinding& finding);
-  pki::RevocationFinding AskCrl(const CrlQuery& query) const;
   pki::RevocationFinding AskOcsp(const CrlQuery& query, const pki::Certificate& issuer,
                                  absl::Time deadline);
 
