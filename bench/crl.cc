@@ -107,7 +107,7 @@ class Cards {
   int listed_ = 0;
 };
 
-// The signatures of a batch, which are checked between what Prefetch begins and the look-ups.
+// The signatures of a batch, which are checked before its look-ups.
 class Signatures {
  public:
   explicit Signatures(const World& world) : world_(world) {
