@@ -41,7 +41,7 @@ absl::StatusOr<std::string> ReadAll(const std::string& path, bool secret, size_t
   if (S_ISDIR(info.st_mode)) {
     return absl::FailedPreconditionError(path + " is a directory, not a file");
   }
-  if (secret && (info.st_mode & 077) != 0) {
+  if (secret && !IsClosed(info.st_mode, info.st_uid, geteuid())) {
     return absl::FailedPreconditionError(
         path + " holds a secret but others may open it: chmod 600 " + path);
   }
@@ -66,6 +66,12 @@ absl::StatusOr<std::string> ReadAll(const std::string& path, bool secret, size_t
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_size) {
   return ReadAll(path, false, max_size);
 }
+bool IsClosed(unsigned mode, unsigned owner, unsigned self) {
+  constexpr unsigned kRoot = 0;
+  const bool given_by_root = owner == kRoot && self != kRoot;
+  return (mode & (given_by_root ? 037 : 077)) == 0;
+}
+
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
   return ReadAll(path, true, kMaxFileSize);
 }

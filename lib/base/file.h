@@ -20,8 +20,14 @@ inline constexpr size_t kMaxFileSize = size_t{256} << 20;
 // larger than `max_size` octets; the message names the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_size = kMaxFileSize);
 
-// ReadSecretFile is ReadFile for keys: FAILED_PRECONDITION, naming the fix, unless the file is
-// closed to group and others (mode & 077 == 0).
+// IsClosed tells whether a file of `mode` (as in stat) and `owner` keeps a secret of the process
+// whose effective user is `self`: nobody but its owner may open it. Or it is root's and no more
+// than readable by its group (0640), which then is how `self`, not root, was given it: Kubernetes
+// mounts a Secret so for a pod that does not run as root.
+bool IsClosed(unsigned mode, unsigned owner, unsigned self);
+
+// ReadSecretFile is ReadFile for keys: FAILED_PRECONDITION, naming the fix, unless the file
+// IsClosed to others.
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path);
 
 // WriteFileAtomically replaces `path` by way of a temporary file beside it, fsync and rename: a

@@ -42,6 +42,31 @@ TEST(File, RefusesASecretThatOthersMayOpenAndSaysHowToFixIt) {
   EXPECT_NE(content.status().message().find("chmod 600 " + path), std::string::npos);
 }
 
+TEST(File, KnowsWhoseSecretsAreClosed) {
+  constexpr unsigned kRoot = 0, kSelf = 1000, kOther = 2000;
+  struct Case {
+    unsigned mode, owner, self;
+    bool closed;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {0100600, kSelf, kSelf, true},
+           {0100400, kSelf, kSelf, true},
+           {0100640, kSelf, kSelf, false},
+           {0100604, kSelf, kSelf, false},
+           {0100600, kRoot, kRoot, true},
+           {0100440, kRoot, kRoot, false},
+           {0100440, kRoot, kSelf, true},
+           {0100640, kRoot, kSelf, true},
+           {0100660, kRoot, kSelf, false},
+           {0100650, kRoot, kSelf, false},
+           {0100444, kRoot, kSelf, false},
+           {0100440, kOther, kSelf, false},
+       }) {
+    EXPECT_EQ(IsClosed(c.mode, c.owner, c.self), c.closed)
+        << std::oct << c.mode << std::dec << " of " << c.owner << " for " << c.self;
+  }
+}
+
 TEST(File, NamesAMissingFileAndADirectory) {
   fakes::TempDir dir;
   const auto missing = ReadFile(dir.File("absent"));
