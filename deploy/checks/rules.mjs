@@ -5,11 +5,10 @@ import { readFileSync, readdirSync } from "node:fs";
 // Flags that templates/_flags.tpl passes ahead of the code. One that the code has is a complaint, so
 // that this list ends empty.
 export const PLANNED = {
-  musubid: ["link_store", "postgres_audit", "postgres_audit_password_file", "postgres_links",
-    "postgres_links_password_file", "postgres_persons", "postgres_persons_password_file",
-    "redis_master_name", "redis_password_file", "redis_sentinel_password_file",
-    "redis_sentinel_user_file", "redis_sentinels", "redis_server", "redis_user_file"],
-  musubictl: ["postgres", "postgres_password_file"],
+  musubid: ["link_postgres", "person_postgres", "redis_master_name", "redis_password_file",
+    "redis_sentinel_password_file", "redis_sentinel_user_file", "redis_sentinels", "redis_server",
+    "redis_user_file"],
+  musubictl: ["postgres"],
 };
 
 // The flags that a program's sources define.
@@ -116,7 +115,7 @@ function volumesFit(list) {
         mounted.add(mount.name);
         if (!volumes.has(mount.name)) found.push(`${pod.name}: there is no volume ${mount.name}`);
       }
-      for (const path of (container.args ?? []).join("\n").match(/\/(etc|var)\/[^\s]+/g) ?? []) {
+      for (const path of (container.args ?? []).join("\n").match(/\/(etc|var|run)\/[^\s]+/g) ?? []) {
         if (!paths.some((mount) => path.startsWith(`${mount}/`))) {
           found.push(`${pod.name}, ${container.name}: nothing is mounted at ${path}`);
         }

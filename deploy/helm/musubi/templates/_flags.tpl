@@ -67,22 +67,18 @@ services/musubid/config.cc. (dict "root" $ "services" names) */}}
 --link_db=/var/lib/musubi/state/links.db
 --person_db=/var/lib/musubi/state/persons.db
 {{- else }}
---link_store=postgres
-{{- range $role := list "links" "persons" "audit" }}
---postgres_{{ $role }}={{ include "musubi.conninfo" (dict "root" $ "role" $role) }}
---postgres_{{ $role }}_password_file=/etc/musubi/postgres-{{ $role }}/{{ (index $.Values.postgres $role).passwordSecret.key }}
-{{- end }}
+--link_postgres={{ include "musubi.conninfo" (dict "root" . "role" "links") }}
+--person_postgres={{ include "musubi.conninfo" (dict "root" . "role" "persons") }}
 {{- end }}
 {{- end -}}
 
 {{/* The flags of `musubictl migrate`. */}}
 {{- define "musubi.migrationFlags" -}}
 --postgres={{ include "musubi.conninfo" (dict "root" . "role" "migration") }}
---postgres_password_file=/etc/musubi/postgres-migration/{{ .Values.postgres.migration.passwordSecret.key }}
 {{- end -}}
 
 {{- define "musubi.conninfo" -}}
-{{ (index .root.Values.postgres .role).conninfo }} sslrootcert=/etc/musubi/postgres-ca/{{ .root.Values.postgres.caSecret.key }}
+{{ (index .root.Values.postgres .role).conninfo }} passfile=/run/musubi/{{ .role }} sslrootcert=/etc/musubi/postgres-ca/{{ .root.Values.postgres.caSecret.key }}
 {{- end -}}
 
 {{/* One stunnel service for each address, as JSON: a list of {name, accept, connect, host, announced}.

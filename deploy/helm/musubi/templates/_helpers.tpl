@@ -68,9 +68,9 @@ capabilities: {drop: [ALL]}
 {{- if has "latest" (list .Values.image.tag .Values.redis.tls.image.tag) -}}
 {{- fail "an image tag is latest, so that nobody could say what runs: name a version, or a digest" -}}
 {{- end -}}
-{{- range $role := list "links" "persons" "audit" "migration" -}}
+{{- range $role := list "links" "persons" "migration" -}}
 {{- if regexMatch "(?i)pass|@|sslrootcert" (index $.Values.postgres $role).conninfo -}}
-{{- fail (printf "postgres.%s.conninfo holds a password, a URL with a user, or sslrootcert: write it as KEY=VALUE, and put the password into passwordSecret and the CA into caSecret" $role) -}}
+{{- fail (printf "postgres.%s.conninfo holds a password, a URL with a user, or sslrootcert: write it as KEY=VALUE, and put the password into passfileSecret and the CA into caSecret" $role) -}}
 {{- end -}}
 {{- end -}}
 {{- range $workload := include "musubi.workloads" . | fromJsonArray -}}

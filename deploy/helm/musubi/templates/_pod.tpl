@@ -80,6 +80,12 @@ spec:
           {{- if $crls }}
           cp -L /etc/musubi/crl-scopes/* /var/lib/musubi/crl/
           {{- end }}
+          {{- if eq $values.stores.links "postgres" }}
+          # libpq reads no passfile that its group may read, as a Secret's is.
+          {{- range $role := list "links" "persons" }}
+          install -m 0600 /etc/musubi/postgres-{{ $role }}/{{ (index $values.postgres $role).passfileSecret.key }} /run/musubi/{{ $role }}
+          {{- end }}
+          {{- end }}
       securityContext:
         {{- include "musubi.containerSecurity" $root | nindent 8 }}
       resources:
@@ -89,6 +95,12 @@ spec:
         - {name: data, mountPath: /var/lib/musubi}
         {{- if $crls }}
         - {name: crl-scopes, mountPath: /etc/musubi/crl-scopes, readOnly: true}
+        {{- end }}
+        {{- if eq $values.stores.links "postgres" }}
+        - {name: passfiles, mountPath: /run/musubi}
+        {{- range $role := list "links" "persons" }}
+        - {name: postgres-{{ $role }}, mountPath: /etc/musubi/postgres-{{ $role }}, readOnly: true}
+        {{- end }}
         {{- end }}
     {{- if $tunnels }}
     # A sidecar: it starts before musubid and ends after it, so that a drain still has its sessions.
@@ -158,9 +170,7 @@ spec:
         {{- end }}
         {{- if eq $values.stores.links "postgres" }}
         - {name: postgres-ca, mountPath: /etc/musubi/postgres-ca, readOnly: true}
-        {{- range $role := list "links" "persons" "audit" }}
-        - {name: postgres-{{ $role }}, mountPath: /etc/musubi/postgres-{{ $role }}, readOnly: true}
-        {{- end }}
+        - {name: passfiles, mountPath: /run/musubi, readOnly: true}
         {{- end }}
   volumes:
     - name: config
@@ -202,8 +212,10 @@ spec:
     {{- end }}
     {{- if eq $values.stores.links "postgres" }}
     {{- include "musubi.secretVolume" (dict "name" "postgres-ca" "secret" $values.postgres.caSecret) | nindent 4 }}
-    {{- range $role := list "links" "persons" "audit" }}
-    {{- include "musubi.secretVolume" (dict "name" (printf "postgres-%s" $role) "secret" (index $values.postgres $role).passwordSecret) | nindent 4 }}
+    - name: passfiles
+      emptyDir: {medium: Memory, sizeLimit: 1Mi}
+    {{- range $role := list "links" "persons" }}
+    {{- include "musubi.secretVolume" (dict "name" (printf "postgres-%s" $role) "secret" (index $values.postgres $role).passfileSecret) | nindent 4 }}
     {{- end }}
     {{- end }}
 {{- end -}}
