@@ -43,13 +43,14 @@ TEST_FILES = ("_test.cc", "_contract.h", "_fixture.h")
 PROTO_USERS = ["services", "lib/rpc", "sandbox", "bench", "tests"]
 # (header, who may include it, only in .cc files, why)
 FENCES = [
-    (r"openssl/", ["lib/crypto", "lib/pki", "lib/jpki", "lib/rpc", "sandbox", "bench", "tests"],
-     True, "OpenSSL stays behind our own API"),
+    (r"openssl/", ["lib/crypto", "lib/pki", "lib/jpki", "lib/redis", "lib/rpc", "sandbox", "bench",
+                   "tests"], True,
+     "OpenSSL stays behind our own API"),
     (r".*\.pb\.h$", PROTO_USERS, False, "the domain knows no protobuf"),
     (r"(grpcpp|grpc|google/protobuf|google/rpc)/", PROTO_USERS, False, "the domain knows no gRPC"),
     (r"curl/", ["lib/http"], False, "lib/http is the only user of libcurl"),
     (r"sqlite3\.h$", ["lib/sqlite"], False, "lib/sqlite is the only user of SQLite"),
-    (r"hiredis", ["lib/redis"], False, "lib/redis is the only user of hiredis"),
+    (r"hiredis", ["lib/redis"], True, "lib/redis is the only user of hiredis"),
     (r"(civetweb|CivetServer)\.h$", ["lib/telemetry"], True,
      "lib/telemetry is the only user of civetweb"),
     (r"prometheus/", ["lib/telemetry"], False, "lib/telemetry is the only user of prometheus-cpp"),

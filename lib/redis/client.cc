@@ -1,0 +1,1 @@
+#include "lib/redis/client.h"
