@@ -5,6 +5,7 @@
 #define MUSUBI_LIB_REDIS_CLIENT_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,18 +30,19 @@ class Subscription {
   virtual ~Subscription() = default;
 };
 
+class Loop;
+
 // Client sends what all its callers ask over few connections, without waiting for one answer
 // before the next command. Thread-safe. One thread of its own reads the answers.
 //
 // Failures, of all commands:
 // - OVERLOADED (base::ErrorReason): more commands are pending than Options::max_pending. Not run.
-// - DEADLINE_EXCEEDED: `timeout` passed. MayHaveRun says whether it had been sent.
-// - UNAVAILABLE (reason): there is no connection; or it broke, and then MayHaveRun; or the server
-//   cannot serve now (READONLY, LOADING, OOM and their like). Nothing that may have reached the
-//   server is ever sent twice.
+// - UNAVAILABLE (reason): no answer within `timeout`, no connection within Options::queue_timeout,
+//   the connection broke, the client is at its end, or the server cannot do it now (READONLY,
+//   LOADING, OOM and their like). MayHaveRun says whether the command had been sent; nothing that
+//   had been is ever sent again.
 // - FAILED_PRECONDITION: Redis does not let this user do that; the message names the fix.
 // - INTERNAL: any other error reply. A script that failed half-way has done its first half.
-// - CANCELLED: the client is at its end.
 // A timeout runs on the machine's steady clock.
 class Client {
  public:
@@ -62,6 +64,10 @@ class Client {
     // The same for the Sentinels.
     std::string sentinel_user_file;
     std::string sentinel_password_file;
+    // Where to connect for what the Sentinels call the master, if not there: behind stunnel each
+    // server has a port of this machine. "host:port" to
+    // what `server` takes.
+    std::map<std::string, std::string> routes;
 
     int connections = 2;       // Shared, 1 to kMaxConnections.
     int wait_connections = 1;  // For Call::wait_replicas, up to kMaxConnections; 0: not offered.
@@ -78,7 +84,7 @@ class Client {
     absl::Duration check_interval = absl::Seconds(5);
     // Between tries to connect: doubles from the first to the second, less a random half of it.
     absl::Duration min_backoff = absl::Milliseconds(50);
-    absl::Duration max_backoff = absl::Seconds(2);
+    absl::Duration max_backoff = absl::Seconds(1);
   };
   static constexpr int kMaxConnections = 64;
   static constexpr size_t kMaxPending = size_t{1} << 20;
@@ -87,8 +93,8 @@ class Client {
   struct Call {
     std::vector<std::string> keys = {};
     std::vector<std::string> args = {};
-    // Adds the run id of the server that runs the script, as the last of ARGV. Read run_id() may be
-    // that of the server before; this is the one of the very connection.
+    // Adds the run id of the server that runs the script, as the last of ARGV. run_id() may be that
+    // of a server before or after it; this is the one of the very connection.
     bool run_id_last = false;
     // Replicas that must confirm the script's writes (WAIT) within `timeout`. 0: none. On a
     // connection of its own, because WAIT holds up what comes after it. Fewer: UNAVAILABLE,
@@ -96,7 +102,8 @@ class Client {
     int wait_replicas = 0;
   };
 
-  // On the client's thread: must not block, nor call Command or Eval.
+  // On the client's thread, or on the caller's before the call returns, if it is refused at
+  // once. Must not block, nor call Command or Eval.
   using Callback = std::function<void(absl::StatusOr<Reply>)>;
 
   // Reads the files, starts the thread and begins to connect, but waits for no server.
@@ -115,7 +122,8 @@ class Client {
   // each start of a server.
   std::string run_id() const;
 
-  // Command sends one command, not one that blocks in Redis (BLPOP, WAIT, SUBSCRIBE). Blocks.
+  // Command sends one command. INVALID_ARGUMENT: one that would change or hold up a connection that
+  // others share (MULTI, WAIT, SUBSCRIBE and their like). Blocks.
   absl::StatusOr<Reply> Command(std::vector<std::string> args, absl::Duration timeout);
   void CommandAsync(std::vector<std::string> args, absl::Duration timeout, Callback done);
 
@@ -135,7 +143,6 @@ class Client {
                                           MissedCallback on_missed);
 
  private:
-  class Loop;
   explicit Client(std::unique_ptr<Loop> loop);
 
   const std::unique_ptr<Loop> loop_;

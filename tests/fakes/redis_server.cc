@@ -63,6 +63,14 @@ RedisServer::RedisServer(std::vector<std::string> config, std::string mode)
   } while (!TryStart());
 }
 
+RedisServer RedisServer::Sentinel(const std::string& name, int master_port, int quorum) {
+  return RedisServer({"sentinel monitor " + name + " 127.0.0.1 " + std::to_string(master_port) +
+                          " " + std::to_string(quorum),
+                      "sentinel down-after-milliseconds " + name + " 1000",
+                      "sentinel failover-timeout " + name + " 5000"},
+                     "--sentinel");
+}
+
 RedisServer::~RedisServer() = default;
 
 std::string RedisServer::address() const { return "127.0.0.1:" + std::to_string(port_); }
@@ -127,11 +135,8 @@ RedisSentinels::RedisSentinels(const std::vector<std::string>& config)
   replica_->WaitFor({"INFO", "replication"}, "master_link_status:up");
   const std::string name = kMasterName;
   for (int i = 0; i < 3; ++i) {
-    sentinels_.emplace_back(new RedisServer(
-        {"sentinel monitor " + name + " 127.0.0.1 " + std::to_string(master_->port()) + " 2",
-         "sentinel down-after-milliseconds " + name + " 1000",
-         "sentinel failover-timeout " + name + " 5000"},
-        "--sentinel"));
+    // Made in place: it can be neither copied nor moved.
+    sentinels_.emplace_back(new RedisServer(RedisServer::Sentinel(name, master_->port(), 2)));
     sentinels_.back()->Ask({"SENTINEL", "DEBUG", "INFO-PERIOD", "200", "PUBLISH-PERIOD", "200"});
   }
   for (const auto& sentinel : sentinels_) {
@@ -146,10 +151,10 @@ std::vector<std::string> RedisSentinels::addresses() const {
   return addresses;
 }
 
-void RedisSentinels::WaitUntilReplicaLeads() {
-  for (const auto& sentinel : sentinels_) {
-    sentinel->WaitFor({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", kMasterName},
-                      "\n" + std::to_string(replica_->port()) + "\n");
+void RedisSentinels::WaitUntilReplicaLeads(size_t first) {
+  for (size_t i = first; i < sentinels_.size(); ++i) {
+    sentinels_[i]->WaitFor({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", kMasterName},
+                           "\n" + std::to_string(replica_->port()) + "\n");
   }
   replica_->WaitFor({"INFO", "replication"}, "role:master");
 }

@@ -19,6 +19,8 @@ class RedisServer {
  public:
   // `config`: lines of redis.conf, after those that make the server small, quiet and without files.
   explicit RedisServer(std::vector<std::string> config = {});
+  // A Sentinel that watches the server at `master_port` under `name`.
+  static RedisServer Sentinel(const std::string& name, int master_port, int quorum);
   ~RedisServer();
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
@@ -46,7 +48,6 @@ class RedisServer {
   void WaitFor(const std::vector<std::string>& command, const std::string& text) const;
 
  private:
-  friend class RedisSentinels;
   // A Sentinel if `mode` is "--sentinel".
   RedisServer(std::vector<std::string> config, std::string mode);
   bool TryStart();
@@ -74,9 +75,9 @@ class RedisSentinels {
   RedisServer& sentinel(size_t index) { return *sentinels_[index]; }
   std::vector<std::string> addresses() const;
 
-  // WaitUntilReplicaLeads blocks until every Sentinel names the replica as the master and it
-  // accepts writes.
-  void WaitUntilReplicaLeads();
+  // WaitUntilReplicaLeads blocks until the Sentinels, from `first` on, name the replica as the
+  // master and it accepts writes.
+  void WaitUntilReplicaLeads(size_t first = 0);
 
  private:
   std::unique_ptr<RedisServer> master_;
