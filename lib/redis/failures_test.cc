@@ -93,15 +93,6 @@ TEST(RedisFailures, AnIdleConnectionOnWhichNobodyAnswersIsFoundOut) {
   server.Thaw();
 }
 
-TEST(RedisFailures, AnIdleConnectionThatIsCheckedAndAnswersIsKept) {
-  fakes::RedisServer server;
-  Client::Options options = One(server.address());
-  options.check_interval = absl::Milliseconds(20);
-  const auto subject = ReadySubject(options);
-  server.WaitFor({"INFO", "commandstats"}, "cmdstat_info:calls=8");
-  EXPECT_EQ(subject->observer.count("failed"), 0);
-}
-
 TEST(RedisFailures, AServerThatDiesAndComesBackIsAnotherServer) {
   fakes::RedisServer server;
   Client::Options options = One(server.address());
@@ -251,6 +242,7 @@ TEST(RedisSubscriptions, ListenersOfOneChannelShareItUntilTheLastGoes) {
   server.WaitFor({"PUBSUB", "NUMSUB", "a"}, "a\n0\n");
 }
 
+// While the idle connections are checked all the time.
 TEST(RedisSubscriptions, ManyComeAndGo) {
   fakes::RedisServer server;
   Client::Options options = One(server.address());

@@ -271,11 +271,14 @@ void Loop::OnReady(Slot& slot) {
     base::MutexLock lock(mutex_);
     changed = !run_id_.empty() && run_id_ != run_id;
     run_id_ = run_id;
-    if (slot.use == Use::kShared) ++ready_;
   }
-  ready_changed_.NotifyAll();
   if (changed) dependencies_.observer.OnServerChanged();
   dependencies_.observer.OnConnected();
+  if (slot.use == Use::kShared) {
+    base::MutexLock lock(mutex_);
+    ++ready_;
+    ready_changed_.NotifyAll();
+  }
   if (slot.use == Use::kSubscribe) subscriptions_.Resume(*slot.connection);
   Dispatch();
 }
