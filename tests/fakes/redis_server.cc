@@ -8,6 +8,7 @@
 #include <fstream>
 #include <utility>
 
+#include "absl/strings/str_replace.h"
 #include "lib/base/check.h"
 #include "lib/base/secure_random.h"
 
@@ -33,14 +34,6 @@ bool IsFree(int port) {
   return free;
 }
 
-int SomeFreePort() {
-  base::SystemRandom random;
-  while (true) {
-    const int port = kFirstPort + static_cast<int>(random.Uniform(kPorts));
-    if (IsFree(port)) return port;
-  }
-}
-
 std::vector<std::string> Cli(int port, const std::vector<std::string>& command,
                              const std::vector<std::string>& options) {
   std::vector<std::string> words = {kClient, "-h", "127.0.0.1", "-p", std::to_string(port)};
@@ -50,6 +43,14 @@ std::vector<std::string> Cli(int port, const std::vector<std::string>& command,
 }
 
 }  // namespace
+
+int SomeFreePort() {
+  base::SystemRandom random;
+  while (true) {
+    const int port = kFirstPort + static_cast<int>(random.Uniform(kPorts));
+    if (IsFree(port)) return port;
+  }
+}
 
 RedisServer::RedisServer(std::vector<std::string> config)
     : RedisServer(std::move(config), std::string()) {}
@@ -86,7 +87,9 @@ bool RedisServer::TryStart() {
       file << "unixsocket " << directory_.File("redis.sock") << "\nsave \"\"\nappendonly no\n"
            << "repl-diskless-sync-delay 0\n";
     }
-    for (const std::string& line : config_) file << line << "\n";
+    for (const std::string& line : config_) {
+      file << absl::StrReplaceAll(line, {{"{port}", std::to_string(port_)}}) << "\n";
+    }
   }
   std::vector<std::string> command = {kServer, path};
   if (!mode_.empty()) command.push_back(mode_);

@@ -13,11 +13,16 @@
 
 namespace musubi::fakes {
 
+// SomeFreePort is a port of 127.0.0.1 on which nobody listens now, and which Linux gives to no
+// outgoing connection.
+int SomeFreePort();
+
 // RedisServer is for one thread. It runs from its construction on and is killed when the object
 // goes. Dies, with a sentence that names the package, if redis-server is not installed.
 class RedisServer {
  public:
   // `config`: lines of redis.conf, after those that make the server small, quiet and without files.
+  // "{port}" in one stands for port().
   explicit RedisServer(std::vector<std::string> config = {});
   // A Sentinel that watches the server at `master_port` under `name`.
   static RedisServer Sentinel(const std::string& name, int master_port, int quorum);
