@@ -25,6 +25,7 @@ TEXT_RULES = {
 ALLOWED = {
     ("lib/base/clock.cc", "clock"): "the one place that reads the wall clock",
     ("lib/base/timer.cc", "clock"): "the one place that waits, on the steady clock",
+    ("lib/redis/steady_time.h", "clock"): "timeouts of sockets, on the steady clock",
     ("services/musubid/config.cc", "port"): "the documented default of --listen",
     ("bench/rpc_load.cc", "clock"): "measures latencies, on the steady clock",
     ("bench/clocks.cc", "clock"): "CPU time and the steady clock, for benchmarks",

@@ -83,22 +83,21 @@ absl::StatusOr<MasterFinder::Options> CheckServers(const Client::Options& option
     MUSUBI_ASSIGN_OR_RETURN(const Endpoint said, ParseEndpoint("routes", from));
     MUSUBI_ASSIGN_OR_RETURN(finder.routes[said.ToString()], ParseEndpoint("routes", to));
   }
-  const auto nanoseconds = [](absl::Duration d) { return absl::ToChronoNanoseconds(d); };
   finder.connection = {
       .server = Connection::Server::kSentinel,
       .user_file = options.sentinel_user_file,
       .password_file = options.sentinel_password_file,
-      .connect_timeout = nanoseconds(options.connect_timeout),
-      .stall_timeout = nanoseconds(options.stall_timeout),
+      .connect_timeout = ToSteady(options.connect_timeout),
+      .stall_timeout = ToSteady(options.stall_timeout),
   };
   return finder;
 }
 
 std::unique_ptr<Operation> MakeOperation(absl::Duration timeout, Client::Callback done) {
   auto operation = std::make_unique<Operation>();
-  operation->began = std::chrono::steady_clock::now();
-  operation->deadline = operation->began + absl::ToChronoNanoseconds(std::clamp(
-                                               timeout, absl::ZeroDuration(), kMaxTimeout));
+  operation->began = SteadyNow();
+  operation->deadline =
+      operation->began + ToSteady(std::clamp(timeout, absl::ZeroDuration(), kMaxTimeout));
   operation->done = std::move(done);
   return operation;
 }

@@ -118,7 +118,7 @@ void Connection::Begin(const Endpoint& endpoint) {
   context->ev.cleanup = &Hooks::Cleanup;
   redisAsyncSetConnectCallback(context, &Hooks::OnConnect);
   redisAsyncSetDisconnectCallback(context, &Hooks::OnDisconnect);
-  due_ = std::chrono::steady_clock::now() + options_.connect_timeout;
+  due_ = SteadyNow() + options_.connect_timeout;
   handling_ = true;
   SignIn();
   Identify();
@@ -193,22 +193,21 @@ void Connection::Send(const std::string& command, Answer answer, SteadyDuration 
   }
   (void)pending.release();
   if (++unanswered_ == 1 && state_ == State::kReady) {
-    due_ = std::chrono::steady_clock::now() + options_.stall_timeout + patience;
+    due_ = SteadyNow() + options_.stall_timeout + patience;
   }
 }
 
 void Connection::OnAnswered() {
   --unanswered_;
   if (state_ != State::kReady) return;
-  due_ = unanswered_ == 0 ? SteadyTime::max()
-                          : std::chrono::steady_clock::now() + options_.stall_timeout;
+  due_ = unanswered_ == 0 ? SteadyTime::max() : SteadyNow() + options_.stall_timeout;
 }
 
 void Connection::SubscribeTo(const std::string& command) {
   if (context_ == nullptr) return;
   redisAsyncFormattedCommand(context_, &Hooks::OnPushed, nullptr, command.data(), command.size());
   if (due_ == SteadyTime::max()) {
-    due_ = std::chrono::steady_clock::now() + options_.stall_timeout;
+    due_ = SteadyNow() + options_.stall_timeout;
   }
 }
 

@@ -3,7 +3,6 @@
 #ifndef MUSUBI_LIB_REDIS_CONNECTION_H_
 #define MUSUBI_LIB_REDIS_CONNECTION_H_
 
-#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -12,13 +11,11 @@
 #include "absl/status/statusor.h"
 #include "lib/redis/endpoint.h"
 #include "lib/redis/reply.h"
+#include "lib/redis/steady_time.h"
 
 struct redisAsyncContext;
 
 namespace musubi::redis {
-
-using SteadyTime = std::chrono::steady_clock::time_point;
-using SteadyDuration = std::chrono::steady_clock::duration;
 
 // Connection is used on the loop's thread alone. Its callbacks may not destroy it.
 class Connection {

@@ -20,12 +20,6 @@ namespace {
 // still be taken back; a server that answers within 1 ms serves 512,000 a second like this.
 constexpr size_t kWindow = 512;
 
-SteadyTime Now() { return std::chrono::steady_clock::now(); }
-
-SteadyDuration ToSteady(absl::Duration duration) {
-  return std::chrono::duration_cast<SteadyDuration>(absl::ToChronoNanoseconds(duration));
-}
-
 absl::Status Unavailable(std::string_view detail) {
   return base::Error(base::ErrorReason::kUnavailable, detail);
 }
@@ -115,10 +109,10 @@ void Loop::Forget(std::shared_ptr<Subscriptions::Listener> listener) {
 }
 
 absl::Status Loop::WaitUntilReady(absl::Duration timeout) {
-  const SteadyTime until = Now() + ToSteady(timeout);
+  const SteadyTime until = SteadyNow() + ToSteady(timeout);
   base::MutexLock lock(mutex_);
   while (ready_ == 0) {
-    if (Now() >= until) {
+    if (SteadyNow() >= until) {
       return last_failure_.ok() ? Unavailable("Redis: no connection yet") : last_failure_;
     }
     ready_changed_.WaitUntil(mutex_, until);
@@ -138,7 +132,7 @@ void Loop::Run() {
   sigaddset(&pipe, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   while (true) {
-    const SteadyTime now = Now();
+    const SteadyTime now = SteadyNow();
     TakeInbox();
     {
       base::MutexLock lock(mutex_);
@@ -264,7 +258,7 @@ SteadyDuration Loop::Backoff(int failures) {
 void Loop::OnReady(Slot& slot) {
   slot.ready = true;
   slot.failures = 0;
-  slot.next_check = Now() + ToSteady(options_.check_interval);
+  slot.next_check = SteadyNow() + ToSteady(options_.check_interval);
   const std::string& run_id = slot.connection->run_id();
   bool changed = false;
   {
@@ -291,7 +285,7 @@ void Loop::OnClosed(Slot& slot, const absl::Status& why) {
   }
   slot.ready = false;
   slot.busy = false;
-  slot.next_try = Now() + Backoff(++slot.failures);
+  slot.next_try = SteadyNow() + Backoff(++slot.failures);
   if (ending_) return;
   dependencies_.observer.OnConnectionFailed(why);
   // It may not be the master any more. If no Sentinel answers, their own backoff counts.
@@ -311,7 +305,7 @@ void Loop::OnFound() {
 }
 
 void Loop::OnNotFound(const absl::Status& why) {
-  next_finding_ = Now() + Backoff(++failed_findings_);
+  next_finding_ = SteadyNow() + Backoff(++failed_findings_);
   {
     base::MutexLock lock(mutex_);
     last_failure_ = why;
@@ -403,7 +397,7 @@ void Loop::OnAnswer(Operation& operation, Slot& slot, absl::StatusOr<Reply> answ
 void Loop::AskReplicas(Operation& operation, Slot& slot, Reply answer) {
   // A tenth of what is left is for the answer's way back. WAIT takes 0 for "forever".
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::max(operation.deadline - Now(), SteadyDuration{}));
+      std::max(operation.deadline - SteadyNow(), SteadyDuration{}));
   const auto wait = std::max(left - left / 10, std::chrono::milliseconds(1));
   const std::vector<std::string> words = {"WAIT", std::to_string(operation.wait_replicas),
                                           std::to_string(wait.count())};
@@ -461,7 +455,8 @@ void Loop::Answer(Operation& operation, CommandOutcome outcome, absl::StatusOr<R
   if (!operation.done) return;
   // Not in the set if it never came to the loop.
   if (operation.due != SteadyTime{}) timers_.erase({operation.due, &operation});
-  dependencies_.observer.OnCommand(outcome, absl::FromChrono(Now() - operation.began), pending_);
+  dependencies_.observer.OnCommand(outcome, absl::FromChrono(SteadyNow() - operation.began),
+                                   pending_);
   std::exchange(operation.done, nullptr)(std::move(answer));
 }
 

@@ -59,7 +59,7 @@ Tunnel::Tunnel(const TlsAuthority& authority, const RedisServer& server) {
     port_ = SomeFreePort();
     const std::string text =
         absl::StrReplaceAll(Deployed("stunnel.conf"),
-                            {{"127.0.0.1:6380", address()},
+                            {{":6380", ":" + std::to_string(port_)},
                              {"connect = redis.example:6379", "connect = " + server.address()},
                              {"/etc/musubi/redis-tls", authority.path()}});
     MUSUBI_CHECK(base::WriteFileAtomically(path, text, 0600).ok(), path);
