@@ -138,6 +138,15 @@ absl::StatusOr<link::Link> LinkUseCases::LinkOfRepeatedRequest(const session::Se
   return link;
 }
 
+absl::StatusOr<link::Link> LinkUseCases::LinkOrNotReady(const SessionRecord& record,
+                                                        const SignIn& sign_in) const {
+  if (!session::IsTerminal(record.state)) {
+    auto link = LinkOfRepeatedRequest(record.id, sign_in);
+    if (base::ReasonOf(link.status()) != ErrorReason::kSessionNotFound) return link;
+  }
+  return NotReady(record);
+}
+
 absl::StatusOr<std::optional<base::Hash256>> LinkUseCases::CommitTo(
     const std::optional<person::PersonId>& person_id, const SessionRecord& record) const {
   if (!person_id.has_value()) return std::optional<base::Hash256>();
@@ -190,7 +199,10 @@ absl::StatusOr<MadeLink> LinkUseCases::CreateLink(const session::SessionId& sess
   }
   MUSUBI_RETURN_IF_ERROR(stored.status());
   const SessionRecord& record = stored->record;
-  if (record.state != State::kReady) return NotReady(record);
+  if (record.state != State::kReady) {
+    MUSUBI_ASSIGN_OR_RETURN(link::Link link, LinkOrNotReady(record, sign_in));
+    return WithEvidence(std::move(link));
+  }
   MUSUBI_RETURN_IF_ERROR(CheckAct(record, {Act::kLink, Act::kReplace}));
   MUSUBI_RETURN_IF_ERROR(CheckAccount(record, sign_in));
   MUSUBI_ASSIGN_OR_RETURN(const RelyingParty* relying_party,
@@ -212,7 +224,7 @@ absl::StatusOr<link::Link> LinkUseCases::DeleteLinkWithCard(const session::Sessi
   }
   MUSUBI_RETURN_IF_ERROR(stored.status());
   const SessionRecord& record = stored->record;
-  if (record.state != State::kReady) return NotReady(record);
+  if (record.state != State::kReady) return LinkOrNotReady(record, sign_in);
   MUSUBI_RETURN_IF_ERROR(CheckAct(record, {Act::kUnlink}));
   MUSUBI_RETURN_IF_ERROR(CheckAccount(record, sign_in));
   MUSUBI_ASSIGN_OR_RETURN(const RelyingParty* relying_party,

@@ -122,6 +122,10 @@ class LinkUseCases {
   // The same, for a repeated request of the link's own account. SESSION_NOT_FOUND otherwise.
   absl::StatusOr<link::Link> LinkOfRepeatedRequest(const session::SessionId& session_id,
                                                    const SignIn& sign_in) const;
+  // Why a session that is not READY cannot be used; or the link that it ended with, if the session
+  // store went back to before that.
+  absl::StatusOr<link::Link> LinkOrNotReady(const session::SessionRecord& record,
+                                            const SignIn& sign_in) const;
   absl::StatusOr<link::LinkFilter> FilterFor(const Caller& caller, const ListArgs& args) const;
   absl::StatusOr<NamedLink> WithName(link::Link link, bool include_name) const;
 

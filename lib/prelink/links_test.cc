@@ -89,6 +89,26 @@ TEST_F(LinkUseCasesTest, RepeatedRequestGetsTheSameLinkEvenIfTheSessionIsForgott
             ErrorReason::kSessionNotFound);
 }
 
+TEST_F(LinkUseCasesTest, RepeatedRequestGetsTheSameLinkEvenIfTheSessionStoreWentBack) {
+  const SessionCall browser = OpenReady(Act::kLink);
+  const RequestId request = NewRequest();
+  const auto first = links->CreateLink(browser.session_id, request, FreshSignIn());
+  ASSERT_TRUE(first.ok()) << first.status();
+  // As it comes back from a failover: before its use, and without its consent.
+  session::SessionRecord record = sessions_.Get(browser.session_id)->record;
+  ++record.version;
+  record.state = State::kProven;
+  record.answers.clear();
+  ASSERT_TRUE(*sessions_.CompareAndSet(record, ""));
+  const auto again = links->CreateLink(browser.session_id, request, FreshSignIn());
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->link.id, first->link.id);
+  SignIn other = FreshSignIn();
+  other.subject = "u-0002";
+  EXPECT_EQ(base::ReasonOf(links->CreateLink(browser.session_id, request, other).status()),
+            ErrorReason::kWrongState);
+}
+
 TEST_F(LinkUseCasesTest, SignInMustBeOfTheAccountFreshAndStrong) {
   struct Case {
     std::function<void(SignIn&)> change;

@@ -37,8 +37,9 @@ using BeforeWrite =
 inline constexpr int kMaxRounds = 16;
 
 // ApplyEvent returns an error when the session could not be read or written (SESSION_NOT_FOUND,
-// UNAVAILABLE, what `before_write` returned), and otherwise what the machine decided, of which it
-// tells `observer`, if there is one. Thread-safe.
+// UNAVAILABLE, what `before_write` returned), STORE_FAILED_OVER once when the store changed under
+// it (one-time values are void now, and the event was not applied), and otherwise what the machine
+// decided, of which it tells `observer`, if there is one. Thread-safe.
 absl::StatusOr<Applied> ApplyEvent(SessionStore& store, const Lifetimes& lifetimes,
                                    const SessionId& id, const MakeEvent& make_event,
                                    const BeforeWrite& before_write = nullptr,

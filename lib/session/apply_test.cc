@@ -43,7 +43,7 @@ TEST_F(ApplyEventTest, StepsAgainWhenAnotherCallCameBetween) {
           SessionRecord other = record;
           ++other.version;
           other.locale = "ja";
-          EXPECT_TRUE(*store_.CompareAndSet(other));
+          EXPECT_TRUE(*store_.CompareAndSet(other, ""));
         }
         return CancelByBrowser(record);
       });
@@ -80,7 +80,7 @@ TEST_F(ApplyEventTest, GivesUpWhenItNeverWins) {
       ApplyEvent(store_, Lifetimes(), record_.id, [&](const SessionRecord& record) {
         SessionRecord other = record;
         ++other.version;
-        EXPECT_TRUE(*store_.CompareAndSet(other));
+        EXPECT_TRUE(*store_.CompareAndSet(other, ""));
         return CancelByBrowser(record);
       });
   EXPECT_EQ(base::ReasonOf(applied.status()), base::ErrorReason::kUnavailable);

@@ -76,10 +76,11 @@ absl::StatusOr<SessionStore::Stored> MemorySessionStore::Get(const SessionId& id
   base::MutexLock lock(mutex_);
   const auto it = records_.find(id);
   if (it == records_.end() || now >= it->second.expires_at + kRecordGrace) return NotFound();
-  return Stored{it->second, now};
+  return Stored{.record = it->second, .now = now};
 }
 
-absl::StatusOr<bool> MemorySessionStore::CompareAndSet(const SessionRecord& next) {
+absl::StatusOr<bool> MemorySessionStore::CompareAndSet(const SessionRecord& next,
+                                                       const std::string&) {
   {
     base::MutexLock lock(mutex_);
     const auto it = records_.find(next.id);

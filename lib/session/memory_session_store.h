@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "lib/base/clock.h"
@@ -28,7 +29,7 @@ class MemorySessionStore final : public SessionStore {
   absl::StatusOr<absl::Time> Now() override;
   absl::StatusOr<bool> Insert(const SessionRecord& record) override;
   absl::StatusOr<Stored> Get(const SessionId& id) override;
-  absl::StatusOr<bool> CompareAndSet(const SessionRecord& next) override;
+  absl::StatusOr<bool> CompareAndSet(const SessionRecord& next, const std::string& tenure) override;
   std::unique_ptr<Subscription> Subscribe(const SessionId& id,
                                           std::function<void()> changed) override;
 

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,6 +29,12 @@ class SessionStore {
   struct Stored {
     SessionRecord record;
     absl::Time now;
+    // Names the time in which one server of the store has decided alone, without a restart or a
+    // failover. Opaque; empty for a store that has no such thing.
+    std::string tenure;
+    // The record was written in another tenure, and later versions of it may be lost. What was
+    // one-time in it is void already (VoidOneTimeValues), in what was read but not in the store.
+    bool failed_over = false;
   };
 
   virtual ~SessionStore() = default;
@@ -41,9 +48,11 @@ class SessionStore {
   // Get returns SESSION_NOT_FOUND for an unknown id, and from expires_at + kRecordGrace on.
   virtual absl::StatusOr<Stored> Get(const SessionId& id) = 0;
 
-  // CompareAndSet writes `next` if the stored version is still next.version - 1; false if it is
-  // not.
-  virtual absl::StatusOr<bool> CompareAndSet(const SessionRecord& next) = 0;
+  // CompareAndSet writes `next` if the stored version is still next.version - 1, and the store
+  // still in the tenure in which that was read (Stored::tenure); false if not. A store may have
+  // written although it failed: the caller reads again.
+  virtual absl::StatusOr<bool> CompareAndSet(const SessionRecord& next,
+                                             const std::string& tenure) = 0;
 
   // Subscribe calls `changed` after every write of the session, from any thread; it must not block.
   // Calls may be lost or doubled: the subscriber reads the record again.

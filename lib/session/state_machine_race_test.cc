@@ -14,8 +14,10 @@
 #include <thread>
 #include <vector>
 
+#include "lib/base/clock.h"
 #include "lib/session/apply.h"
 #include "lib/session/memory_session_store.h"
+#include "lib/session/redis_store_fixture.h"
 #include "tests/fakes/simulated_clock.h"
 
 namespace musubi::session {
@@ -36,11 +38,11 @@ constexpr int kBatch = 10;
 #endif
 #endif
 #ifdef MUSUBI_SANITIZED
-constexpr int kRounds = 100;
+constexpr int kRounds = 100, kRedisRounds = 10;
 #else
-constexpr int kRounds = 1000;
+constexpr int kRounds = 1000, kRedisRounds = 30;
 #endif
-static_assert(kRounds % kBatch == 0);
+static_assert(kRounds % kBatch == 0 && kRedisRounds % kBatch == 0);
 
 Hash256 H(uint8_t kind, int thread = 0) {
   Hash256 hash{};
@@ -305,13 +307,15 @@ class Contests {
 // kThreads threads that run the same contest again and again.
 class Arena {
  public:
-  Arena(SessionStore& store, const Contest& contest) : store_(store), contest_(contest) {}
+  // Each thread talks to the replica of its number.
+  Arena(std::vector<SessionStore*> replicas, const Contest& contest, int rounds)
+      : replicas_(std::move(replicas)), contest_(contest), rounds_(rounds) {}
 
   void Run() {
     std::vector<std::thread> threads;
     for (int i = 0; i < kThreads; ++i) threads.emplace_back([this, i] { Race(i); });
-    for (int first = 0; first < kRounds; first += kBatch) {
-      for (int i = 0; i < kBatch; ++i) EXPECT_TRUE(*store_.Insert(StartOf(first + i)));
+    for (int first = 0; first < rounds_; first += kBatch) {
+      for (int i = 0; i < kBatch; ++i) EXPECT_TRUE(*replicas_[0]->Insert(StartOf(first + i)));
       line_.arrive_and_wait();  // They run...
       line_.arrive_and_wait();  // ...and have come in.
       for (int i = 0; i < kBatch; ++i) Judge(first + i, told_[static_cast<size_t>(i)]);
@@ -335,7 +339,7 @@ class Arena {
   }
 
   void Race(int thread) {
-    for (int first = 0; first < kRounds; first += kBatch) {
+    for (int first = 0; first < rounds_; first += kBatch) {
       line_.arrive_and_wait();
       for (int i = 0; i < kBatch; ++i) {
         told_[static_cast<size_t>(i)][static_cast<size_t>(thread)] = Send(IdOf(first + i), thread);
@@ -345,9 +349,10 @@ class Arena {
   }
 
   absl::Status Send(const SessionId& id, int thread) {
+    SessionStore& store = *replicas_[static_cast<size_t>(thread) % replicas_.size()];
     for (const auto& make : contest_.events) {
       int steps = 0;
-      const auto applied = ApplyEvent(store_, Lifetimes(), id, [&](const SessionRecord&) {
+      const auto applied = ApplyEvent(store, Lifetimes(), id, [&](const SessionRecord&) {
         ++steps;
         return make(thread);
       });
@@ -373,13 +378,14 @@ class Arena {
       }
     }
     const SessionRecord start = StartOf(round);
-    const SessionRecord after = store_.Get(start.id)->record;
+    const SessionRecord after = replicas_[0]->Get(start.id)->record;
     ASSERT_EQ(winners.size(), 1u) << contest_.name << ", round " << round;
     EXPECT_TRUE(contest_.holds(start, after, winners[0])) << contest_.name << ", round " << round;
   }
 
-  SessionStore& store_;
+  const std::vector<SessionStore*> replicas_;
   const Contest& contest_;
+  const int rounds_;
   std::barrier<> line_{kThreads + 1};
   std::array<Told, kBatch> told_;
   int given_up_ = 0;
@@ -391,9 +397,22 @@ class StateMachineRace : public ::testing::TestWithParam<Contest> {};
 TEST_P(StateMachineRace, OneOfSixtyFourWins) {
   fakes::SimulatedClock clock(kNow);
   MemorySessionStore store(clock);
-  Arena arena(store, GetParam());
+  Arena arena({&store}, GetParam(), kRounds);
   arena.Run();
   // For who reads the results: whether the threads met at all.
+  RecordProperty("stepped_again", arena.stepped_again());
+  RecordProperty("given_up", arena.given_up());
+}
+
+TEST_P(StateMachineRace, OneOfSixtyFourWinsAtTwoReplicasOnRedis) {
+  // The contests' time stands still, however long they take.
+  const RedisSessionStore::Options options{
+      .prefix = FreshPrefix(), .timeout = absl::Minutes(1), .time_offset = [] {
+        return kNow - base::RealClock().Now();
+      }};
+  RedisReplica one(SharedRedis(), options), two(SharedRedis(), options);
+  Arena arena({&one.store(), &two.store()}, GetParam(), kRedisRounds);
+  arena.Run();
   RecordProperty("stepped_again", arena.stepped_again());
   RecordProperty("given_up", arena.given_up());
 }

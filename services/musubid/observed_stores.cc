@@ -37,10 +37,10 @@ absl::StatusOr<musubi::session::SessionStore::Stored> ObservedSessionStore::Get(
     const musubi::session::SessionId& id) {
   return meter_.Run(StoreOperation::kSessionGet, [&] { return store_.Get(id); });
 }
-absl::StatusOr<bool> ObservedSessionStore::CompareAndSet(
-    const musubi::session::SessionRecord& next) {
+absl::StatusOr<bool> ObservedSessionStore::CompareAndSet(const musubi::session::SessionRecord& next,
+                                                         const std::string& tenure) {
   return meter_.Run(StoreOperation::kSessionCompareAndSet,
-                    [&] { return store_.CompareAndSet(next); });
+                    [&] { return store_.CompareAndSet(next, tenure); });
 }
 std::unique_ptr<musubi::session::Subscription> ObservedSessionStore::Subscribe(
     const musubi::session::SessionId& id, std::function<void()> changed) {

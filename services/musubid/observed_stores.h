@@ -70,7 +70,8 @@ class ObservedSessionStore final : public musubi::session::SessionStore {
   absl::StatusOr<absl::Time> Now() override;
   absl::StatusOr<bool> Insert(const musubi::session::SessionRecord& record) override;
   absl::StatusOr<Stored> Get(const musubi::session::SessionId& id) override;
-  absl::StatusOr<bool> CompareAndSet(const musubi::session::SessionRecord& next) override;
+  absl::StatusOr<bool> CompareAndSet(const musubi::session::SessionRecord& next,
+                                     const std::string& tenure) override;
   std::unique_ptr<musubi::session::Subscription> Subscribe(const musubi::session::SessionId& id,
                                                            std::function<void()> changed) override;
 
