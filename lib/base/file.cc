@@ -61,6 +61,11 @@ absl::StatusOr<std::string> ReadAll(const std::string& path, bool secret, size_t
   }
 }
 
+int OpenDirectoryOf(const std::string& path) {
+  const std::string directory = path.substr(0, path.rfind('/') + 1);
+  return open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_size) {
@@ -77,10 +82,8 @@ absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
 }
 
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content, unsigned mode) {
-  const std::string directory_path = path.substr(0, path.rfind('/') + 1);
   // Before anything is replaced: it has to be readable.
-  Descriptor directory(open(directory_path.empty() ? "." : directory_path.c_str(),
-                            O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Descriptor directory(OpenDirectoryOf(path));
   if (directory.get() < 0) return Failure("cannot open the directory of", path);
   std::string temporary = path + ".XXXXXX";
   Descriptor file(mkostemp(temporary.data(), O_CLOEXEC));
@@ -99,6 +102,38 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view conte
   }
   if (fsync(file.get()) != 0) return fail("cannot sync");
   if (rename(temporary.c_str(), path.c_str()) != 0) return fail("cannot rename");
+  if (fsync(directory.get()) != 0) return Failure("cannot sync the directory of", path);
+  return absl::OkStatus();
+}
+
+absl::Status WriteFileFrom(const std::string& path, uint64_t offset, std::string_view content,
+                           unsigned mode) {
+  Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (file.get() < 0) return Failure("cannot open", path);
+  struct stat info;
+  if (fstat(file.get(), &info) != 0) return Failure("cannot stat", path);
+  const auto size = static_cast<uint64_t>(info.st_size);
+  if (size < offset) {
+    return absl::DataLossError(path + " has " + std::to_string(size) + " octets, but " +
+                               std::to_string(offset) +
+                               " were written: somebody else has cut it; put it back from a copy");
+  }
+  if (size > offset && ftruncate(file.get(), static_cast<off_t>(offset)) != 0) {
+    return Failure("cannot cut", path);
+  }
+  auto position = static_cast<off_t>(offset);
+  while (!content.empty()) {
+    const ssize_t n = pwrite(file.get(), content.data(), content.size(), position);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Failure("cannot write", path);
+    content.remove_prefix(static_cast<size_t>(n));
+    position += n;
+  }
+  if (fsync(file.get()) != 0) return Failure("cannot sync", path);
+  if (offset > 0) return absl::OkStatus();
+  // The file may be new.
+  Descriptor directory(OpenDirectoryOf(path));
+  if (directory.get() < 0) return Failure("cannot open the directory of", path);
   if (fsync(directory.get()) != 0) return Failure("cannot sync the directory of", path);
   return absl::OkStatus();
 }

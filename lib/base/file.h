@@ -1,8 +1,9 @@
-// Whole files, read and replaced. For configuration, keys and what programs write for themselves;
-// not for data that grows.
+// Whole files, read and replaced; and a file that only grows, octet for octet under its writer's
+// control. For configuration, keys and what programs write for themselves; no format, no index.
 #ifndef MUSUBI_LIB_BASE_FILE_H_
 #define MUSUBI_LIB_BASE_FILE_H_
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,14 @@ absl::StatusOr<std::string> ReadSecretFile(const std::string& path);
 // new content outlives a power cut. On an error the old content is there still, unless the last
 // step failed, which is to sync the directory: then the new is, but may not outlive a power cut.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content, unsigned mode);
+
+// WriteFileFrom makes `path` hold the first `offset` octets that it has and then `content`, and
+// nothing more; what it held behind `offset` is cut. Made with `mode` if absent. When it returns OK
+// all of it outlives a power cut. On an error the first `offset` octets are untouched and any part
+// of `content` may follow them: the same call again puts that right. DATA_LOSS if the file is
+// shorter than `offset`.
+absl::Status WriteFileFrom(const std::string& path, uint64_t offset, std::string_view content,
+                           unsigned mode);
 
 }  // namespace musubi::base
 

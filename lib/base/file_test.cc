@@ -75,5 +75,25 @@ TEST(File, NamesAMissingFileAndADirectory) {
   EXPECT_EQ(ReadFile(dir.path()).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+TEST(File, WritesFromAnOffsetAndCutsWhatWasBehindIt) {
+  fakes::TempDir dir;
+  const std::string path = dir.File("log");
+  ASSERT_TRUE(WriteFileFrom(path, 0, "one\ntwo\nthr", 0600).ok());
+  ASSERT_TRUE(WriteFileFrom(path, 8, "3\n", 0600).ok());
+  EXPECT_EQ(*ReadSecretFile(path), "one\ntwo\n3\n");
+  ASSERT_TRUE(WriteFileFrom(path, 4, "", 0600).ok());
+  EXPECT_EQ(*ReadFile(path), "one\n");
+}
+
+TEST(File, AFileThatSomebodyElseCutIsNotFilledUp) {
+  fakes::TempDir dir;
+  const std::string path = dir.File("log");
+  ASSERT_TRUE(WriteFileFrom(path, 0, "one\n", 0600).ok());
+  const absl::Status status = WriteFileFrom(path, 5, "two\n", 0600);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_NE(status.message().find(path), std::string::npos);
+  EXPECT_EQ(*ReadFile(path), "one\n");
+}
+
 }  // namespace
 }  // namespace musubi::base
