@@ -18,19 +18,21 @@
 #include "lib/crypto/keyring.h"
 #include "lib/link/sqlite_link_store.h"
 #include "lib/prelink/evidence.h"
+#include "services/musubictl/checks.h"
 #include "services/musubictl/roles.h"
 
 namespace musubi::services::musubictl {
-namespace {
-
-// Longest record that is read from standard input, in octets: far above every one of ours.
-constexpr size_t kMaxRecord = size_t{64} << 10;
 
 absl::Status Require(const std::string& value, std::string_view flag, std::string_view what) {
   if (!value.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError("--" + std::string(flag) + " is missing: give " +
                                     std::string(what));
 }
+
+namespace {
+
+// Longest record that is read from standard input, in octets: far above every one of ours.
+constexpr size_t kMaxRecord = size_t{64} << 10;
 
 absl::Status RequireLinkDb(const Flags& flags) {
   return Require(flags.link_db, "link_db", "the link database's file");
@@ -173,6 +175,19 @@ constexpr Command kCommands[] = {
      &VerifyAudit},
     {"audit head", "--link_db=FILE",
      "prints the head of the audit chain, to be kept outside the database", &PrintHead},
+    {"checks verify",
+     "--check_log=DIR --audit_keyring=FILE [--expected_head=HEAD] [--first_segment=N]",
+     "checks every row of the log of certificate checks. Exit code 0: it holds; 1: it does not, "
+     "and\n"
+     "      the first bad segment is named; 2: it could not be checked. Only with an expected "
+     "head, "
+     "which\n"
+     "      was printed earlier and kept elsewhere, a tail that was cut off shows",
+     &VerifyChecks},
+    {"checks export",
+     "--check_log=DIR --audit_keyring=FILE [--expected_head=HEAD] [--first_segment=N]",
+     "prints its rows as JSON Lines, up to the first one that does not hold; exit codes as above",
+     &ExportChecks},
     {"keyring new", "--id=ID --out=FILE",
      "makes a keyring with one fresh key, for its owner's eyes only (mode 0600). Never overwrites",
      &NewKeyring},

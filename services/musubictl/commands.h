@@ -3,10 +3,13 @@
 #ifndef MUSUBI_SERVICES_MUSUBICTL_COMMANDS_H_
 #define MUSUBI_SERVICES_MUSUBICTL_COMMANDS_H_
 
+#include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "lib/base/clock.h"
 #include "lib/base/secure_random.h"
 #include "services/musubictl/validate.h"
@@ -22,6 +25,8 @@ struct Flags {
   std::string link_db;
   std::string audit_keyring;
   std::string expected_head;
+  std::string check_log;
+  int64_t first_segment = 1;
   std::string id;
   std::string out;
   std::string key;
@@ -36,6 +41,9 @@ struct Context {
   std::ostream& out;
   std::ostream& err;
 };
+
+// INVALID_ARGUMENT, naming the flag and `what` it is, if `value` was not given.
+absl::Status Require(const std::string& value, std::string_view flag, std::string_view what);
 
 // What --help prints above the flags.
 std::string Usage();

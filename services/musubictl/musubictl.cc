@@ -9,9 +9,15 @@
 #include "services/musubictl/commands.h"
 
 ABSL_FLAG(std::string, link_db, "", "The SQLite file of the link store (audit verify, audit head)");
-ABSL_FLAG(std::string, audit_keyring, "", "The keyring of the audit chain (audit verify)");
+ABSL_FLAG(std::string, audit_keyring, "",
+          "The keyring of audit chain and check log (audit verify, checks verify, checks export)");
 ABSL_FLAG(std::string, expected_head, "",
-          "What `audit head` printed earlier: 80 hexadecimal digits (audit verify)");
+          "What `audit head` printed earlier: 80 hexadecimal digits (audit verify); or the head "
+          "that `checks verify` printed (checks verify, checks export)");
+ABSL_FLAG(std::string, check_log, "", "The folder of the check log (checks verify, checks export)");
+ABSL_FLAG(int64_t, first_segment, 1,
+          "The oldest segment that is due; above 1 if older ones were put away (checks verify, "
+          "checks export)");
 ABSL_FLAG(std::string, id, "", "The new key's id: 1 to 16 of a-z, 0-9 and - (keyring new)");
 ABSL_FLAG(std::string, out, "", "The file to make (keyring new)");
 ABSL_FLAG(std::string, key, "",
@@ -85,6 +91,8 @@ int main(int argc, char** argv) {
       {.link_db = absl::GetFlag(FLAGS_link_db),
        .audit_keyring = absl::GetFlag(FLAGS_audit_keyring),
        .expected_head = absl::GetFlag(FLAGS_expected_head),
+       .check_log = absl::GetFlag(FLAGS_check_log),
+       .first_segment = absl::GetFlag(FLAGS_first_segment),
        .id = absl::GetFlag(FLAGS_id),
        .out = absl::GetFlag(FLAGS_out),
        .key = absl::GetFlag(FLAGS_key),
