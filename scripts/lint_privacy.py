@@ -6,10 +6,11 @@ from lint_common import strip_comments
 
 DOCUMENT = "docs/privacy.md"
 CONFIG = "services/musubid/config.cc"
-# (header, structs whose fields a session's record has)
+# (header, structs whose fields are kept: a session's record, a row of the check log)
 RECORDS = [
     ("lib/session/record.h", ("SessionRecord", "StoredAnswer", "KeptProof", "OneTime")),
     ("lib/session/types.h", ("AccountBinding", "ClientContext")),
+    ("lib/checklog/check_row.h", ("CheckRow",)),
 ]
 # `table.column` or `Struct.field`, what it is, form, what it says of a person.
 _ROW = re.compile(r"^\| `(\w+\.\w+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$")
@@ -35,7 +36,7 @@ def columns(tree):
 
 
 def fields(tree):
-    """{Struct.field: (path, line)} of what a session's record holds."""
+    """{Struct.field: (path, line)} of what a session's record or the check log holds."""
     found = {}
     for path, structs in RECORDS:
         if path not in tree.files:

@@ -360,7 +360,7 @@ TEST_F(CheckLogTest, OnARealDiskThatIsFullNothingTakenIsLost) {
                                         .storage = *std::move(storage),
                                         .keyring = keyring_,
                                         .observer = &observer_},
-                                       {.retry_interval = absl::Milliseconds(1)});
+                                       {.queue = 64, .retry_interval = absl::Milliseconds(1)});
     ASSERT_TRUE(made.ok()) << made.status();
     CheckLog& log = **made;
     int taken = 0;

@@ -164,11 +164,11 @@ absl::StatusOr<CardValidationResult> CertificateValidation::Judge(
   MUSUBI_RETURN_IF_ERROR(JudgeCards({&query, 1}, now, {&finding, 1}));
   CardValidationResult result;
   if (finding.issuer != nullptr) {
+    result.identity = person::CardIdentity{.issuer_key_hash = finding.issuer->key_hash,
+                                           .serial = base::ToBytes(finding.certificate.serial)};
     if (finding.verdict.possession == PossessionOutcome::kProven) {
-      result.card =
-          person::CardRecord{.card = {.issuer_key_hash = finding.issuer->key_hash,
-                                      .serial = base::ToBytes(finding.certificate.serial)},
-                             .certificate_der = base::ToBytes(query.certificate_der)};
+      result.card = person::CardRecord{.card = *result.identity,
+                                       .certificate_der = base::ToBytes(query.certificate_der)};
     }
     AddRevocations({&query, 1}, now, {&finding, 1});
   }
@@ -188,6 +188,7 @@ absl::StatusOr<CardValidationResult> CertificateValidation::JudgeAgain(person::C
   if (finding.issuer != nullptr) {
     finding.verdict.possession = PossessionOutcome::kProven;
     AddRevocations({&query, 1}, now, {&finding, 1});
+    result.identity = card.card;
     result.card = std::move(card);
   }
   result.verdict = std::move(finding.verdict);

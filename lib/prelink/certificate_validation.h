@@ -38,6 +38,8 @@ struct CardValidationResult {
   pki::Verdict verdict;
   // Set if everything but revocation holds and possession is proven, whatever revocation came to.
   std::optional<person::CardRecord> card;
+  // Which card it is; set if everything but revocation holds, possession where it was asked about.
+  std::optional<person::CardIdentity> identity;
 };
 
 // ValidationObserver hears of every judgement, on the thread that makes it: first OnStart, then

@@ -129,6 +129,7 @@ class Counter : public internal::Family<prometheus::Counter, Labels...> {
  public:
   using internal::Family<prometheus::Counter, Labels...>::Family;
   void Increment(Labels... labels) { internal::Add(this->At(labels...), 1); }
+  void Add(double by, Labels... labels) { internal::Add(this->At(labels...), by); }
   // For a total that is counted elsewhere: raises the counter to it.
   void RaiseTo(double total, Labels... labels) {
     prometheus::Counter& counter = this->At(labels...);

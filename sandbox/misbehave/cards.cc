@@ -44,6 +44,7 @@ Play PlatformMessage(Cast& cast, const std::string& message) {
   v1::CertificateQuery& query = *request.mutable_query();
   query.set_certificate(base::ToString(card->ReadCertificate()));
   query.set_revocation_mode(v1::REVOCATION_MODE_OCSP_THEN_CRL);
+  query.set_purpose(v1::CHECK_PURPOSE_SERVICE_TEST);
   query.mutable_proof()->set_message(message);
   query.mutable_proof()->set_signature(base::ToString(signature));
   query.mutable_proof()->set_algorithm(v1::SIGNATURE_ALGORITHM_RSA_PKCS1_SHA256);

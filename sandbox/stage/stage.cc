@@ -173,6 +173,11 @@ int Stage::Stop() {
   return process_->Wait();
 }
 
+void Stage::Kill() {
+  process_->Signal(SIGKILL);
+  process_->Wait();
+}
+
 absl::Status Stage::Restart() {
   if (const int code = Stop(); code != 0) {
     return absl::InternalError(absl::StrCat("the server ended with ", code));

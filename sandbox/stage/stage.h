@@ -69,6 +69,8 @@ class Stage {
   absl::StatusOr<std::string> StartAndFail();
   // Stop drains the server and returns its exit code.
   int Stop();
+  // Kill ends the server as SIGKILL does; Start starts another.
+  void Kill();
   // Restart stops and starts: sessions are gone, links stay, CRLs are read anew.
   absl::Status Restart();
 

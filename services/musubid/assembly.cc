@@ -12,6 +12,7 @@
 #include "lib/base/secure_random.h"
 #include "lib/base/status.h"
 #include "lib/base/worker_pool.h"
+#include "lib/checklog/check_log.h"
 #include "lib/crypto/ed25519.h"
 #include "lib/crypto/signature_batcher.h"
 #include "lib/crypto/signature_verifier.h"
@@ -198,6 +199,7 @@ struct Assembly::Parts {
         session_reporter(metrics),
         validation_reporter(metrics),
         signature_reporter(log),
+        check_log_reporter(log, metrics),
         material(std::move(material_in)),
         memory_sessions(clock),
         sessions(memory_sessions, machine_clock, metrics, health) {
@@ -210,6 +212,7 @@ struct Assembly::Parts {
   }
 
   absl::Status OpenStores(const Config& config);
+  absl::Status OpenCheckLog(const Config& config);
   absl::Status OpenRevocation(const Config& config);
   absl::Status MakeUseCases(const Config& config);
   absl::Status Listen(const Config& config);
@@ -232,6 +235,7 @@ struct Assembly::Parts {
   SessionReporter session_reporter;
   ValidationReporter validation_reporter;
   SignatureReporter signature_reporter;
+  CheckLogReporter check_log_reporter;
   Material material;
   musubi::session::Lifetimes lifetimes;
   base::SystemRandom random;
@@ -242,6 +246,7 @@ struct Assembly::Parts {
   std::optional<ObservedLinkStore> links;
   std::unique_ptr<person::PersonStore> sqlite_persons;
   std::optional<ObservedPersonStore> persons;
+  std::unique_ptr<checklog::CheckLog> check_log;
 
   std::unique_ptr<http::CurlHttpClient> curl;
   std::optional<ObservedHttpClient> http;
@@ -299,6 +304,20 @@ absl::Status Assembly::Parts::OpenStores(const Config& config) {
        {Dependency::kSessionStore, Dependency::kLinkStore, Dependency::kPersonStore}) {
     health.Use(store);
   }
+  return absl::OkStatus();
+}
+
+absl::Status Assembly::Parts::OpenCheckLog(const Config& config) {
+  MUSUBI_ASSIGN_OR_RETURN(
+      auto segments, ForFlag("check_log", checklog::OpenSegments(config.check_log.empty()
+                                                                     ? config.link_db + ".checks"
+                                                                     : config.check_log)));
+  MUSUBI_ASSIGN_OR_RETURN(check_log, ForFlag("check_log", checklog::CheckLog::Create(
+                                                              {.clock = clock,
+                                                               .storage = std::move(segments),
+                                                               .keyring = material.audit_keyring,
+                                                               .observer = &check_log_reporter},
+                                                              {.queue = config.check_log_queue})));
   return absl::OkStatus();
 }
 
@@ -451,7 +470,8 @@ absl::Status Assembly::Parts::Listen(const Config& config) {
                                                   .proofs = *proof_use_cases,
                                                   .validation = *validation,
                                                   .clock = clock,
-                                                  .bulk_workers = *bulk_workers});
+                                                  .bulk_workers = *bulk_workers,
+                                                  .check_log = *check_log});
   link_service.emplace(link::LinkService::Dependencies{.calls = *calls, .links = *link_use_cases});
   const std::pair<ServiceName, grpc::Service*> all[] = {
       {ServiceName::kSession, &*session_service},
@@ -486,6 +506,7 @@ absl::Status Assembly::Parts::ListenForOperators(const Config& config) {
     metrics.worker_queue.Set(static_cast<double>(bulk_workers->queued()), Pool::kBulk);
     metrics.worker_rejections.RaiseTo(static_cast<double>(workers->rejected()), Pool::kJourneys);
     metrics.worker_rejections.RaiseTo(static_cast<double>(bulk_workers->rejected()), Pool::kBulk);
+    metrics.check_log_queue.Set(static_cast<double>(check_log->pending()));
     metrics.session_records.Set(static_cast<double>(memory_sessions.size()));
   });
   using Answer = telemetry::HttpEndpoint::Answer;
@@ -517,6 +538,7 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Create(Dependencies dependen
   MUSUBI_ASSIGN_OR_RETURN(Material material, LoadMaterial(config));
   auto parts = std::make_unique<Parts>(dependencies, config, std::move(material));
   MUSUBI_RETURN_IF_ERROR(parts->OpenStores(config));
+  MUSUBI_RETURN_IF_ERROR(parts->OpenCheckLog(config));
   MUSUBI_RETURN_IF_ERROR(parts->OpenRevocation(config));
   MUSUBI_RETURN_IF_ERROR(parts->MakeUseCases(config));
   MUSUBI_RETURN_IF_ERROR(parts->ListenForOperators(config));

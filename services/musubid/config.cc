@@ -54,7 +54,13 @@ ABSL_FLAG(std::string, service_keyring, "",
 ABSL_FLAG(std::string, card_keyring, "", "Keys that encrypt card data while a session holds it");
 ABSL_FLAG(std::string, evidence_key, "", "The Ed25519 key that signs evidence");
 ABSL_FLAG(std::string, link_db, "", "The SQLite file of the links; made if absent");
-ABSL_FLAG(std::string, audit_keyring, "", "Keys of the audit chain");
+ABSL_FLAG(std::string, audit_keyring, "", "Keys of the audit chain and of the check log");
+ABSL_FLAG(std::string, check_log, "",
+          "Folder of the log of ValidateCertificate(s); made if absent; default: --link_db with "
+          ".checks behind it. Of this process alone");
+ABSL_FLAG(int, check_log_queue, 16384,
+          "Rows of that log that may wait for the disk, and that a kill may lose; more are refused "
+          "with their calls");
 ABSL_FLAG(std::string, account_keyring, "",
           "Keys that encrypt the accounts of links and find them");
 ABSL_FLAG(std::string, person_db, "", "The SQLite file of the persons; made if absent");
@@ -298,6 +304,7 @@ absl::StatusOr<Config> ReadFlags() {
                 .person_db = absl::GetFlag(FLAGS_person_db),
                 .person_index_keyring = absl::GetFlag(FLAGS_person_index_keyring),
                 .person_data_keyring = absl::GetFlag(FLAGS_person_data_keyring),
+                .check_log = absl::GetFlag(FLAGS_check_log),
                 .lifetimes = ReadLifetimes(),
                 .drain_grace = absl::GetFlag(FLAGS_drain_grace),
                 .metrics_listen = absl::GetFlag(FLAGS_metrics_listen),
@@ -331,6 +338,8 @@ absl::StatusOr<Config> ReadFlags() {
       ReadCount("bulk_worker_threads", absl::GetFlag(FLAGS_bulk_worker_threads)));
   MUSUBI_ASSIGN_OR_RETURN(config.worker_queue,
                           ReadCount("worker_queue", absl::GetFlag(FLAGS_worker_queue)));
+  MUSUBI_ASSIGN_OR_RETURN(config.check_log_queue,
+                          ReadCount("check_log_queue", absl::GetFlag(FLAGS_check_log_queue)));
   return config;
 }
 

@@ -57,6 +57,8 @@ struct Config {
   std::string person_db;
   std::string person_index_keyring;
   std::string person_data_keyring;
+  std::string check_log;  // Empty: beside link_db.
+  size_t check_log_queue = 0;
   // Behaviour.
   session::Lifetimes lifetimes;
   size_t worker_threads = 0;

@@ -289,4 +289,33 @@ void ValidationReporter::OnVerdict(const pki::Verdict& verdict) {
   metrics_.verdicts.Increment(verdict.status, verdict.reason);
 }
 
+void CheckLogReporter::OnOpened(const checklog::Opening& opening) {
+  log_.Write(opening.ended_in_order ? Severity::kInfo : Severity::kWarning, "check_log_opened",
+             {{"file", opening.path},
+              {"rows", opening.rows},
+              {"ended_in_order", std::string(opening.ended_in_order ? "yes" : "no")},
+              {"cut_octets", static_cast<int64_t>(opening.cut_octets)}});
+}
+
+void CheckLogReporter::OnWritten(size_t rows) {
+  metrics_.check_log_rows.Add(static_cast<double>(rows));
+}
+
+void CheckLogReporter::OnRefused() { metrics_.check_log_refusals.Increment(); }
+
+void CheckLogReporter::OnWriteFailed(const absl::Status& status) {
+  metrics_.check_log_write_failures.Increment();
+  if (std::exchange(failing_, true)) return;  // It is tried every second.
+  log_.Write(Severity::kError, "check_log_failed", {{"error", std::string(status.message())}});
+}
+
+void CheckLogReporter::OnWriteRecovered() {
+  failing_ = false;
+  log_.Write(Severity::kInfo, "check_log_recovered", {});
+}
+
+void CheckLogReporter::OnLost(size_t rows) {
+  log_.Write(Severity::kError, "check_log_rows_lost", {{"rows", static_cast<int64_t>(rows)}});
+}
+
 }  // namespace musubi::services::musubid

@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
+#include "lib/checklog/check_log.h"
 #include "lib/crypto/signature_verifier.h"
 #include "lib/prelink/certificate_validation.h"
 #include "lib/revocation/observer.h"
@@ -123,6 +124,23 @@ class ValidationReporter final : public prelink::ValidationObserver {
 
  private:
   Metrics& metrics_;
+};
+
+// How the check log was found, and a disk that fails it.
+class CheckLogReporter final : public checklog::Observer {
+ public:
+  CheckLogReporter(telemetry::Log& log, Metrics& metrics) : log_(log), metrics_(metrics) {}
+  void OnOpened(const checklog::Opening& opening) override;
+  void OnWritten(size_t rows) override;
+  void OnRefused() override;
+  void OnWriteFailed(const absl::Status& status) override;
+  void OnWriteRecovered() override;
+  void OnLost(size_t rows) override;
+
+ private:
+  telemetry::Log& log_;
+  Metrics& metrics_;
+  bool failing_ = false;  // Of the check log's thread.
 };
 
 }  // namespace musubi::services::musubid

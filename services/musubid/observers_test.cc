@@ -438,6 +438,22 @@ TEST_F(ReporterTest, WaitingForRespondersThatOtherThreadsAskIsTimeOnTheNetwork) 
             absl::Milliseconds(30));
 }
 
+TEST_F(ReporterTest, CountsRowsOfTheCheckLogAndFailuresOfItsDisk) {
+  CheckLogReporter reporter(log_, metrics_);
+  reporter.OnOpened({.rows = 3, .ended_in_order = false, .cut_octets = 17, .path = "FILE"});
+  reporter.OnWritten(5);
+  reporter.OnRefused();
+  for (int i = 0; i < 2; ++i) reporter.OnWriteFailed(absl::ResourceExhaustedError("full"));
+  reporter.OnWriteRecovered();
+  reporter.OnWriteFailed(absl::ResourceExhaustedError("full"));
+  reporter.OnLost(2);
+  const std::string text = registry_.Scrape();
+  for (const char* expected : {"musubi_check_log_rows_total 5", "musubi_check_log_refusals_total 1",
+                               "musubi_check_log_write_failures_total 3"}) {
+    EXPECT_THAT(text, HasSubstr(expected));
+  }
+}
+
 TEST_F(ReporterTest, CountsRevocationAndAlarms) {
   RevocationReporter reporter(clock_, log_, metrics_, health_);
   reporter.OnOcsp({.anchor = "auth-01", .exchange = revocation::OcspExchange::kTimeout});

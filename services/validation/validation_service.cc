@@ -154,7 +154,12 @@ absl::Status CheckQuery(const v1::CertificateQuery& query) {
   if (query.revocation_mode() == v1::REVOCATION_MODE_UNSPECIFIED) {
     return base::FieldError(ErrorReason::kFieldInvalid, "revocation_mode", "a caller must choose");
   }
-  return wire::CheckEnum("revocation_mode", query.revocation_mode(), v1::RevocationMode_IsValid);
+  MUSUBI_RETURN_IF_ERROR(
+      wire::CheckEnum("revocation_mode", query.revocation_mode(), v1::RevocationMode_IsValid));
+  if (query.purpose() == v1::CHECK_PURPOSE_UNSPECIFIED) {
+    return base::FieldError(ErrorReason::kFieldInvalid, "purpose", "a caller says why it asks");
+  }
+  return wire::CheckEnum("purpose", query.purpose(), v1::CheckPurpose_IsValid);
 }
 
 // Views into `proof`.
@@ -192,7 +197,27 @@ absl::StatusOr<v1::Verdict> ValidationService::Validate(const v1::CertificateQue
   }
   MUSUBI_ASSIGN_OR_RETURN(const prelink::CardValidationResult result,
                           dependencies_.validation.Validate(question));
+  MUSUBI_RETURN_IF_ERROR(Note(query, call, result));
   return wire::ToProto(result.verdict);
+}
+
+absl::Status ValidationService::Note(const v1::CertificateQuery& query, const rpc::CallInfo& call,
+                                     const prelink::CardValidationResult& result) const {
+  const pki::Verdict& verdict = result.verdict;
+  checklog::CheckRow row{.at = verdict.checked_at,
+                         .caller = std::string(rpc::Name(call.caller.role)),
+                         .purpose = SameNumber<checklog::CheckPurpose>(query.purpose()),
+                         .method = verdict.revocation.method,
+                         .status = verdict.status,
+                         .reason = verdict.reason};
+  if (verdict.revocation.this_update.has_value()) {
+    row.data_age = verdict.checked_at - *verdict.revocation.this_update;
+  }
+  if (result.identity.has_value()) {
+    row.card =
+        dependencies_.check_log.HashCard(result.identity->issuer_key_hash, result.identity->serial);
+  }
+  return dependencies_.check_log.Append(std::move(row));
 }
 
 grpc::ServerUnaryReactor* ValidationService::GetChallenge(grpc::CallbackServerContext* context,

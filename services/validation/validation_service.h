@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
 #include "lib/base/worker_pool.h"
+#include "lib/checklog/check_log.h"
 #include "lib/prelink/certificate_validation.h"
 #include "lib/prelink/proofs.h"
 #include "lib/rpc/calls.h"
@@ -39,6 +40,8 @@ class ValidationService final : public v1::ValidationService::CallbackService {
     // For the queries of ValidateCertificates. A pool of its own keeps journeys from waiting behind
     // them.
     base::WorkerPool& bulk_workers;
+    // Of the two methods for platforms.
+    checklog::CheckLog& check_log;
   };
 
   explicit ValidationService(Dependencies dependencies) : dependencies_(dependencies) {}
@@ -61,8 +64,11 @@ class ValidationService final : public v1::ValidationService::CallbackService {
  private:
   // Until when the network may take, on the journeys' clock: gRPC's deadlines are on the machine's.
   absl::Time NetworkDeadline(const rpc::CallInfo& call) const;
+  // No verdict without its row: what the check log does not take is an error.
   absl::StatusOr<v1::Verdict> Validate(const v1::CertificateQuery& query,
                                        const rpc::CallInfo& call) const;
+  absl::Status Note(const v1::CertificateQuery& query, const rpc::CallInfo& call,
+                    const prelink::CardValidationResult& result) const;
 
   Dependencies dependencies_;
 };

@@ -17,11 +17,14 @@
 #include "lib/base/encoding.h"
 #include "lib/base/error.h"
 #include "lib/base/secure_random.h"
+#include "lib/checklog/check_row.h"
+#include "lib/checklog/verify.h"
 #include "lib/prelink/card_fixture.h"
 #include "lib/rpc/error_mapping.h"
 #include "lib/rpc/server.h"
 #include "services/validation/bulk_reactor.h"
 #include "services/wire/wire.h"
+#include "tests/fakes/memory_segments.h"
 
 namespace musubi::services::validation {
 namespace {
@@ -48,7 +51,8 @@ class ValidationServiceTest : public prelink::CardFixture {
                                         .proofs = *proofs,
                                         .validation = validation_,
                                         .clock = clock_,
-                                        .bulk_workers = *bulk_workers_});
+                                        .bulk_workers = *bulk_workers_,
+                                        .check_log = *check_log_});
     server_ =
         OrDie(rpc::Server::Create(*calls_, {{"musubi.v1.ValidationService", service_.get()}}, {}));
     stub_ = v1::ValidationService::NewStub(server_->InProcessChannel());
@@ -77,6 +81,7 @@ class ValidationServiceTest : public prelink::CardFixture {
     v1::CertificateQuery query;
     query.set_certificate(wire::ToOctets(card_der_));
     query.set_revocation_mode(v1::REVOCATION_MODE_OCSP_ONLY);
+    query.set_purpose(v1::CHECK_PURPOSE_ACCOUNT_RECOVERY);
     return query;
   }
   v1::CertificateQuery QueryWithProof() {
@@ -99,7 +104,27 @@ class ValidationServiceTest : public prelink::CardFixture {
     return response.verdict();
   }
 
+  // The rows of checks, once all are written.
+  std::vector<std::string> Rows() {
+    check_log_->Flush();
+    std::vector<std::string> rows;
+    const auto source = segments_.Open();
+    const auto report =
+        checklog::VerifySegments(*source, audit_keyring_, {}, [&](std::string_view json) {
+          if (checklog::KindOf(json) == checklog::RowKind::kCheck) rows.emplace_back(json);
+        });
+    EXPECT_TRUE(report.ok() && report->ok);
+    return rows;
+  }
+
+  static constexpr size_t kCheckLogQueue = 400;
+
   base::RealClock real_clock_;
+  fakes::MemorySegments segments_;
+  const crypto::Keyring audit_keyring_ = crypto::Keyring::Generate("k1", random_);
+  const std::unique_ptr<checklog::CheckLog> check_log_ = OrDie(checklog::CheckLog::Create(
+      {.clock = clock_, .storage = segments_.Open(), .keyring = audit_keyring_},
+      {.queue = kCheckLogQueue}));
   IgnoringObserver observer_;
   const std::unique_ptr<base::WorkerPool> workers_ =
       OrDie(base::WorkerPool::Create({.threads = 2}));
@@ -125,6 +150,89 @@ TEST_F(ValidationServiceTest, AnswersOneQuestion) {
   const auto foreign = Ask(query);
   EXPECT_EQ(foreign->status(), v1::VERDICT_STATUS_INVALID);
   EXPECT_EQ(foreign->reason(), v1::VERDICT_REASON_POSSESSION_FAILED);
+}
+
+TEST_F(ValidationServiceTest, EveryAnswerIsARowOfTheCheckLogWithoutTheCertificate) {
+  const auto verdict = Ask(QueryWithProof());
+  ASSERT_TRUE(verdict.ok()) << verdict.status();
+  ocsp_down_ = true;
+  v1::CertificateQuery query = QueryWithProof();
+  query.set_purpose(v1::CHECK_PURPOSE_STATUS_MONITORING);
+  query.set_revocation_mode(v1::REVOCATION_MODE_NONE);
+  ASSERT_TRUE(Ask(query).ok());
+  query.set_certificate("nonsense");
+  ASSERT_TRUE(Ask(query).ok());
+  // What is refused is no check.
+  query.clear_certificate();
+  EXPECT_FALSE(Ask(query).ok());
+  const std::vector<std::string> rows = Rows();
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_THAT(rows[0], testing::HasSubstr(R"("caller":"platform","purpose":"ACCOUNT_RECOVERY",)"
+                                          R"("method":"OCSP","data_age_s":)"));
+  EXPECT_THAT(rows[0], testing::HasSubstr(R"("status":"VALID","reason":"UNSPECIFIED",)"
+                                          R"("key_id":"k1","card":")"));
+  EXPECT_THAT(rows[1], testing::HasSubstr(R"("purpose":"STATUS_MONITORING",)"
+                                          R"("method":"UNSPECIFIED","data_age_s":null)"));
+  EXPECT_THAT(rows[2], testing::HasSubstr(R"("reason":"MALFORMED","key_id":null,"card":null})"));
+  const auto card_of = [](const std::string& row) { return row.substr(row.find(R"("card":)")); };
+  EXPECT_EQ(card_of(rows[0]), card_of(rows[1])) << "one card, one hash";
+  for (const auto& [name, text] : segments_.files()) {
+    EXPECT_EQ(text.find(wire::ToOctets(card_der_)), std::string::npos);
+    EXPECT_EQ(text.find("試験"), std::string::npos);
+  }
+}
+
+TEST_F(ValidationServiceTest, AnAnswerWhoseRowTheLogCannotTakeIsNotGiven) {
+  segments_.Block();
+  size_t answered = 0;
+  absl::Status refused;
+  while (refused.ok() && answered <= kCheckLogQueue) {
+    refused = Ask(Query()).status();
+    if (refused.ok()) ++answered;
+  }
+  EXPECT_EQ(base::ReasonOf(refused), ErrorReason::kOverloaded) << refused;
+  EXPECT_EQ(answered, kCheckLogQueue);
+  segments_.Unblock();
+  EXPECT_EQ(Rows().size(), kCheckLogQueue);
+  EXPECT_TRUE(Ask(Query()).ok());
+}
+
+TEST_F(ValidationServiceTest, InAStreamToo) {
+  segments_.Block();
+  const auto context = Context("platform");
+  const auto stream = stub_->ValidateCertificates(context.get());
+  constexpr uint64_t kQuestions = kCheckLogQueue + 20;
+  std::thread writer([&] {
+    v1::ValidateCertificatesRequest request;
+    for (uint64_t index = 0; index < kQuestions; ++index) {
+      v1::IndexedQuery& query = *request.add_queries();
+      query.set_index(index);
+      *query.mutable_query() = Query();
+      if (request.queries_size() < 100 && index + 1 < kQuestions) continue;
+      EXPECT_TRUE(stream->Write(request));
+      request.Clear();
+    }
+    stream->WritesDone();
+  });
+  uint64_t verdicts = 0;
+  uint64_t refused = 0;
+  v1::ValidateCertificatesResponse response;
+  while (stream->Read(&response)) {
+    for (const v1::IndexedAnswer& answer : response.answers()) {
+      if (answer.has_verdict()) {
+        ++verdicts;
+      } else {
+        EXPECT_EQ(answer.error().reason(), v1::ERROR_REASON_OVERLOADED);
+        ++refused;
+      }
+    }
+  }
+  writer.join();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(verdicts, kCheckLogQueue);
+  EXPECT_EQ(refused, kQuestions - kCheckLogQueue);
+  segments_.Unblock();
+  EXPECT_EQ(Rows().size(), kCheckLogQueue);
 }
 
 TEST_F(ValidationServiceTest, TellsEachAlgorithmFromTheOthers) {
@@ -163,6 +271,9 @@ TEST_F(ValidationServiceTest, RefusesQuestionsOutsideTheContract) {
        [](auto& q) { q.set_revocation_mode(v1::REVOCATION_MODE_UNSPECIFIED); }},
       {"revocation_mode", ErrorReason::kFieldInvalid,
        [](auto& q) { q.set_revocation_mode(static_cast<v1::RevocationMode>(99)); }},
+      {"purpose", ErrorReason::kFieldInvalid, [](auto& q) { q.clear_purpose(); }},
+      {"purpose", ErrorReason::kFieldInvalid,
+       [](auto& q) { q.set_purpose(static_cast<v1::CheckPurpose>(99)); }},
       {"proof.message", ErrorReason::kFieldInvalid,
        [](auto& q) { q.mutable_proof()->clear_message(); }},
       {"proof.message", ErrorReason::kFieldInvalid,

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "lib/checklog/check_row.h"
 #include "lib/pki/verdict.h"
 #include "lib/revocation/revocation_checker.h"
 #include "lib/session/types.h"
@@ -31,6 +32,11 @@ TEST(ContractEnums, VerdictsAreThoseOfLibPki) {
   ExpectMirror<pki::RevocationMethod>(*v1::RevocationMethod_descriptor(), "REVOCATION_METHOD_");
   ExpectMirror<revocation::RevocationMode>(*v1::RevocationMode_descriptor(), "REVOCATION_MODE_");
 }
+
+TEST(ContractEnums, PurposesAreThoseOfTheCheckLog) {
+  ExpectMirror<checklog::CheckPurpose>(*v1::CheckPurpose_descriptor(), "CHECK_PURPOSE_");
+}
+static_assert(static_cast<int>(checklog::CheckPurpose::kServiceTest) == v1::CheckPurpose_MAX);
 
 // The last values: a new one in a library fails here until the contract has it.
 static_assert(static_cast<int>(pki::VerdictStatus::kIndeterminate) == v1::VerdictStatus_MAX);

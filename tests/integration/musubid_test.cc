@@ -212,6 +212,7 @@ TEST(MusubidBulk, AnswersEachQuestionByItsIndex) {
     v1::ValidateCertificatesRequest request;
     v1::IndexedQuery& query = *request.add_queries();
     query.set_index(index);
+    query.mutable_query()->set_purpose(v1::CHECK_PURPOSE_SERVICE_TEST);
     query.mutable_query()->set_certificate(
         index % 3 == 0 ? std::string("nonsense") : base::ToString(card->ReadCertificate()));
     query.mutable_query()->set_revocation_mode(index % 3 == 1 ? v1::REVOCATION_MODE_CRL_ONLY
@@ -295,6 +296,7 @@ std::string CheckByCrl(TestStage& stage, base::ByteView certificate) {
   v1::ValidateCertificateRequest request;
   request.mutable_query()->set_certificate(base::ToString(certificate));
   request.mutable_query()->set_revocation_mode(v1::REVOCATION_MODE_CRL_ONLY);
+  request.mutable_query()->set_purpose(v1::CHECK_PURPOSE_SERVICE_TEST);
   const absl::StatusOr<v1::ValidateCertificateResponse> response =
       stage->Connect("platform")
           ->Call<v1::ValidationService, v1::ValidateCertificateRequest,
