@@ -36,14 +36,26 @@ need_packages() {
   rm -f "$log"
 }
 
+# PostgreSQL's package makes and starts a cluster of its own, unless it is told not to: tests make
+# theirs.
+need_postgresql() {
+  local run=() conf=/etc/postgresql-common/createcluster.conf
+  [ -x /usr/lib/postgresql/15/bin/postgres ] && return
+  need_packages postgresql-common
+  [ "$(id -u)" -eq 0 ] || run=(sudo)
+  "${run[@]}" sed -i 's/^#* *create_main_cluster .*/create_main_cluster = false/' "$conf"
+  need_packages postgresql-15
+}
+
 # Everything that a build of any preset needs. OpenSSL before 3.0.22 leaks what it refuses of a
 # certificate's policies, which AddressSanitizer reports.
 need_build_packages() {
+  need_postgresql
   need_packages g++ clang clang-format libclang-rt-14-dev llvm cmake ninja-build ccache pkg-config \
     git ca-certificates openssl python3 libgrpc++-dev libprotobuf-dev protobuf-compiler \
     protobuf-compiler-grpc libabsl-dev libssl3=3.0.22 libssl-dev=3.0.22 libgtest-dev libgmock-dev libbenchmark-dev \
     libsqlite3-dev libcurl4-openssl-dev libspdlog-dev nlohmann-json3-dev libsimdjson-dev libcpp-httplib-dev \
-    prometheus-cpp-dev libcivetweb-dev libhiredis-dev redis-server stunnel4
+    prometheus-cpp-dev libcivetweb-dev libpq-dev libhiredis-dev redis-server stunnel4
 }
 
 # build PRESET TARGET...: configures and builds; on failure prints what the compiler said.

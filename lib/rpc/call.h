@@ -16,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "lib/base/call_deadline.h"
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/base/secret.h"
@@ -118,11 +119,14 @@ class Call {
   telemetry::StageTimes stages_ ABSL_GUARDED_BY(mutex_){};
 };
 
-// CallWork makes a worker's thread work for `call` for as long as it lives, and then adds what that
-// took to the call: before its End, or it is not seen.
+// CallWork makes a worker's thread work for `call`, until its deadline, for as long as it lives,
+// and then adds what that took to the call: before its End, or it is not seen.
 class CallWork {
  public:
-  explicit CallWork(Call& call) : call_(call), work_(call.clock_, call.beginning_.trace) {}
+  explicit CallWork(Call& call)
+      : call_(call),
+        work_(call.clock_, call.beginning_.trace),
+        deadline_(call.info().deadline - call.clock_.Now()) {}
   ~CallWork() {
     base::MutexLock lock(call_.mutex_);
     for (size_t i = 0; i < telemetry::kNumStages; ++i) call_.stages_[i] += work_.times()[i];
@@ -141,6 +145,7 @@ class CallWork {
  private:
   Call& call_;
   const telemetry::Work work_;
+  const base::CallDeadline deadline_;
 };
 
 }  // namespace musubi::rpc

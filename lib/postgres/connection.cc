@@ -1,0 +1,274 @@
+#include "lib/postgres/connection.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "lib/base/call_deadline.h"
+#include "lib/base/status.h"
+
+namespace musubi::postgres {
+namespace {
+
+// The server's own limit goes in these steps, so that calls of about the same deadline need not
+// tell it anew. Rounded down: the server gives up first, and the connection stays good.
+constexpr int64_t kTimeoutStepMs = 250;
+// For what is said of a connection before its first use.
+constexpr absl::Duration kSetupTime = absl::Seconds(3);
+
+// First line of what libpq or the server said: the lines after it may have values of rows.
+std::string FirstLine(const char* message) {
+  const std::string_view text = message == nullptr ? "" : message;
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+std::string_view SqlState(const pg_result* result) {
+  const char* field = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  return field == nullptr ? "" : field;
+}
+
+absl::Status ErrorOf(const pg_result* result) {
+  const std::string_view state = SqlState(result);
+  std::string detail = "PostgreSQL";
+  if (!state.empty()) detail += " (SQLSTATE " + std::string(state) + ")";
+  // Data exceptions (class 22) quote the value in their primary text too.
+  if (!state.starts_with("22")) {
+    const char* text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    detail += ": " + FirstLine(text != nullptr ? text : PQresultErrorMessage(result));
+  }
+  if (state.starts_with("XX001") || state.starts_with("XX002")) return absl::DataLossError(detail);
+  return MakeFailure(FailureOfSqlState(state), detail);
+}
+
+std::string Quoted(std::string_view identifier) { return "\"" + std::string(identifier) + "\""; }
+
+void IgnoreNotice(void*, const char*) {}
+
+}  // namespace
+
+bool Result::Row::IsNull(int column) const { return PQgetisnull(result_, row_, column) != 0; }
+
+base::ByteView Result::Row::View(int column) const {
+  return {reinterpret_cast<const uint8_t*>(PQgetvalue(result_, row_, column)),
+          static_cast<size_t>(PQgetlength(result_, row_, column))};
+}
+
+int64_t Result::Row::Int(int column) const {
+  uint64_t value = 0;
+  const base::ByteView octets = View(column);
+  for (const uint8_t octet : octets) value = value << 8 | octet;
+  // The smaller integer types keep their sign.
+  const size_t unused = 8 * (8 - std::min<size_t>(octets.size(), 8));
+  return octets.empty() ? 0 : static_cast<int64_t>(value << unused) >> unused;
+}
+
+int Result::rows() const { return PQntuples(result_.get()); }
+int64_t Result::changes() const { return std::atoll(PQcmdTuples(result_.get())); }
+bool Result::committed() const { return std::string_view(PQcmdStatus(result_.get())) == "COMMIT"; }
+void Result::Clear::operator()(pg_result* result) const { PQclear(result); }
+
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& conninfo,
+                                                             const Setup& setup) {
+  // What is given wins over what stands before it. A server that is silent is given up; one that
+  // went without a word is noticed; and after a failover the old master, now a standby, is passed.
+  const char* const names[] = {
+      "connect_timeout",  "tcp_user_timeout", "keepalives_idle", "target_session_attrs",
+      "application_name", "client_encoding",  "dbname",          nullptr};
+  const char* const values[] = {"3",    "10000",          "10",   "read-write", "musubi",
+                                "UTF8", conninfo.c_str(), nullptr};
+  std::unique_ptr<Connection> connection(
+      new Connection(PQconnectdbParams(names, values, /*expand_dbname=*/1)));
+  pg_conn* const pg = connection->connection_;
+  if (PQstatus(pg) != CONNECTION_OK) {
+    return MakeFailure(Failure::kConnectionLost,
+                       "cannot connect to PostgreSQL: " + FirstLine(PQerrorMessage(pg)));
+  }
+  PQsetNoticeProcessor(pg, &IgnoreNotice, nullptr);
+  PQsetnonblocking(pg, 1);
+  // What was acknowledged must outlive a crash, whatever the database's default is. A transaction
+  // whose process died without a word ends some time.
+  std::string sql =
+      "SET idle_in_transaction_session_timeout = '60s';"
+      "SELECT set_config('synchronous_commit', 'on', false)"
+      " WHERE current_setting('synchronous_commit') = 'off'";
+  if (!setup.search_path.empty()) sql += ";SET search_path = " + Quoted(setup.search_path);
+  if (!setup.role.empty()) sql += ";SET ROLE " + Quoted(setup.role);
+  connection->deadline_ = base::CallDeadline::AtMost(kSetupTime);
+  const absl::Status done = connection->Run(sql).status();
+  if (FailureOf(done) == Failure::kOther) {
+    return absl::FailedPreconditionError(
+        std::string(done.message()) +
+        ": was the database migrated (musubictl migrate), and is the login a member of the role " +
+        setup.role + "?");
+  }
+  if (!done.ok()) return done;
+  return connection;
+}
+
+Connection::~Connection() { PQfinish(connection_); }
+
+bool Connection::broken() const { return given_up_ || PQstatus(connection_) != CONNECTION_OK; }
+
+bool Connection::Idle() const {
+  pollfd descriptor = {PQsocket(connection_), POLLIN, 0};
+  return !broken() && poll(&descriptor, 1, 0) == 0;
+}
+
+bool Connection::Poll(short events) const {
+  while (true) {
+    int wait = -1;
+    if (deadline_ != Deadline::max()) {
+      const absl::Duration left = base::CallDeadline::Left(deadline_);
+      if (left == absl::ZeroDuration()) return false;
+      wait = static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1))));
+    }
+    pollfd descriptor = {PQsocket(connection_), events, 0};
+    // An interrupted wait goes on; an error is for libpq to find.
+    const int ready = poll(&descriptor, 1, wait);
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
+  }
+}
+
+absl::Status Connection::Lost() {
+  given_up_ = true;
+  return MakeFailure(Failure::kConnectionLost, "the connection to PostgreSQL was lost: " +
+                                                   FirstLine(PQerrorMessage(connection_)));
+}
+
+absl::StatusOr<Result> Connection::Await() {
+  std::optional<Result> last;
+  absl::Status failed;
+  while (true) {
+    int unsent = PQflush(connection_);
+    while (unsent > 0 || PQisBusy(connection_) != 0) {
+      if (!Poll(unsent > 0 ? POLLIN | POLLOUT : POLLIN)) {
+        given_up_ = true;
+        return MakeFailure(Failure::kTimeout, "PostgreSQL did not answer within the deadline");
+      }
+      if (PQconsumeInput(connection_) == 0) return Lost();
+      unsent = PQflush(connection_);
+    }
+    if (unsent < 0) return Lost();
+    pg_result* const result = PQgetResult(connection_);
+    if (result == nullptr) break;
+    last.emplace(result);
+    const ExecStatusType status = PQresultStatus(result);
+    if (failed.ok() && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+      failed = ErrorOf(result);
+      // A server that is leaving, or one that no longer knows what was prepared.
+      const std::string_view state = SqlState(result);
+      given_up_ =
+          FailureOf(failed) == Failure::kConnectionLost || state == "26000" || state == "0A000";
+    }
+  }
+  if (!failed.ok()) return failed;
+  if (!last.has_value()) return Lost();
+  return *std::move(last);
+}
+
+absl::StatusOr<Result> Connection::Run(const std::string& sql) {
+  if (broken()) return Lost();
+  if (PQsendQuery(connection_, sql.c_str()) == 0) return Lost();
+  return Await();
+}
+
+absl::Status Connection::SetDeadline(Deadline deadline) {
+  deadline_ = deadline;
+  int64_t wanted = 0;
+  if (deadline != Deadline::max()) {
+    const int64_t left = absl::ToInt64Milliseconds(base::CallDeadline::Left(deadline));
+    if (left == 0) return MakeFailure(Failure::kTimeout, "the call's deadline has passed");
+    wanted = std::max<int64_t>(left / kTimeoutStepMs * kTimeoutStepMs, kTimeoutStepMs);
+  }
+  if (wanted == timeout_ms_) return absl::OkStatus();
+  MUSUBI_RETURN_IF_ERROR(Run("SET statement_timeout = " + std::to_string(wanted)).status());
+  timeout_ms_ = wanted;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Connection::Prepare(std::string_view sql, int values) {
+  const auto known = prepared_.find(sql);
+  if (known != prepared_.end()) return known->second;
+  const std::string name = "s" + std::to_string(prepared_.size());
+  if (PQsendPrepare(connection_, name.c_str(), std::string(sql).c_str(), values, nullptr) == 0) {
+    return Lost();
+  }
+  MUSUBI_RETURN_IF_ERROR(Await().status());
+  prepared_.emplace(sql, name);
+  return name;
+}
+
+absl::StatusOr<Result> Connection::Query(std::string_view sql, std::span<const Value> values) {
+  if (broken()) return Lost();
+  MUSUBI_ASSIGN_OR_RETURN(const std::string name, Prepare(sql, static_cast<int>(values.size())));
+  std::vector<std::array<char, 8>> numbers(values.size());
+  std::vector<const char*> pointers;
+  std::vector<int> lengths;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (const auto* number = std::get_if<int64_t>(&values[i].value_)) {
+      for (size_t octet = 0; octet < 8; ++octet) {
+        numbers[i][octet] = static_cast<char>(static_cast<uint64_t>(*number) >> (56 - 8 * octet));
+      }
+      pointers.push_back(numbers[i].data());
+      lengths.push_back(8);
+    } else if (const auto* octets = std::get_if<std::string_view>(&values[i].value_)) {
+      // A null pointer would be NULL: an empty value is another one.
+      pointers.push_back(octets->data() == nullptr ? "" : octets->data());
+      lengths.push_back(static_cast<int>(octets->size()));
+    } else {
+      pointers.push_back(nullptr);
+      lengths.push_back(0);
+    }
+  }
+  const std::vector<int> formats(values.size(), 1);
+  if (PQsendQueryPrepared(connection_, name.c_str(), static_cast<int>(values.size()),
+                          pointers.data(), lengths.data(), formats.data(),
+                          /*resultFormat=*/1) == 0) {
+    return Lost();
+  }
+  return Await();
+}
+
+absl::StatusOr<int64_t> Connection::Execute(std::string_view sql,
+                                            std::initializer_list<Value> values) {
+  MUSUBI_ASSIGN_OR_RETURN(const Result result, Query(sql, values));
+  return result.changes();
+}
+
+absl::StatusOr<Transaction> Transaction::Begin(Connection& connection, Isolation isolation) {
+  MUSUBI_RETURN_IF_ERROR(connection
+                             .Run(isolation == Isolation::kSnapshot
+                                      ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                                      : "BEGIN ISOLATION LEVEL READ COMMITTED")
+                             .status());
+  return Transaction(connection);
+}
+
+Transaction::~Transaction() {
+  if (connection_ == nullptr || connection_->broken()) return;
+  // A transaction that cannot be ended must not be met by the connection's next user.
+  if (!connection_->Run("ROLLBACK").ok()) connection_->given_up_ = true;
+}
+
+absl::Status Transaction::Commit() {
+  Connection& connection = *std::exchange(connection_, nullptr);
+  if (connection.broken()) return connection.Lost();
+  const absl::StatusOr<Result> done =
+      PQsendQuery(connection.connection_, "COMMIT") == 0 ? connection.Lost() : connection.Await();
+  if (done.ok()) {
+    // The server answers ROLLBACK to the COMMIT of a transaction that had failed.
+    if (done->committed()) return absl::OkStatus();
+    return MakeFailure(Failure::kOther, "PostgreSQL rolled back instead of committing");
+  }
+  // What the server itself refused is not done. Any other end says nothing.
+  if (!connection.broken()) return done.status();
+  return MakeFailure(Failure::kOutcomeUnknown,
+                     "PostgreSQL was told to commit and did not answer: whether it did is not "
+                     "known. Repeat the same request");
+}
+
+}  // namespace musubi::postgres

@@ -1,0 +1,181 @@
+// One connection to PostgreSQL: prepared statements, rows, transactions, each bounded by a
+// deadline. Values go and come in binary; integers are BIGINT in every table of ours. Knows no
+// table. Whoever wants a connection takes it from a Pool.
+#ifndef MUSUBI_LIB_POSTGRES_CONNECTION_H_
+#define MUSUBI_LIB_POSTGRES_CONNECTION_H_
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/base/bytes.h"
+#include "lib/postgres/failure.h"
+
+struct pg_conn;
+struct pg_result;
+
+namespace musubi::postgres {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+// A value to bind: NULL, BIGINT, TEXT or BYTEA. Views what it is made from.
+class Value {
+ public:
+  Value(std::nullopt_t) {}                                            // NOLINT(runtime/explicit)
+  Value(int64_t value) : value_(value) {}                             // NOLINT(runtime/explicit)
+  Value(int value) : value_(int64_t{value}) {}                        // NOLINT(runtime/explicit)
+  Value(std::string_view text) : value_(text) {}                      // NOLINT(runtime/explicit)
+  Value(const std::string& text) : value_(std::string_view(text)) {}  // NOLINT(runtime/explicit)
+  Value(const char* text) : value_(std::string_view(text)) {}         // NOLINT(runtime/explicit)
+  Value(base::ByteView bytes) : value_(base::AsText(bytes)) {}        // NOLINT(runtime/explicit)
+  Value(const base::Bytes& bytes) : Value(base::ByteView(bytes)) {}   // NOLINT(runtime/explicit)
+  template <size_t N>
+  Value(const std::array<uint8_t, N>& bytes)  // NOLINT(runtime/explicit)
+      : Value(base::ByteView(bytes)) {}
+  template <typename T>
+  Value(const std::optional<T>& value) {  // NOLINT(runtime/explicit)
+    if (value.has_value()) value_ = Value(*value).value_;
+  }
+
+ private:
+  friend class Connection;
+  std::variant<std::monostate, int64_t, std::string_view> value_;  // TEXT and BYTEA are octets.
+};
+
+// Result is what one statement gave. Movable; not thread-safe. Outlives its connection.
+class Result {
+ public:
+  explicit Result(pg_result* result) : result_(result) {}
+
+  // Columns count from 0. A column's type is the caller's to know.
+  class Row {
+   public:
+    Row(const pg_result* result, int row) : result_(result), row_(row) {}
+    bool IsNull(int column) const;
+    int64_t Int(int column) const;
+    base::ByteView View(int column) const;
+    std::string Text(int column) const { return base::ToString(View(column)); }
+    base::Bytes Blob(int column) const { return base::ToBytes(View(column)); }
+    // All zero if the value does not have N octets, which a CHECK of the schema forbids.
+    template <size_t N>
+    std::array<uint8_t, N> Array(int column) const {
+      std::array<uint8_t, N> value{};
+      const base::ByteView octets = View(column);
+      if (octets.size() == N) std::copy_n(octets.begin(), N, value.begin());
+      return value;
+    }
+
+   private:
+    const pg_result* result_;
+    int row_;
+  };
+
+  int rows() const;
+  bool empty() const { return rows() == 0; }
+  Row row(int index) const { return {result_.get(), index}; }
+  // How many rows an INSERT, UPDATE or DELETE touched.
+  int64_t changes() const;
+  // Whether it is the answer COMMIT, and not ROLLBACK, to a COMMIT.
+  bool committed() const;
+
+ private:
+  struct Clear {
+    void operator()(pg_result* result) const;
+  };
+  std::unique_ptr<pg_result, Clear> result_;
+};
+
+// Connection is for one thread at a time. Errors of every method: those of Failure. Messages hold a
+// SQLSTATE and the server's primary text, never its detail: that has values of rows.
+class Connection {
+ public:
+  // What is said of a connection once it is there.
+  struct Setup {
+    std::string role;  // SET ROLE, unless empty: what the login may do beyond it is not used.
+    std::string search_path;  // A schema's name, unless empty.
+  };
+
+  // Open connects, which blocks for connect_timeout (libpq's rules: for each host) at the longest.
+  // UNAVAILABLE if nobody answers or the login is refused, FAILED_PRECONDITION if the role is.
+  static absl::StatusOr<std::unique_ptr<Connection>> Open(const std::string& conninfo,
+                                                          const Setup& setup);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Every statement from now on is bounded by `deadline`: the server gives it up, and if the server
+  // does not answer either, the connection is given up.
+  absl::Status SetDeadline(Deadline deadline);
+
+  // Query runs one statement with `values` for $1, $2, ...; it is prepared when first met, so the
+  // texts must be few: a value belongs into `values`.
+  absl::StatusOr<Result> Query(std::string_view sql, std::initializer_list<Value> values = {}) {
+    return Query(sql, std::span<const Value>(values.begin(), values.size()));
+  }
+  absl::StatusOr<Result> Query(std::string_view sql, std::span<const Value> values);
+  // Execute is Query for its changes.
+  absl::StatusOr<int64_t> Execute(std::string_view sql, std::initializer_list<Value> values = {});
+  // Run sends one or several statements without values, unprepared.
+  absl::StatusOr<Result> Run(const std::string& sql);
+
+  // Whether nothing can be done with it any more.
+  bool broken() const;
+  // Whether the server said anything since the last statement: it says nothing unasked but
+  // good-bye.
+  bool Idle() const;
+
+ private:
+  friend class Transaction;
+  explicit Connection(pg_conn* connection) : connection_(connection) {}
+
+  absl::StatusOr<Result> Await();
+  // Waits for the socket: false once the deadline has passed.
+  bool Poll(short events) const;
+  absl::Status Lost();
+  absl::StatusOr<std::string> Prepare(std::string_view sql, int values);
+
+  pg_conn* const connection_;
+  Deadline deadline_ = Deadline::max();
+  int64_t timeout_ms_ = 0;  // The server's statement_timeout; 0: none.
+  bool given_up_ = false;
+  std::map<std::string, std::string, std::less<>> prepared_;  // Text -> name.
+};
+
+enum class Isolation { kReadCommitted, kSnapshot };
+
+// Transaction rolls back unless committed.
+class Transaction {
+ public:
+  static absl::StatusOr<Transaction> Begin(Connection& connection,
+                                           Isolation isolation = Isolation::kReadCommitted);
+  Transaction(Transaction&& other) noexcept : connection_(other.connection_) {
+    other.connection_ = nullptr;
+  }
+  Transaction& operator=(Transaction&&) = delete;
+  ~Transaction();
+
+  // kOutcomeUnknown if the answer did not come.
+  absl::Status Commit();
+
+ private:
+  explicit Transaction(Connection& connection) : connection_(&connection) {}
+
+  Connection* connection_;
+};
+
+}  // namespace musubi::postgres
+
+#endif  // MUSUBI_LIB_POSTGRES_CONNECTION_H_
