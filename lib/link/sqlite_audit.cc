@@ -5,7 +5,7 @@
 
 #include "absl/time/time.h"
 #include "lib/base/status.h"
-#include "lib/link/sqlite_link_rows.h"
+#include "lib/link/link_rows.h"
 
 namespace musubi::link {
 namespace {
@@ -13,20 +13,6 @@ namespace {
 using sqlite::Statement;
 
 }  // namespace
-
-AuditEntry ReadEntry(const Statement& row) {
-  return {.sequence = row.Int(0),
-          .fact = {.at = absl::FromUnixMicros(row.Int(1)),
-                   .event = static_cast<AuditEvent>(row.Int(2)),
-                   .relying_party_id = row.Text(3),
-                   .link_id = OptionalArray<16>(row, 4),
-                   .session_id = OptionalArray<16>(row, 5),
-                   .journey = {static_cast<int>(row.Int(6)), static_cast<int>(row.Int(7))},
-                   .commitment = OptionalArray<32>(row, 8)},
-          .key_id = row.Text(9),
-          .previous_mac = row.Array<32>(10),
-          .mac = row.Array<32>(11)};
-}
 
 absl::StatusOr<AuditHead> LastAuditHead(sqlite::Database& db) {
   Statement query = db.Query("SELECT sequence, mac FROM audit ORDER BY sequence DESC LIMIT 1");

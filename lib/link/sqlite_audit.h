@@ -1,10 +1,8 @@
-// Keeps the audit chain (audit_chain.h) in the link database's table `audit`: reads entries,
-// appends, verifies. Knows neither locks nor transactions. Internal to lib/link: for
+// Keeps the audit chain (audit_chain.h) in the link database's table `audit`: appends,
+// verifies. Knows neither locks nor transactions. Internal to lib/link: for
 // sqlite_link_store.cc and what it is made of.
 #ifndef MUSUBI_LIB_LINK_SQLITE_AUDIT_H_
 #define MUSUBI_LIB_LINK_SQLITE_AUDIT_H_
-
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -13,13 +11,6 @@
 #include "lib/sqlite/database.h"
 
 namespace musubi::link {
-
-// The columns that ReadEntry reads, `sequence` first.
-inline constexpr std::string_view kAuditColumns =
-    "sequence, at, event, relying_party_id, link_id, session_id, act, flow, commitment, key_id,"
-    " previous_mac, mac";
-
-AuditEntry ReadEntry(const sqlite::Statement& row);
 
 // LastAuditHead is the head of an empty chain if there is no entry.
 absl::StatusOr<AuditHead> LastAuditHead(sqlite::Database& db);

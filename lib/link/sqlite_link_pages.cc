@@ -1,8 +1,5 @@
 #include "lib/link/sqlite_link_pages.h"
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,11 +7,9 @@
 #include <vector>
 
 #include "lib/base/bytes.h"
-#include "lib/base/encoding.h"
 #include "lib/base/status.h"
-#include "lib/crypto/hash.h"
-#include "lib/link/link_checks.h"
-#include "lib/link/sqlite_audit.h"
+#include "lib/link/link_rows.h"
+#include "lib/link/page_token.h"
 #include "lib/link/sqlite_link_rows.h"
 
 namespace musubi::link {
@@ -51,56 +46,12 @@ std::vector<base::Hash256> HashesOf(const LinkFilter& filter, const AccountKeys&
                                     : std::vector<base::Hash256>();
 }
 
-// Page tokens: the position after which to go on, and which list it belongs to. Not secret and not
-// authenticated: the filter itself decides what is seen. The account is in it as its keyed hash,
-// so that nobody can try accounts on a token.
-std::array<uint8_t, 8> FilterTag(std::string_view list, const LinkFilter& filter,
-                                 const AccountKeys& accounts) {
-  const auto text = [](bool present, std::string_view value) {
-    return (present ? "1" : "0") + std::string(value);
-  };
-  const base::Hash256 account =
-      filter.account.has_value() ? accounts.Hash(*filter.account) : base::Hash256{};
-  const base::Hash256 hash = crypto::Sha256LengthPrefixed(
-      {base::AsBytes(list),
-       base::AsBytes(
-           text(filter.relying_party_id.has_value(), filter.relying_party_id.value_or(""))),
-       account,
-       base::AsBytes(
-           text(filter.link_id.has_value(), filter.link_id ? base::AsText(*filter.link_id) : "")),
-       base::AsBytes(filter.include_ended ? "1" : "0")});
-  std::array<uint8_t, 8> tag;
-  std::copy_n(hash.begin(), tag.size(), tag.begin());
-  return tag;
-}
-
-std::string MakeToken(int64_t position, const std::array<uint8_t, 8>& tag) {
-  base::Bytes token;
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    token.push_back(static_cast<uint8_t>(static_cast<uint64_t>(position) >> shift));
-  }
-  base::Append(token, tag);
-  return base::Base64UrlEncode(token);
-}
-
-absl::StatusOr<int64_t> ParseToken(std::string_view text, const std::array<uint8_t, 8>& tag) {
-  const auto token = base::Base64UrlDecode(text);
-  if (!token.ok() || token->size() != 16 || token->front() > 0x7f ||
-      !std::equal(tag.begin(), tag.end(), token->begin() + 8)) {
-    return FieldInvalid("page_token", "is not one that this list returned for this filter");
-  }
-  int64_t position = 0;
-  for (size_t i = 0; i < 8; ++i) position = position << 8 | (*token)[i];
-  return position;
-}
-
 // The rows of one page: `read` returns a StatusOr of an item; its position is the first column.
 template <typename T, typename Read>
 absl::StatusOr<Page<T>> ReadPage(sqlite::Database& db, std::string_view select, Where where,
                                  std::string_view position, const PageRequest& page,
-                                 const std::array<uint8_t, 8>& tag, Read read) {
-  if (page.size < 0) return FieldInvalid("page_size", "is not negative");
-  const int size = page.size == 0 ? kDefaultPageSize : std::min(page.size, kMaxPageSize);
+                                 const FilterTag& tag, Read read) {
+  MUSUBI_ASSIGN_OR_RETURN(const int size, PageSize(page));
   if (!page.token.empty()) {
     MUSUBI_ASSIGN_OR_RETURN(const int64_t after, ParseToken(page.token, tag));
     where.And(std::string(position) + " < ?", after);
@@ -132,10 +83,10 @@ absl::StatusOr<Page<Link>> ReadLinkPage(sqlite::Database& db, const AccountKeys&
   if (filter.relying_party_id) where.And("relying_party_id = ?", *filter.relying_party_id);
   if (!hashes.empty()) where.And(AccountCondition(hashes.size()), hashes);
   if (filter.link_id) where.And("link_id = ?", *filter.link_id);
-  if (where.values().empty()) return FieldInvalid("filter", "names no link, account or party");
+  if (where.values().empty()) return EmptyFilter();
   if (!filter.include_ended) where.And("ended_at IS NULL");
   return ReadPage<Link>(db, "SELECT " + std::string(kLinkColumns) + " FROM links", std::move(where),
-                        "row", page, FilterTag("links", filter, accounts),
+                        "row", page, TagOf("links", filter, accounts),
                         [&](const Statement& row) { return ReadLink(row, accounts); });
 }
 
@@ -150,10 +101,10 @@ absl::StatusOr<Page<AuditEntry>> ReadEventPage(sqlite::Database& db, const Accou
         hashes);
   }
   if (filter.link_id) where.And("link_id = ?", *filter.link_id);
-  if (where.values().empty()) return FieldInvalid("filter", "names no link, account or party");
+  if (where.values().empty()) return EmptyFilter();
   return ReadPage<AuditEntry>(
       db, "SELECT " + std::string(kAuditColumns) + " FROM audit", std::move(where), "sequence",
-      page, FilterTag("events", filter, accounts),
+      page, TagOf("events", filter, accounts),
       [](const Statement& row) -> absl::StatusOr<AuditEntry> { return ReadEntry(row); });
 }
 

@@ -3,37 +3,15 @@
 #include <utility>
 
 #include "lib/base/bytes.h"
-#include "lib/base/error.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
 
 namespace musubi::link {
 namespace {
 
-using base::Error;
-using base::ErrorReason;
 using sqlite::Statement;
 
 }  // namespace
-
-absl::StatusOr<Link> ReadLink(const Statement& row, const AccountKeys& accounts) {
-  const LinkId id = row.Array<16>(1);
-  MUSUBI_ASSIGN_OR_RETURN(
-      Account account,
-      accounts.Open({row.Array<32>(3), row.Text(4), row.Blob(5), row.Blob(6)}, id));
-  Link link{.id = id,
-            .relying_party_id = row.Text(2),
-            .account = std::move(account),
-            .subject = row.Array<32>(7),
-            .person_id = row.Array<16>(8),
-            .session_id = row.Array<16>(9),
-            .verdict_summary = row.Text(10),
-            .created_at = absl::FromUnixMicros(row.Int(11)),
-            .ended_at = std::nullopt,
-            .end_reason = static_cast<EndReason>(row.Int(13))};
-  if (!row.IsNull(12)) link.ended_at = absl::FromUnixMicros(row.Int(12));
-  return link;
-}
 
 std::string AccountCondition(size_t hashes) {
   std::string condition = "account_hash IN (?";
@@ -99,12 +77,6 @@ absl::Status MarkEnded(sqlite::Database& db, const Link& link) {
       {link.id, absl::ToUnixMicros(*link.ended_at), static_cast<int>(link.end_reason)});
 }
 
-absl::Status SessionAlreadyUsed(SessionOutcome outcome) {
-  return Error(ErrorReason::kSessionAlreadyUsed,
-               "the session has ended as " + std::string(Name(outcome)),
-               {{"outcome", std::string(Name(outcome))}});
-}
-
 absl::StatusOr<std::optional<SessionEnd>> FindSessionEnd(sqlite::Database& db,
                                                          const SessionId& session_id,
                                                          std::string* relying_party_id) {
@@ -146,7 +118,7 @@ absl::StatusOr<std::optional<Link>> StoredAnswer(sqlite::Database& db, const Acc
   MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
   if (!found) return std::nullopt;
   if (query.Array<32>(0) != request.body_hash || query.Int(1) != static_cast<int64_t>(operation)) {
-    return Error(ErrorReason::kRequestIdReused, "the request id was used with another body");
+    return RequestIdReused();
   }
   return FirstLink(db, accounts, "link_id = ?1", {query.Blob(2)});
 }

@@ -5,9 +5,7 @@
 #ifndef MUSUBI_LIB_LINK_SQLITE_LINK_ROWS_H_
 #define MUSUBI_LIB_LINK_SQLITE_LINK_ROWS_H_
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -19,26 +17,11 @@
 #include "absl/time/time.h"
 #include "lib/base/secure_random.h"
 #include "lib/link/account_keys.h"
+#include "lib/link/link_rows.h"
 #include "lib/link/link_store.h"
 #include "lib/sqlite/database.h"
 
 namespace musubi::link {
-
-// The columns that ReadLink reads, `row` first.
-inline constexpr std::string_view kLinkColumns =
-    "row, link_id, relying_party_id, account_hash, account_key_id, sealed_issuer, sealed_subject, "
-    "subject,"
-    " person_id, session_id, verdict_summary, created_at, ended_at, end_reason";
-
-// DATA_LOSS if the account does not open.
-absl::StatusOr<Link> ReadLink(const sqlite::Statement& row, const AccountKeys& accounts);
-
-// A BLOB of N octets, nothing for NULL.
-template <size_t N>
-std::optional<std::array<uint8_t, N>> OptionalArray(const sqlite::Statement& row, int column) {
-  if (row.IsNull(column)) return std::nullopt;
-  return row.Array<N>(column);
-}
 
 // `account_hash IN (?, ...)`, for that many of AccountKeys::Hashes.
 std::string AccountCondition(size_t hashes);
@@ -61,7 +44,6 @@ absl::Status InsertLinkRow(sqlite::Database& db, const AccountKeys& accounts, co
 // MarkEnded writes the end that `link` has.
 absl::Status MarkEnded(sqlite::Database& db, const Link& link);
 
-absl::Status SessionAlreadyUsed(SessionOutcome outcome);
 // Nothing if the session has not ended. `relying_party_id` may be null.
 absl::StatusOr<std::optional<SessionEnd>> FindSessionEnd(sqlite::Database& db,
                                                          const SessionId& session_id,
@@ -70,9 +52,6 @@ absl::StatusOr<std::optional<SessionEnd>> FindSessionEnd(sqlite::Database& db,
 absl::Status RequireUnused(sqlite::Database& db, const SessionId& session_id);
 absl::Status InsertSessionEnd(sqlite::Database& db, const SessionId& session_id,
                               std::string_view relying_party_id, const SessionEnd& end);
-
-// What a stored answer answers. Numbers are stored: never renumber.
-enum class Operation { kCreateLink = 1, kReplaceLink = 2, kEndLink = 3 };
 
 // The stored answer's link, nothing for a new request, or REQUEST_ID_REUSED.
 absl::StatusOr<std::optional<Link>> StoredAnswer(sqlite::Database& db, const AccountKeys& accounts,

@@ -6,10 +6,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "lib/base/check.h"
-#include "lib/base/error.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "lib/link/link_checks.h"
+#include "lib/link/link_rows.h"
 #include "lib/link/sqlite_audit.h"
 #include "lib/link/sqlite_link_pages.h"
 #include "lib/link/sqlite_link_rows.h"
@@ -19,22 +19,9 @@
 namespace musubi::link {
 namespace {
 
-using base::Error;
-using base::ErrorReason;
 using sqlite::Database;
 using sqlite::Statement;
 using sqlite::Transaction;
-
-// A link as it was made: its end came later and is no part of that answer.
-Link AsMade(Link link) {
-  link.ended_at.reset();
-  link.end_reason = EndReason::kUnspecified;
-  return link;
-}
-
-absl::Status NoLinkOfCard() {
-  return Error(ErrorReason::kLinkNotFound, "the card has no active link at this relying party");
-}
 
 class SqliteLinkStore final : public LinkStore {
  public:
@@ -118,7 +105,7 @@ absl::StatusOr<Link> SqliteLinkStore::CreateLink(const RequestKey& request, cons
         const std::vector<Link> active,
         ActiveLinksOfAccount(*db_, accounts_, link.relying_party_id, link.account));
     if (!active.empty()) {
-      return Error(ErrorReason::kAccountAlreadyLinked, "the account has an active link");
+      return AccountHasLink();
     }
   }
   const absl::Time now = Now();
@@ -140,11 +127,10 @@ absl::StatusOr<Link> SqliteLinkStore::ReplaceLink(const RequestKey& request, con
       std::vector<Link> active,
       ActiveLinksOfAccount(*db_, accounts_, link.relying_party_id, link.account));
   if (active.empty()) {
-    return Error(ErrorReason::kLinkNotFound, "the account has no active link to replace");
+    return AccountHasNoLink();
   }
   if (active.size() > 1) {
-    return Error(ErrorReason::kAccountAlreadyLinked,
-                 "the account has several active links: end one by its id instead");
+    return AccountHasSeveralLinks();
   }
   const absl::Time now = Now();
   Link& replaced = active.front();
@@ -200,30 +186,27 @@ absl::StatusOr<Link> SqliteLinkStore::EndLink(const RequestKey& request, const E
 }
 
 absl::StatusOr<Link> SqliteLinkStore::LinkToEnd(const EndLinkArgs& args) {
-  const auto mismatch = [] {
-    return Error(ErrorReason::kLinkCardMismatch, "the link was made with another card");
-  };
   if (args.link_id.has_value()) {
     MUSUBI_ASSIGN_OR_RETURN(std::optional<Link> link,
                             FirstLink(*db_, accounts_, "link_id = ?1", {*args.link_id}));
     if (!link.has_value() || link->relying_party_id != args.relying_party_id ||
         link->account != args.account) {
-      return Error(ErrorReason::kLinkNotFound, "the account has no link of this id");
+      return NoSuchLinkOfAccount();
     }
-    if (args.card.has_value() && args.card->person_id != link->person_id) return mismatch();
-    if (!link->active()) return Error(ErrorReason::kLinkEnded, "the link has ended before");
+    if (args.card.has_value() && args.card->person_id != link->person_id) return OtherCard();
+    if (!link->active()) return EndedBefore();
     return *std::move(link);
   }
   MUSUBI_ASSIGN_OR_RETURN(
       std::vector<Link> active,
       ActiveLinksOfAccount(*db_, accounts_, args.relying_party_id, args.account));
   if (active.empty()) {
-    return Error(ErrorReason::kLinkNotFound, "the account has no active link");
+    return NoActiveLinkOfAccount();
   }
   for (Link& link : active) {
     if (args.card->person_id == link.person_id) return std::move(link);
   }
-  return mismatch();
+  return OtherCard();
 }
 
 absl::StatusOr<Resolution> SqliteLinkStore::Resolve(const ResolveArgs& args) {
@@ -316,7 +299,7 @@ absl::Status SqliteLinkStore::NoteNameRead(const LinkId& id) {
   MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
   Statement query = db_->Query("SELECT relying_party_id FROM links WHERE link_id = ?1", {id});
   MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
-  if (!found) return Error(ErrorReason::kLinkNotFound, "no link has this id");
+  if (!found) return NoSuchLink();
   MUSUBI_RETURN_IF_ERROR(Append({.at = Now(),
                                  .event = AuditEvent::kNameRead,
                                  .relying_party_id = query.Text(0),
@@ -331,7 +314,7 @@ absl::StatusOr<Link> SqliteLinkStore::GetLink(const LinkId& id) {
   base::MutexLock lock(mutex_);
   MUSUBI_ASSIGN_OR_RETURN(std::optional<Link> link,
                           FirstLink(*db_, accounts_, "link_id = ?1", {id}));
-  if (!link.has_value()) return Error(ErrorReason::kLinkNotFound, "no link has this id");
+  if (!link.has_value()) return NoSuchLink();
   return *std::move(link);
 }
 
@@ -397,7 +380,7 @@ absl::StatusOr<Link> SqliteLinkStore::InsertLink(const NewLink& link, SessionOut
                  "relying_party_id = ?1 AND (person_id = ?2 OR subject = ?3) AND ended_at IS NULL",
                  {link.relying_party_id, link.person_id, link.subject}));
   if (other) {
-    return Error(ErrorReason::kCardAlreadyLinked, "the card has an active link");
+    return CardHasLink();
   }
   Link made{.id = random_.Bytes<16>(),
             .relying_party_id = link.relying_party_id,

@@ -1,0 +1,38 @@
+// Keeps the audit chains (audit_chain.h) in PostgreSQL: one for each relying party, so that those
+// of different ones do not wait for each other. Head and checkpoint stand for all of them: the
+// head's sequence is the number of entries, its mac the SHA-256 of the chains' heads, which a
+// checkpoint keeps. Knows no pool. Internal to lib/link: for postgres_link_store.cc and what it is
+// made of.
+#ifndef MUSUBI_LIB_LINK_POSTGRES_AUDIT_H_
+#define MUSUBI_LIB_LINK_POSTGRES_AUDIT_H_
+
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/crypto/keyring.h"
+#include "lib/link/audit_chain.h"
+#include "lib/postgres/connection.h"
+
+namespace musubi::link {
+
+// AppendFacts writes the entries of one transaction to their relying party's chain, all the same
+// one's, and keeps others from that chain until the transaction ends: so it comes last in it.
+absl::Status AppendFacts(postgres::Connection& db, std::span<const AuditFact> facts,
+                         const crypto::Keyring& keyring);
+
+// Checkpoint notes the heads of all chains as they are, and names them.
+absl::StatusOr<AuditHead> Checkpoint(postgres::Connection& db, absl::Time now);
+
+// VerifyChains reads every chain, in a transaction that sees one moment. `per_batch` is called
+// before each batch of entries: for a new deadline.
+absl::StatusOr<AuditReport> VerifyChains(postgres::Connection& db, const crypto::Keyring& keyring,
+                                         const std::optional<AuditHead>& expected_head,
+                                         const std::function<absl::Status()>& per_batch);
+
+}  // namespace musubi::link
+
+#endif  // MUSUBI_LIB_LINK_POSTGRES_AUDIT_H_

@@ -1,0 +1,286 @@
+#include "lib/link/postgres_link_rows.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/bytes.h"
+#include "lib/base/error.h"
+#include "lib/base/status.h"
+#include "lib/crypto/hash.h"
+#include "lib/link/link_checks.h"
+#include "lib/link/page_token.h"
+
+namespace musubi::link {
+namespace {
+
+using postgres::Connection;
+using postgres::Result;
+using postgres::Value;
+
+std::string SelectLinks(std::string_view condition) {
+  return "SELECT " + std::string(kLinkColumns) + " FROM links WHERE " + std::string(condition);
+}
+
+// A WHERE clause that grows with the fields of a filter: `?` becomes the next $n. Views the values.
+class Where {
+ public:
+  void And(std::string_view condition, Value value) {
+    Join();
+    for (const char c : condition) sql_ += c == '?' ? Placeholder(value) : std::string(1, c);
+  }
+  void And(std::string_view condition) {
+    Join();
+    sql_ += condition;
+  }
+  // `before` account_hash IN (...) `after`.
+  void AndHashes(std::string_view before, const std::vector<base::Hash256>& hashes,
+                 std::string_view after) {
+    Join();
+    sql_ += std::string(before) + AccountCondition(hashes.size(), values_.size() + 1) +
+            std::string(after);
+    values_.insert(values_.end(), hashes.begin(), hashes.end());
+  }
+  std::string Placeholder(Value value) {
+    values_.push_back(value);
+    return "$" + std::to_string(values_.size());
+  }
+  const std::string& sql() const { return sql_; }
+  const std::vector<Value>& values() const { return values_; }
+
+ private:
+  void Join() { sql_ += sql_.empty() ? " WHERE " : " AND "; }
+
+  std::string sql_;
+  std::vector<Value> values_;
+};
+
+std::vector<base::Hash256> HashesOf(const LinkFilter& filter, const AccountKeys& accounts) {
+  return filter.account.has_value() ? accounts.Hashes(*filter.account)
+                                    : std::vector<base::Hash256>();
+}
+
+// The rows of one page: `read` returns a StatusOr of an item; its position is the column `row`,
+// which is the one of that number.
+template <typename T, typename Read>
+absl::StatusOr<Page<T>> ReadPage(Connection& db, std::string_view select, Where where,
+                                 int row_column, const PageRequest& page, const FilterTag& tag,
+                                 Read read) {
+  MUSUBI_ASSIGN_OR_RETURN(const int size, PageSize(page));
+  if (!page.token.empty()) {
+    MUSUBI_ASSIGN_OR_RETURN(const int64_t after, ParseToken(page.token, tag));
+    where.And("row < ?", after);
+  }
+  const std::string limit = where.Placeholder(size + 1);
+  MUSUBI_ASSIGN_OR_RETURN(const Result rows, db.Query(std::string(select) + where.sql() +
+                                                          " ORDER BY row DESC LIMIT " + limit,
+                                                      where.values()));
+  Page<T> result;
+  const int shown = std::min(size, rows.rows());
+  for (int i = 0; i < shown; ++i) {
+    MUSUBI_ASSIGN_OR_RETURN(T item, read(rows.row(i)));
+    result.items.push_back(std::move(item));
+  }
+  if (rows.rows() > size) result.next_token = MakeToken(rows.row(size - 1).Int(row_column), tag);
+  return result;
+}
+
+}  // namespace
+
+std::string AccountCondition(size_t hashes, size_t first) {
+  std::string condition = "account_hash IN (";
+  for (size_t i = 0; i < hashes; ++i) {
+    condition += (i > 0 ? ", $" : "$") + std::to_string(first + i);
+  }
+  return condition + ")";
+}
+
+absl::Status LockAccount(Connection& db, const AccountKeys& accounts, const Account& account) {
+  const std::vector<base::Hash256> hashes = accounts.Hashes(account);
+  if (hashes.size() < 2) return absl::OkStatus();
+  std::vector<int64_t> locks;
+  for (const base::Hash256& hash : hashes) {
+    uint64_t lock = 0;
+    for (size_t i = 0; i < 8; ++i) lock = lock << 8 | hash[i];
+    locks.push_back(static_cast<int64_t>(lock));
+  }
+  // All in one order, so that nobody waits in a circle.
+  std::sort(locks.begin(), locks.end());
+  for (const int64_t lock : locks) {
+    MUSUBI_RETURN_IF_ERROR(db.Query("SELECT pg_advisory_xact_lock($1)", {lock}).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Link>> FirstLink(Connection& db, const AccountKeys& accounts,
+                                              std::string_view condition,
+                                              std::initializer_list<Value> values,
+                                              std::string_view suffix) {
+  MUSUBI_ASSIGN_OR_RETURN(
+      const Result rows,
+      db.Query(SelectLinks(condition) + " LIMIT 1 " + std::string(suffix), values));
+  if (rows.empty()) return std::nullopt;
+  MUSUBI_ASSIGN_OR_RETURN(Link link, ReadLink(rows.row(0), accounts));
+  return std::optional<Link>(std::move(link));
+}
+
+absl::StatusOr<std::vector<Link>> ActiveLinksOfAccount(Connection& db, const AccountKeys& accounts,
+                                                       std::string_view relying_party_id,
+                                                       const Account& account) {
+  const std::vector<base::Hash256> hashes = accounts.Hashes(account);
+  std::vector<Value> values = {relying_party_id};
+  values.insert(values.end(), hashes.begin(), hashes.end());
+  MUSUBI_ASSIGN_OR_RETURN(
+      const Result rows,
+      db.Query(SelectLinks("relying_party_id = $1 AND " + AccountCondition(hashes.size(), 2) +
+                           " AND ended_at IS NULL ORDER BY row"),
+               values));
+  std::vector<Link> links;
+  for (int i = 0; i < rows.rows(); ++i) {
+    MUSUBI_ASSIGN_OR_RETURN(Link link, ReadLink(rows.row(i), accounts));
+    links.push_back(std::move(link));
+  }
+  return links;
+}
+
+absl::Status RequireCardFree(Connection& db, const NewLink& link) {
+  MUSUBI_ASSIGN_OR_RETURN(
+      const Result other,
+      db.Query(
+          "SELECT 1 FROM links WHERE relying_party_id = $1 AND (person_id = $2 OR subject = $3)"
+          " AND ended_at IS NULL LIMIT 1",
+          {link.relying_party_id, link.person_id, link.subject}));
+  return other.empty() ? absl::OkStatus() : CardHasLink();
+}
+
+absl::Status InsertLinkRow(Connection& db, const AccountKeys& accounts, const Link& link, bool sole,
+                           base::SecureRandom& random) {
+  const SealedAccount account = accounts.Seal(link.account, link.id, random);
+  // Without a look first, all transactions would wait for the first one of a new key.
+  MUSUBI_ASSIGN_OR_RETURN(
+      const Result known,
+      db.Query("SELECT 1 FROM account_keys WHERE key_id = $1", {account.key_id}));
+  if (known.empty()) {
+    MUSUBI_RETURN_IF_ERROR(
+        db.Execute("INSERT INTO account_keys (key_id) VALUES ($1) ON CONFLICT DO NOTHING",
+                   {account.key_id})
+            .status());
+  }
+  return db
+      .Execute(
+          "INSERT INTO links (link_id, relying_party_id, account_hash, account_key_id,"
+          " sealed_issuer, sealed_subject, subject, person_id, session_id, verdict_summary,"
+          " created_at, sole)"
+          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::bigint = 1)",
+          {link.id, link.relying_party_id, account.hash, account.key_id, account.issuer,
+           account.subject, link.subject, link.person_id, link.session_id, link.verdict_summary,
+           absl::ToUnixMicros(link.created_at), sole ? 1 : 0})
+      .status();
+}
+
+absl::StatusOr<bool> MarkEnded(Connection& db, const Link& link) {
+  MUSUBI_ASSIGN_OR_RETURN(
+      const Result ended,
+      db.Query("UPDATE links SET ended_at = $2, end_reason = $3"
+               " WHERE link_id = $1 AND ended_at IS NULL RETURNING sole",
+               {link.id, absl::ToUnixMicros(*link.ended_at), static_cast<int>(link.end_reason)}));
+  if (ended.empty()) {
+    return postgres::MakeFailure(postgres::Failure::kSerialization,
+                                 "another transaction ended the link at the same moment");
+  }
+  return ended.row(0).Int(0) != 0;
+}
+
+absl::StatusOr<std::optional<SessionEnd>> FindSessionEnd(Connection& db,
+                                                         const SessionId& session_id,
+                                                         std::string* relying_party_id) {
+  MUSUBI_ASSIGN_OR_RETURN(
+      const Result rows,
+      db.Query("SELECT how, link_id, answer, at, relying_party_id FROM session_end"
+               " WHERE session_id = $1",
+               {session_id}));
+  if (rows.empty()) return std::nullopt;
+  const Result::Row row = rows.row(0);
+  if (relying_party_id != nullptr) *relying_party_id = row.Text(4);
+  return SessionEnd{.outcome = static_cast<SessionOutcome>(row.Int(0)),
+                    .link_id = OptionalArray<16>(row, 1),
+                    .answer = row.Text(2),
+                    .at = absl::FromUnixMicros(row.Int(3))};
+}
+
+absl::Status RequireUnused(Connection& db, const SessionId& session_id) {
+  MUSUBI_ASSIGN_OR_RETURN(const std::optional<SessionEnd> end,
+                          FindSessionEnd(db, session_id, nullptr));
+  if (end.has_value()) return SessionAlreadyUsed(end->outcome);
+  // The link outlives the session's end, which Prune forgets.
+  MUSUBI_ASSIGN_OR_RETURN(const Result made,
+                          db.Query("SELECT 1 FROM links WHERE session_id = $1", {session_id}));
+  return made.empty() ? absl::OkStatus() : SessionAlreadyUsed(SessionOutcome::kLinked);
+}
+
+absl::Status InsertSessionEnd(Connection& db, const SessionId& session_id,
+                              std::string_view relying_party_id, const SessionEnd& end) {
+  return db
+      .Execute(
+          "INSERT INTO session_end (session_id, relying_party_id, how, link_id, answer, at)"
+          " VALUES ($1, $2, $3, $4, $5, $6)",
+          {session_id, relying_party_id, static_cast<int>(end.outcome), end.link_id,
+           base::AsBytes(end.answer), absl::ToUnixMicros(end.at)})
+      .status();
+}
+
+absl::StatusOr<std::optional<Link>> StoredAnswer(Connection& db, const AccountKeys& accounts,
+                                                 const RequestKey& request, Operation operation) {
+  MUSUBI_ASSIGN_OR_RETURN(
+      const Result rows,
+      db.Query("SELECT body_hash, operation, link_id FROM requests WHERE request_hash = $1",
+               {crypto::Sha256(request.id)}));
+  if (rows.empty()) return std::nullopt;
+  const Result::Row row = rows.row(0);
+  if (row.Array<32>(0) != request.body_hash || row.Int(1) != static_cast<int64_t>(operation)) {
+    return RequestIdReused();
+  }
+  return FirstLink(db, accounts, "link_id = $1", {row.View(2)});
+}
+
+absl::Status StoreAnswer(Connection& db, const RequestKey& request, Operation operation,
+                         const LinkId& link_id, absl::Time now) {
+  return db
+      .Execute(
+          "INSERT INTO requests (request_hash, body_hash, operation, link_id, at)"
+          " VALUES ($1, $2, $3, $4, $5)",
+          {crypto::Sha256(request.id), request.body_hash, static_cast<int>(operation), link_id,
+           absl::ToUnixMicros(now)})
+      .status();
+}
+
+absl::StatusOr<Page<Link>> ReadLinkPage(Connection& db, const AccountKeys& accounts,
+                                        const LinkFilter& filter, const PageRequest& page) {
+  const std::vector<base::Hash256> hashes = HashesOf(filter, accounts);
+  Where where;
+  if (filter.relying_party_id) where.And("relying_party_id = ?", *filter.relying_party_id);
+  if (!hashes.empty()) where.AndHashes("", hashes, "");
+  if (filter.link_id) where.And("link_id = ?", *filter.link_id);
+  if (where.values().empty()) return EmptyFilter();
+  if (!filter.include_ended) where.And("ended_at IS NULL");
+  return ReadPage<Link>(db, "SELECT " + std::string(kLinkColumns) + " FROM links", std::move(where),
+                        /*row_column=*/0, page, TagOf("links", filter, accounts),
+                        [&](const Result::Row& row) { return ReadLink(row, accounts); });
+}
+
+absl::StatusOr<Page<AuditEntry>> ReadEventPage(Connection& db, const AccountKeys& accounts,
+                                               const LinkFilter& filter, const PageRequest& page) {
+  const std::vector<base::Hash256> hashes = HashesOf(filter, accounts);
+  Where where;
+  if (filter.relying_party_id) where.And("relying_party_id = ?", *filter.relying_party_id);
+  if (!hashes.empty()) {
+    where.AndHashes("link_id IN (SELECT link_id FROM links WHERE ", hashes, ")");
+  }
+  if (filter.link_id) where.And("link_id = ?", *filter.link_id);
+  if (where.values().empty()) return EmptyFilter();
+  return ReadPage<AuditEntry>(
+      db, "SELECT " + std::string(kAuditColumns) + ", row FROM audit", std::move(where),
+      /*row_column=*/12, page, TagOf("events", filter, accounts),
+      [](const Result::Row& row) -> absl::StatusOr<AuditEntry> { return ReadEntry(row); });
+}
+
+}  // namespace musubi::link
