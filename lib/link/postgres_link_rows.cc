@@ -96,19 +96,7 @@ std::string AccountCondition(size_t hashes, size_t first) {
 
 absl::Status LockAccount(Connection& db, const AccountKeys& accounts, const Account& account) {
   const std::vector<base::Hash256> hashes = accounts.Hashes(account);
-  if (hashes.size() < 2) return absl::OkStatus();
-  std::vector<int64_t> locks;
-  for (const base::Hash256& hash : hashes) {
-    uint64_t lock = 0;
-    for (size_t i = 0; i < 8; ++i) lock = lock << 8 | hash[i];
-    locks.push_back(static_cast<int64_t>(lock));
-  }
-  // All in one order, so that nobody waits in a circle.
-  std::sort(locks.begin(), locks.end());
-  for (const int64_t lock : locks) {
-    MUSUBI_RETURN_IF_ERROR(db.Query("SELECT pg_advisory_xact_lock($1)", {lock}).status());
-  }
-  return absl::OkStatus();
+  return hashes.size() < 2 ? absl::OkStatus() : postgres::LockHashes(db, hashes);
 }
 
 absl::StatusOr<std::optional<Link>> FirstLink(Connection& db, const AccountKeys& accounts,

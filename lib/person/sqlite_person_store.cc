@@ -6,11 +6,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "lib/base/check.h"
-#include "lib/base/error.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
-#include "lib/crypto/aead.h"
-#include "lib/crypto/hash.h"
+#include "lib/person/person_values.h"
 #include "lib/sqlite/database.h"
 
 namespace musubi::person {
@@ -50,39 +48,6 @@ constexpr std::array<std::string_view, 1> kSteps = {kSchemaV1};
 // "MsPn" in ASCII.
 constexpr sqlite::Schema kSchema = {0x4d73506e, "person database", kSteps};
 
-constexpr std::string_view kCommitmentKeyColumn = "persons.commitment_key";
-constexpr std::string_view kNameColumn = "persons.name";
-constexpr std::string_view kCertificateColumn = "certificates.certificate";
-
-// Persons of one question to SweepUnreferenced's predicate.
-constexpr int kSweepBatch = 256;
-
-base::Bytes AssociatedData(std::string_view column, const PersonId& person) {
-  base::Bytes data = base::ToBytes(column);
-  base::Append(data, person);  // Of fixed length, so the two parts cannot be confused.
-  return data;
-}
-
-base::Hash256 IndexHash(const crypto::Keyring::Key& key, const CardIdentity& card) {
-  return crypto::HmacSha256LengthPrefixed(
-      key.secret.RevealBytes(),
-      {base::AsBytes("musubi card index v1"), card.issuer_key_hash, card.serial});
-}
-
-absl::Status FieldInvalid(std::string_view field, size_t limit) {
-  return base::FieldError(base::ErrorReason::kFieldInvalid, field,
-                          "has 1 to " + std::to_string(limit) + " octets");
-}
-
-absl::Status CheckCard(const CardIdentity& card) {
-  if (card.serial.empty() || card.serial.size() > kMaxSerialLength) {
-    return FieldInvalid("serial", kMaxSerialLength);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status UnknownPerson() { return absl::NotFoundError("no such person, or an erased one"); }
-
 class SqlitePersonStore final : public PersonStore {
  public:
   SqlitePersonStore(SqlitePersonStoreDependencies dependencies, std::unique_ptr<Database> db)
@@ -112,8 +77,8 @@ class SqlitePersonStore final : public PersonStore {
   // Persons recorded before `before`, in order of id, after `after`.
   absl::StatusOr<std::vector<PersonId>> SweepCandidates(int64_t before,
                                                         const std::optional<PersonId>& after);
-  base::Bytes Seal(base::ByteView value, std::string_view column, const PersonId& person) {
-    return crypto::Seal(data_keyring_, value, AssociatedData(column, person), random_);
+  base::Bytes Seal(base::ByteView value, Sealed column, const PersonId& person) {
+    return SealFor(person, column, value, data_keyring_, random_);
   }
 
   const base::Clock& clock_;
@@ -132,21 +97,13 @@ absl::Status SqlitePersonStore::CheckIndexKeys(const std::string& path) {
     if (!row) return absl::OkStatus();
     const std::string id = query.Text(0);
     if (index_keyring_.Find(id) == nullptr) {
-      return absl::FailedPreconditionError("person database " + path +
-                                           " has cards indexed with key " + id +
-                                           ", which the person-index keyring lacks: put it back");
+      return IndexKeyMissing("person database " + path, id);
     }
   }
 }
 
 absl::StatusOr<PersonId> SqlitePersonStore::Record(const CardRecord& record) {
-  MUSUBI_RETURN_IF_ERROR(CheckCard(record.card));
-  if (record.certificate_der.empty() || record.certificate_der.size() > kMaxCertificateSize) {
-    return FieldInvalid("certificate", kMaxCertificateSize);
-  }
-  if (record.name.has_value() && (record.name->empty() || record.name->size() > kMaxNameLength)) {
-    return FieldInvalid("name", kMaxNameLength);
-  }
+  MUSUBI_RETURN_IF_ERROR(CheckRecord(record));
   const int64_t now = absl::ToUnixMicros(clock_.Now());
   base::MutexLock lock(mutex_);
   MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
@@ -159,7 +116,7 @@ absl::StatusOr<PersonId> SqlitePersonStore::Record(const CardRecord& record) {
   if (record.name.has_value()) {
     MUSUBI_RETURN_IF_ERROR(
         db_->Execute("UPDATE persons SET sealed_name = ?2 WHERE person_id = ?1",
-                     {*person, Seal(record.name->RevealBytes(), kNameColumn, *person)}));
+                     {*person, Seal(record.name->RevealBytes(), Sealed::kName, *person)}));
   }
   MUSUBI_RETURN_IF_ERROR(transaction.Commit());
   return *person;
@@ -170,7 +127,7 @@ absl::StatusOr<PersonId> SqlitePersonStore::InsertLocked(const CardRecord& recor
   const base::Secret256 commitment_key(random_.Bytes<32>());
   MUSUBI_RETURN_IF_ERROR(db_->Execute(
       "INSERT INTO persons (person_id, sealed_commitment_key, recorded_at) VALUES (?1, ?2, ?3)",
-      {person, Seal(commitment_key.RevealBytes(), kCommitmentKeyColumn, person), now}));
+      {person, Seal(commitment_key.RevealBytes(), Sealed::kCommitmentKey, person), now}));
   const crypto::Keyring::Key& key = index_keyring_.active();
   MUSUBI_RETURN_IF_ERROR(
       db_->Execute("INSERT INTO index_keys (key_id) VALUES (?1) ON CONFLICT DO NOTHING", {key.id}));
@@ -178,7 +135,7 @@ absl::StatusOr<PersonId> SqlitePersonStore::InsertLocked(const CardRecord& recor
       "INSERT INTO certificates (index_hash, index_key_id, person_id, sealed_certificate, added_at)"
       " VALUES (?1, ?2, ?3, ?4, ?5)",
       {IndexHash(key, record.card), key.id, person,
-       Seal(record.certificate_der, kCertificateColumn, person), now}));
+       Seal(record.certificate_der, Sealed::kCertificate, person), now}));
   return person;
 }
 
@@ -189,9 +146,9 @@ absl::StatusOr<std::optional<PersonId>> SqlitePersonStore::Find(const CardIdenti
 }
 
 absl::StatusOr<std::optional<PersonId>> SqlitePersonStore::FindLocked(const CardIdentity& card) {
-  for (const auto& [id, key] : index_keyring_.all()) {
-    Statement query = db_->Query("SELECT person_id FROM certificates WHERE index_hash = ?1",
-                                 {IndexHash(key, card)});
+  for (const base::Hash256& hash : IndexHashes(index_keyring_, card)) {
+    Statement query =
+        db_->Query("SELECT person_id FROM certificates WHERE index_hash = ?1", {hash});
     MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
     if (found) return query.Array<16>(0);
   }
@@ -205,10 +162,7 @@ absl::StatusOr<std::optional<base::Secret<std::string>>> SqlitePersonStore::GetN
   MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
   if (!found) return UnknownPerson();
   if (query.IsNull(0)) return std::nullopt;
-  MUSUBI_ASSIGN_OR_RETURN(
-      const base::Secret<base::Bytes> name,
-      crypto::Open(data_keyring_, query.Blob(0), AssociatedData(kNameColumn, person)));
-  return base::Secret<std::string>(base::ToString(name.RevealBytes()));
+  return OpenName(person, query.Blob(0), data_keyring_);
 }
 
 absl::StatusOr<base::Secret<base::Bytes>> SqlitePersonStore::GetCertificate(
@@ -220,7 +174,7 @@ absl::StatusOr<base::Secret<base::Bytes>> SqlitePersonStore::GetCertificate(
       {person});
   MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
   if (!found) return UnknownPerson();
-  return crypto::Open(data_keyring_, query.Blob(0), AssociatedData(kCertificateColumn, person));
+  return OpenOf(person, Sealed::kCertificate, query.Blob(0), data_keyring_);
 }
 
 absl::StatusOr<base::Hash256> SqlitePersonStore::Commit(
@@ -230,10 +184,7 @@ absl::StatusOr<base::Hash256> SqlitePersonStore::Commit(
       db_->Query("SELECT sealed_commitment_key FROM persons WHERE person_id = ?1", {person});
   MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
   if (!found) return UnknownPerson();
-  MUSUBI_ASSIGN_OR_RETURN(
-      const base::Secret<base::Bytes> key,
-      crypto::Open(data_keyring_, query.Blob(0), AssociatedData(kCommitmentKeyColumn, person)));
-  return crypto::HmacSha256LengthPrefixed(key.RevealBytes(), facts);
+  return CommitWith(person, query.Blob(0), data_keyring_, facts);
 }
 
 absl::Status SqlitePersonStore::Erase(const PersonId& person) {

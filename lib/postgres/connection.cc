@@ -271,4 +271,19 @@ absl::Status Transaction::Commit() {
                      "known. Repeat the same request");
 }
 
+absl::Status LockHashes(Connection& connection, std::span<const base::Hash256> hashes) {
+  std::vector<int64_t> locks;
+  for (const base::Hash256& hash : hashes) {
+    uint64_t lock = 0;
+    for (size_t i = 0; i < 8; ++i) lock = lock << 8 | hash[i];
+    locks.push_back(static_cast<int64_t>(lock));
+  }
+  // All in one order, so that nobody waits in a circle.
+  std::sort(locks.begin(), locks.end());
+  for (const int64_t lock : locks) {
+    MUSUBI_RETURN_IF_ERROR(connection.Query("SELECT pg_advisory_xact_lock($1)", {lock}).status());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace musubi::postgres

@@ -176,6 +176,11 @@ class Transaction {
   Connection* connection_;
 };
 
+// LockHashes keeps other transactions that lock one of these values waiting until this one ends:
+// for what has a hash under each of several keys, where a unique index over one of them judges
+// nothing.
+absl::Status LockHashes(Connection& connection, std::span<const base::Hash256> hashes);
+
 }  // namespace musubi::postgres
 
 #endif  // MUSUBI_LIB_POSTGRES_CONNECTION_H_
