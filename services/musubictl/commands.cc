@@ -16,7 +16,11 @@
 #include "lib/base/status.h"
 #include "lib/crypto/ed25519.h"
 #include "lib/crypto/keyring.h"
+#include "lib/link/postgres_link_schema.h"
 #include "lib/link/sqlite_link_store.h"
+#include "lib/person/postgres_person_schema.h"
+#include "lib/postgres/migration.h"
+#include "lib/postgres/pool.h"
 #include "lib/prelink/evidence.h"
 #include "services/musubictl/checks.h"
 #include "services/musubictl/roles.h"
@@ -65,6 +69,21 @@ absl::StatusOr<int> PrintHead(const Flags& flags, const Context& context) {
   MUSUBI_RETURN_IF_ERROR(RequireLinkDb(flags));
   MUSUBI_ASSIGN_OR_RETURN(const link::AuditHead head, link::ReadSqliteAuditHead(flags.link_db));
   context.out << head.ToHex() << "\n";
+  return kExitOk;
+}
+
+absl::StatusOr<int> MigratePostgres(const Flags& flags, const Context& context) {
+  MUSUBI_RETURN_IF_ERROR(Require(flags.postgres, "postgres", "the database's conninfo"));
+  MUSUBI_RETURN_IF_ERROR(postgres::CheckConninfo(flags.postgres));
+  // As whoever logs in, who owns the tables. No deadline: the wait for another migration, and a
+  // step over a large table, take what they take.
+  MUSUBI_ASSIGN_OR_RETURN(const auto connection, postgres::Connection::Open(flags.postgres, {}));
+  MUSUBI_RETURN_IF_ERROR(connection->SetDeadline(postgres::Deadline::max()));
+  for (const postgres::Schema& schema :
+       {link::kPostgresLinkSchema, person::kPostgresPersonSchema}) {
+    MUSUBI_ASSIGN_OR_RETURN(const int64_t found, postgres::Migrate(*connection, schema));
+    context.out << schema.name << ": version " << found << " -> " << schema.steps.size() << "\n";
+  }
   return kExitOk;
 }
 
@@ -188,6 +207,13 @@ constexpr Command kCommands[] = {
      "--check_log=DIR --audit_keyring=FILE [--expected_head=HEAD] [--first_segment=N]",
      "prints its rows as JSON Lines, up to the first one that does not hold; exit codes as above",
      &ExportChecks},
+    {"migrate", "--postgres=CONNINFO",
+     "makes the tables and roles of links and persons in a PostgreSQL database, or brings them up "
+     "to\n"
+     "      this version's. Of several at once one does it, and the others wait. Run it before "
+     "the\n"
+     "      musubid of this version starts",
+     &MigratePostgres},
     {"keyring new", "--id=ID --out=FILE",
      "makes a keyring with one fresh key, for its owner's eyes only (mode 0600). Never overwrites",
      &NewKeyring},

@@ -1,5 +1,6 @@
 // The operator's commands, apart from the flags of the command line. Each prints what it found and
-// returns the process's exit code. Starts no server and changes no store.
+// returns the process's exit code. Starts no server; of stores it
+// changes only the schema, by `migrate`.
 #ifndef MUSUBI_SERVICES_MUSUBICTL_COMMANDS_H_
 #define MUSUBI_SERVICES_MUSUBICTL_COMMANDS_H_
 
@@ -23,6 +24,7 @@ inline constexpr int kExitError = 2;   // Could not be done: usage, files, keys.
 // The flags that were given; empty if not.
 struct Flags {
   std::string link_db;
+  std::string postgres;
   std::string audit_keyring;
   std::string expected_head;
   std::string check_log;

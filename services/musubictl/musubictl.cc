@@ -9,6 +9,10 @@
 #include "services/musubictl/commands.h"
 
 ABSL_FLAG(std::string, link_db, "", "The SQLite file of the link store (audit verify, audit head)");
+ABSL_FLAG(
+    std::string, postgres, "",
+    "libpq's conninfo of the PostgreSQL database, without a password: that is in the file that "
+    "its passfile or service names (migrate)");
 ABSL_FLAG(std::string, audit_keyring, "",
           "The keyring of audit chain and check log (audit verify, checks verify, checks export)");
 ABSL_FLAG(std::string, expected_head, "",
@@ -89,6 +93,7 @@ int main(int argc, char** argv) {
   return ctl::Run(
       {positional.begin() + 1, positional.end()},
       {.link_db = absl::GetFlag(FLAGS_link_db),
+       .postgres = absl::GetFlag(FLAGS_postgres),
        .audit_keyring = absl::GetFlag(FLAGS_audit_keyring),
        .expected_head = absl::GetFlag(FLAGS_expected_head),
        .check_log = absl::GetFlag(FLAGS_check_log),

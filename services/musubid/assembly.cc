@@ -20,7 +20,9 @@
 #include "lib/jpki/card_validator.h"
 #include "lib/jpki/hierarchy.h"
 #include "lib/jpki/name_statement.h"
+#include "lib/link/postgres_link_store.h"
 #include "lib/link/sqlite_link_store.h"
+#include "lib/person/postgres_person_store.h"
 #include "lib/person/sqlite_person_store.h"
 #include "lib/prelink/certificate_validation.h"
 #include "lib/prelink/journey.h"
@@ -213,6 +215,8 @@ struct Assembly::Parts {
 
   absl::Status OpenStores(const Config& config);
   absl::Status OpenCheckLog(const Config& config);
+  absl::StatusOr<std::unique_ptr<musubi::link::LinkStore>> OpenLinks(const Config& config);
+  absl::StatusOr<std::unique_ptr<person::PersonStore>> OpenPersons(const Config& config);
   absl::Status OpenRevocation(const Config& config);
   absl::Status MakeUseCases(const Config& config);
   absl::Status Listen(const Config& config);
@@ -242,9 +246,9 @@ struct Assembly::Parts {
 
   musubi::session::MemorySessionStore memory_sessions;
   ObservedSessionStore sessions;
-  std::unique_ptr<musubi::link::LinkStore> sqlite_links;
+  std::unique_ptr<musubi::link::LinkStore> link_store;
   std::optional<ObservedLinkStore> links;
-  std::unique_ptr<person::PersonStore> sqlite_persons;
+  std::unique_ptr<person::PersonStore> person_store;
   std::optional<ObservedPersonStore> persons;
   std::unique_ptr<checklog::CheckLog> check_log;
 
@@ -283,23 +287,49 @@ struct Assembly::Parts {
   std::unique_ptr<telemetry::HttpEndpoint> endpoint;
 };
 
-absl::Status Assembly::Parts::OpenStores(const Config& config) {
-  MUSUBI_ASSIGN_OR_RETURN(sqlite_links,
-                          ForFlag("link_db", musubi::link::CreateSqliteLinkStore(
-                                                 {.clock = &clock,
+absl::StatusOr<std::unique_ptr<musubi::link::LinkStore>> Assembly::Parts::OpenLinks(
+    const Config& config) {
+  if (!config.link_postgres.empty()) {
+    return ForFlag("link_postgres", musubi::link::CreatePostgresLinkStore(
+                                        {.clock = &clock,
+                                         .random = &random,
+                                         .audit_keyring = material.audit_keyring,
+                                         .account_keyring = material.account_keyring},
+                                        {.conninfo = config.link_postgres,
+                                         .connections = config.postgres_connections}));
+  }
+  return ForFlag("link_db",
+                 musubi::link::CreateSqliteLinkStore({.clock = &clock,
+                                                      .random = &random,
+                                                      .audit_keyring = material.audit_keyring,
+                                                      .account_keyring = material.account_keyring},
+                                                     {.path = config.link_db}));
+}
+
+absl::StatusOr<std::unique_ptr<person::PersonStore>> Assembly::Parts::OpenPersons(
+    const Config& config) {
+  if (!config.person_postgres.empty()) {
+    return ForFlag("person_postgres", person::CreatePostgresPersonStore(
+                                          {.clock = &clock,
+                                           .random = &random,
+                                           .index_keyring = material.person_index_keyring,
+                                           .data_keyring = material.person_data_keyring},
+                                          {.conninfo = config.person_postgres,
+                                           .connections = config.postgres_connections}));
+  }
+  return ForFlag("person_db",
+                 person::CreateSqlitePersonStore({.clock = &clock,
                                                   .random = &random,
-                                                  .audit_keyring = material.audit_keyring,
-                                                  .account_keyring = material.account_keyring},
-                                                 {.path = config.link_db})));
-  MUSUBI_ASSIGN_OR_RETURN(sqlite_persons,
-                          ForFlag("person_db", person::CreateSqlitePersonStore(
-                                                   {.clock = &clock,
-                                                    .random = &random,
-                                                    .index_keyring = material.person_index_keyring,
-                                                    .data_keyring = material.person_data_keyring},
-                                                   {.path = config.person_db})));
-  links.emplace(*sqlite_links, machine_clock, metrics, health);
-  persons.emplace(*sqlite_persons, machine_clock, metrics, health);
+                                                  .index_keyring = material.person_index_keyring,
+                                                  .data_keyring = material.person_data_keyring},
+                                                 {.path = config.person_db}));
+}
+
+absl::Status Assembly::Parts::OpenStores(const Config& config) {
+  MUSUBI_ASSIGN_OR_RETURN(link_store, OpenLinks(config));
+  MUSUBI_ASSIGN_OR_RETURN(person_store, OpenPersons(config));
+  links.emplace(*link_store, machine_clock, metrics, health);
+  persons.emplace(*person_store, machine_clock, metrics, health);
   for (const Dependency store :
        {Dependency::kSessionStore, Dependency::kLinkStore, Dependency::kPersonStore}) {
     health.Use(store);

@@ -5,6 +5,7 @@
 
 #include "absl/flags/flag.h"
 #include "lib/base/status.h"
+#include "lib/postgres/pool.h"
 #include "lib/prelink/certificate_validation.h"
 
 ABSL_FLAG(std::vector<std::string>, listen, {"127.0.0.1:7443"},
@@ -54,6 +55,10 @@ ABSL_FLAG(std::string, service_keyring, "",
 ABSL_FLAG(std::string, card_keyring, "", "Keys that encrypt card data while a session holds it");
 ABSL_FLAG(std::string, evidence_key, "", "The Ed25519 key that signs evidence");
 ABSL_FLAG(std::string, link_db, "", "The SQLite file of the links; made if absent");
+ABSL_FLAG(
+    std::string, link_postgres, "",
+    "Instead of --link_db: the PostgreSQL database of the links, as libpq's conninfo without a "
+    "password (passfile=FILE or service=NAME); musubictl migrate makes its tables");
 ABSL_FLAG(std::string, audit_keyring, "", "Keys of the audit chain and of the check log");
 ABSL_FLAG(std::string, check_log, "",
           "Folder of the log of ValidateCertificate(s); made if absent; default: --link_db with "
@@ -64,6 +69,10 @@ ABSL_FLAG(int, check_log_queue, 16384,
 ABSL_FLAG(std::string, account_keyring, "",
           "Keys that encrypt the accounts of links and find them");
 ABSL_FLAG(std::string, person_db, "", "The SQLite file of the persons; made if absent");
+ABSL_FLAG(std::string, person_postgres, "",
+          "Instead of --person_db: the same for the persons, in the same database or another");
+ABSL_FLAG(int, postgres_connections, 16,
+          "Connections to each of --link_postgres and --person_postgres at most");
 ABSL_FLAG(std::string, person_index_keyring, "", "Keys under which cards are found again");
 ABSL_FLAG(std::string, person_data_keyring, "", "Keys that encrypt certificates and names");
 ABSL_FLAG(absl::Duration, session_lifetime, musubi::session::Lifetimes().session,
@@ -185,6 +194,28 @@ absl::Status Require(std::string_view flag, std::string_view what, const std::st
                                     std::string(what));
 }
 
+// One of the two flags of a store.
+absl::Status RequireStore(const std::string& store, const std::string& file,
+                          const std::string& conninfo) {
+  if (!file.empty() && !conninfo.empty()) {
+    return absl::InvalidArgumentError("--" + store + "_db and --" + store +
+                                      "_postgres exclude each other: choose one database");
+  }
+  if (conninfo.empty()) return Require(store + "_db", "a SQLite file", file);
+  return base::Annotate(postgres::CheckConninfo(conninfo), "--" + store + "_postgres");
+}
+
+// What lies beside --link_db by default has to be named if there is none.
+absl::Status RequireStateFiles(const Config& config) {
+  if (!config.link_db.empty()) return absl::OkStatus();
+  constexpr std::string_view kWhy =
+      "a path of its own: there is no --link_db that it could lie beside";
+  MUSUBI_RETURN_IF_ERROR(Require("revoked_overlay", kWhy, config.revoked_overlay));
+  MUSUBI_RETURN_IF_ERROR(Require("check_log", kWhy, config.check_log));
+  return config.crl_directory.empty() ? absl::OkStatus()
+                                      : Require("crl_state", kWhy, config.crl_state);
+}
+
 absl::Status CheckFiles(const Config& config) {
   struct Needed {
     std::string_view flag;
@@ -199,15 +230,16 @@ absl::Status CheckFiles(const Config& config) {
            {"service_keyring", "a keyring file", config.service_keyring},
            {"card_keyring", "a keyring file", config.card_keyring},
            {"evidence_key", "an Ed25519 key file", config.evidence_key},
-           {"link_db", "a SQLite file", config.link_db},
            {"audit_keyring", "a keyring file", config.audit_keyring},
            {"account_keyring", "a keyring file", config.account_keyring},
-           {"person_db", "a SQLite file", config.person_db},
            {"person_index_keyring", "a keyring file", config.person_index_keyring},
            {"person_data_keyring", "a keyring file", config.person_data_keyring},
        }) {
     MUSUBI_RETURN_IF_ERROR(Require(file.flag, file.what, file.value));
   }
+  MUSUBI_RETURN_IF_ERROR(RequireStore("link", config.link_db, config.link_postgres));
+  MUSUBI_RETURN_IF_ERROR(RequireStore("person", config.person_db, config.person_postgres));
+  MUSUBI_RETURN_IF_ERROR(RequireStateFiles(config));
   const RevocationMode mode = config.revocation_mode;
   if (mode != RevocationMode::kOcspOnly) {
     MUSUBI_RETURN_IF_ERROR(
@@ -299,9 +331,11 @@ absl::StatusOr<Config> ReadFlags() {
                 .card_keyring = absl::GetFlag(FLAGS_card_keyring),
                 .evidence_key = absl::GetFlag(FLAGS_evidence_key),
                 .link_db = absl::GetFlag(FLAGS_link_db),
+                .link_postgres = absl::GetFlag(FLAGS_link_postgres),
                 .audit_keyring = absl::GetFlag(FLAGS_audit_keyring),
                 .account_keyring = absl::GetFlag(FLAGS_account_keyring),
                 .person_db = absl::GetFlag(FLAGS_person_db),
+                .person_postgres = absl::GetFlag(FLAGS_person_postgres),
                 .person_index_keyring = absl::GetFlag(FLAGS_person_index_keyring),
                 .person_data_keyring = absl::GetFlag(FLAGS_person_data_keyring),
                 .check_log = absl::GetFlag(FLAGS_check_log),
@@ -331,6 +365,9 @@ absl::StatusOr<Config> ReadFlags() {
   MUSUBI_RETURN_IF_ERROR(CheckInterval("crl_reload_interval", config.crl_reload_interval));
   MUSUBI_RETURN_IF_ERROR(CheckInterval("degraded_crl_age", config.degraded_crl_age));
   MUSUBI_RETURN_IF_ERROR(CheckInterval("tls_refresh_interval", config.tls_refresh_interval));
+  MUSUBI_ASSIGN_OR_RETURN(
+      config.postgres_connections,
+      ReadCount("postgres_connections", absl::GetFlag(FLAGS_postgres_connections)));
   MUSUBI_ASSIGN_OR_RETURN(config.worker_threads,
                           ReadCount("worker_threads", absl::GetFlag(FLAGS_worker_threads)));
   MUSUBI_ASSIGN_OR_RETURN(

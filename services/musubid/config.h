@@ -41,7 +41,7 @@ struct Config {
   // Revocation.
   revocation::RevocationMode revocation_mode;
   std::string crl_directory;
-  std::string crl_state;        // Empty: beside link_db.
+  std::string crl_state;        // Empty: beside link_db, which is set then.
   std::string revoked_overlay;  // The same.
   absl::Duration degraded_crl_age;
   absl::Duration crl_reload_interval;
@@ -51,10 +51,13 @@ struct Config {
   std::string service_keyring;
   std::string card_keyring;
   std::string evidence_key;
-  std::string link_db;
+  std::string link_db;        // Empty if link_postgres is set, and the other way round.
+  std::string link_postgres;  // A conninfo.
   std::string audit_keyring;
   std::string account_keyring;
-  std::string person_db;
+  std::string person_db;  // The same.
+  std::string person_postgres;
+  size_t postgres_connections = 0;
   std::string person_index_keyring;
   std::string person_data_keyring;
   std::string check_log;  // Empty: beside link_db.

@@ -9,11 +9,13 @@
 #include "lib/base/mutex.h"
 #include "lib/crypto/keyring.h"
 #include "lib/http/curl_http_client.h"
+#include "lib/link/postgres_link_store.h"
 #include "lib/link/sqlite_link_store.h"
 #include "musubi/v1/pairing.grpc.pb.h"
 #include "musubi/v1/session.grpc.pb.h"
 #include "musubi/v1/validation.grpc.pb.h"
 #include "tests/fakes/loopback_server.h"
+#include "tests/fakes/postgres_server.h"
 #include "tests/integration/test_stage.h"
 
 namespace musubi::integration {
@@ -67,6 +69,48 @@ TEST(MusubidJourney, LinksVerifiesAndUnlinksInBothFlows) {
       EXPECT_EQ(octets->find(name), std::string::npos) << file << " has " << name;
     }
   }
+}
+
+TEST(MusubidJourney, LinksVerifiesAndUnlinksOnPostgresAndOutlivesItsRestart) {
+  fakes::PostgresServer& postgres = fakes::PostgresServer::Shared();
+  const std::string database = postgres.NewDatabase();
+  TestStage stage;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe");
+  sandbox::ChildProcess migrate({self.parent_path().parent_path() / "bin/musubictl", "migrate",
+                                 "--postgres=" + postgres.Conninfo(database)},
+                                {}, {});
+  ASSERT_EQ(migrate.Wait(), 0) << migrate.output();
+  postgres.Run(database,
+               "CREATE ROLE links LOGIN IN ROLE musubi_link;"
+               "CREATE ROLE persons LOGIN IN ROLE musubi_person");
+  stage->flags().erase("link_db");
+  stage->flags().erase("person_db");
+  stage->flags()["link_postgres"] = postgres.ConninfoOf("links", database);
+  stage->flags()["person_postgres"] = postgres.ConninfoOf("persons", database);
+  stage->flags()["crl_state"] = stage->File("crl-state");
+  stage->flags()["revoked_overlay"] = stage->File("revoked");
+  stage->flags()["check_log"] = stage->File("checks");
+  ASSERT_TRUE(stage->Start().ok()) << stage->output();
+  const auto card = stage.NewCard();
+  const auto linked = stage->Run(v1::ACT_LINK, v1::FLOW_CROSS_DEVICE, *card);
+  ASSERT_TRUE(linked.ok()) << linked.status() << stage->output();
+  postgres.Stop();
+  EXPECT_EQ(base::ReasonOf(stage->Run(v1::ACT_LINK, v1::FLOW_ONE_DEVICE, *card).status()),
+            ErrorReason::kUnavailable);
+  postgres.Start();
+  ASSERT_TRUE(stage->Restart().ok()) << stage->output();
+  const auto verified = stage->Run(v1::ACT_VERIFY, v1::FLOW_ONE_DEVICE, *card);
+  ASSERT_TRUE(verified.ok()) << verified.status();
+  EXPECT_EQ(verified->link_id, linked->link_id);
+  EXPECT_TRUE(stage->Run(v1::ACT_UNLINK, v1::FLOW_ONE_DEVICE, *card).ok());
+  EXPECT_EQ(stage->Stop(), 0);
+  EXPECT_EQ(stage->output().find("shiken-001"), std::string::npos);
+  const auto report = link::VerifyPostgresAudit(
+      postgres.Conninfo(database), *crypto::Keyring::Load(stage->File("keys/audit.keyring")),
+      std::nullopt);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->ok) << report->what;
+  EXPECT_EQ(report->count, 3);
 }
 
 TEST(MusubidOperators, SeeAJourneyInMetricsHealthAndLog) {
