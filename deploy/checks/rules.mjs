@@ -5,10 +5,10 @@ import { readFileSync, readdirSync } from "node:fs";
 // Flags that templates/_flags.tpl passes ahead of the code. One that the code has is a complaint, so
 // that this list ends empty.
 export const PLANNED = {
-  musubid: ["link_postgres", "person_postgres", "redis_master_name", "redis_password_file",
+  musubid: ["redis_master_name", "redis_password_file",
     "redis_sentinel_password_file", "redis_sentinel_user_file", "redis_sentinels", "redis_server",
     "redis_user_file"],
-  musubictl: ["postgres"],
+  musubictl: [],
 };
 
 // The flags that a program's sources define.
