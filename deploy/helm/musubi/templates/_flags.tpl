@@ -36,6 +36,7 @@ services/musubid/config.cc. (dict "root" $ "services" names) */}}
 {{- end }}
 --crl_state=/var/lib/musubi/state/crl-state
 --revoked_overlay=/var/lib/musubi/state/revoked
+--check_log=/var/lib/musubi/state/checks
 --drain_grace={{ $values.drainSeconds }}s
 --log_requests={{ $values.logRequests }}
 {{ include "musubi.storeFlags" .root }}
