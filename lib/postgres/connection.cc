@@ -208,17 +208,22 @@ absl::StatusOr<Result> Connection::Query(std::string_view sql, std::span<const V
   std::vector<std::array<char, 8>> numbers(values.size());
   std::vector<const char*> pointers;
   std::vector<int> lengths;
+  // A null pointer would be NULL: an empty value is another one.
+  const auto push = [&](std::string_view octets) {
+    pointers.push_back(octets.data() == nullptr ? "" : octets.data());
+    lengths.push_back(static_cast<int>(octets.size()));
+  };
   for (size_t i = 0; i < values.size(); ++i) {
-    if (const auto* number = std::get_if<int64_t>(&values[i].value_)) {
+    const Value::Held& held = values[i].held();
+    if (const auto* number = std::get_if<int64_t>(&held)) {
       for (size_t octet = 0; octet < 8; ++octet) {
         numbers[i][octet] = static_cast<char>(static_cast<uint64_t>(*number) >> (56 - 8 * octet));
       }
-      pointers.push_back(numbers[i].data());
-      lengths.push_back(8);
-    } else if (const auto* octets = std::get_if<std::string_view>(&values[i].value_)) {
-      // A null pointer would be NULL: an empty value is another one.
-      pointers.push_back(octets->data() == nullptr ? "" : octets->data());
-      lengths.push_back(static_cast<int>(octets->size()));
+      push({numbers[i].data(), numbers[i].size()});
+    } else if (const auto* text = std::get_if<std::string_view>(&held)) {
+      push(*text);
+    } else if (const auto* octets = std::get_if<base::ByteView>(&held)) {
+      push(base::AsText(*octets));
     } else {
       pointers.push_back(nullptr);
       lengths.push_back(0);

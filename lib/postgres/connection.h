@@ -12,16 +12,15 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/base/bytes.h"
+#include "lib/base/sql_value.h"
 #include "lib/postgres/failure.h"
 
 struct pg_conn;
@@ -31,29 +30,8 @@ namespace musubi::postgres {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-// A value to bind: NULL, BIGINT, TEXT or BYTEA. Views what it is made from.
-class Value {
- public:
-  Value(std::nullopt_t) {}                                            // NOLINT(runtime/explicit)
-  Value(int64_t value) : value_(value) {}                             // NOLINT(runtime/explicit)
-  Value(int value) : value_(int64_t{value}) {}                        // NOLINT(runtime/explicit)
-  Value(std::string_view text) : value_(text) {}                      // NOLINT(runtime/explicit)
-  Value(const std::string& text) : value_(std::string_view(text)) {}  // NOLINT(runtime/explicit)
-  Value(const char* text) : value_(std::string_view(text)) {}         // NOLINT(runtime/explicit)
-  Value(base::ByteView bytes) : value_(base::AsText(bytes)) {}        // NOLINT(runtime/explicit)
-  Value(const base::Bytes& bytes) : Value(base::ByteView(bytes)) {}   // NOLINT(runtime/explicit)
-  template <size_t N>
-  Value(const std::array<uint8_t, N>& bytes)  // NOLINT(runtime/explicit)
-      : Value(base::ByteView(bytes)) {}
-  template <typename T>
-  Value(const std::optional<T>& value) {  // NOLINT(runtime/explicit)
-    if (value.has_value()) value_ = Value(*value).value_;
-  }
-
- private:
-  friend class Connection;
-  std::variant<std::monostate, int64_t, std::string_view> value_;  // TEXT and BYTEA are octets.
-};
+// To bind: as NULL, BIGINT, TEXT or BYTEA.
+using Value = base::SqlValue;
 
 // Result is what one statement gave. Movable; not thread-safe. Outlives its connection.
 class Result {

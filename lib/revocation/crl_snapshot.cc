@@ -154,18 +154,16 @@ CrlSnapshot::Way CrlSnapshot::Begin(const CrlQuery& query) const {
 // Each loop reads what the one before it has begun to bring.
 void CrlSnapshot::FindWays(std::span<const CrlQuery> queries, std::span<Way> ways) const {
   for (size_t i = 0; i < queries.size(); ++i) ways[i] = Begin(queries[i]);
-  for (const Way& way : ways) {
+  // By the hash alone: names are compared once they are near.
+  for (Way& way : ways) {
     if (way.point.empty()) continue;
-    const Entry* entry = SlotFrom(way.hash, way.hash).entry;
-    if (entry == nullptr) continue;
-    PrefetchLines(entry, sizeof(Entry));
+    way.own = SlotFrom(way.hash, way.hash).entry;
+    if (way.own != nullptr) PrefetchLines(way.own, sizeof(Entry));
   }
   for (const Way& way : ways) {
-    if (way.point.empty()) continue;
-    const Entry* entry = SlotFrom(way.hash, way.hash).entry;
-    if (entry == nullptr) continue;
-    PrefetchLines(entry->point.data(), entry->point.size());
-    entry->table->Prefetch();
+    if (way.own == nullptr) continue;
+    PrefetchLines(way.own->point.data(), way.own->point.size());
+    way.own->table->Prefetch();
   }
   const auto each_table = [&](auto prefetch) {
     for (size_t i = 0; i < queries.size(); ++i) {

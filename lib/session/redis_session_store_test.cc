@@ -47,13 +47,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(TwoReplicas, SessionStoreContract, RedisFixture<2
 
 class RedisSessionStoreTest : public ::testing::Test {
  protected:
-  SessionRecord NewRecord(uint8_t id) {
-    SessionRecord record;
-    record.id[0] = id;
-    record.created_at = *store().Now();
-    record.expires_at = record.created_at + absl::Minutes(30);
-    return record;
-  }
+  SessionRecord NewRecord(uint8_t id) { return NewRecordIn(store(), id); }
   RedisSessionStore& store() { return replica_.store(); }
   // Of the shared server: a command of the test's own.
   redis::Reply Ask(std::vector<std::string> command) {

@@ -15,16 +15,19 @@
 
 namespace musubi::session {
 
+// A record of version 0 that was made now, by the store's time.
+inline SessionRecord NewRecordIn(SessionStore& store, uint8_t id) {
+  SessionRecord record;
+  record.id[0] = id;
+  record.created_at = *store.Now();
+  record.expires_at = record.created_at + absl::Minutes(30);
+  return record;
+}
+
 template <typename Fixture>
 class SessionStoreContract : public ::testing::Test {
  protected:
-  SessionRecord NewRecord(uint8_t id) {
-    SessionRecord record;
-    record.id[0] = id;
-    record.created_at = *store().Now();
-    record.expires_at = record.created_at + absl::Minutes(30);
-    return record;
-  }
+  SessionRecord NewRecord(uint8_t id) { return NewRecordIn(store(), id); }
   SessionStore& store() { return fixture_.store(); }
   // As of what is stored now.
   absl::StatusOr<bool> CompareAndSet(const SessionRecord& next) {

@@ -61,12 +61,12 @@ Statement::Statement(sqlite3* db, std::string_view sql, std::span<const Value> v
   for (const Value& value : values) {
     if (code != SQLITE_OK) break;
     ++index;
-    if (const auto* number = std::get_if<int64_t>(&value.value_)) {
+    if (const auto* number = std::get_if<int64_t>(&value.held())) {
       code = sqlite3_bind_int64(statement_, index, *number);
-    } else if (const auto* text = std::get_if<std::string_view>(&value.value_)) {
+    } else if (const auto* text = std::get_if<std::string_view>(&value.held())) {
       code = sqlite3_bind_text64(statement_, index, text->data() == nullptr ? "" : text->data(),
                                  text->size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-    } else if (const auto* bytes = std::get_if<base::ByteView>(&value.value_)) {
+    } else if (const auto* bytes = std::get_if<base::ByteView>(&value.held())) {
       // A null pointer would bind NULL: an empty BLOB is another value.
       code = bytes->empty() ? sqlite3_bind_zeroblob(statement_, index, 0)
                             : sqlite3_bind_blob64(statement_, index, bytes->data(), bytes->size(),

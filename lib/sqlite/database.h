@@ -9,45 +9,23 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/base/bytes.h"
+#include "lib/base/sql_value.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
 
 namespace musubi::sqlite {
 
-// A value to bind: NULL, INTEGER, TEXT or BLOB. Views what it is made from.
-class Value {
- public:
-  Value(std::nullopt_t) {}                                            // NOLINT(runtime/explicit)
-  Value(int64_t value) : value_(value) {}                             // NOLINT(runtime/explicit)
-  Value(int value) : value_(int64_t{value}) {}                        // NOLINT(runtime/explicit)
-  Value(std::string_view text) : value_(text) {}                      // NOLINT(runtime/explicit)
-  Value(const std::string& text) : value_(std::string_view(text)) {}  // NOLINT(runtime/explicit)
-  Value(const char* text) : value_(std::string_view(text)) {}         // NOLINT(runtime/explicit)
-  Value(base::ByteView bytes) : value_(bytes) {}                      // NOLINT(runtime/explicit)
-  Value(const base::Bytes& bytes) : value_(base::ByteView(bytes)) {}  // NOLINT(runtime/explicit)
-  template <size_t N>
-  Value(const std::array<uint8_t, N>& bytes)  // NOLINT(runtime/explicit)
-      : value_(base::ByteView(bytes)) {}
-  template <typename T>
-  Value(const std::optional<T>& value) {  // NOLINT(runtime/explicit)
-    if (value.has_value()) value_ = Value(*value).value_;
-  }
-
- private:
-  friend class Statement;
-  std::variant<std::monostate, int64_t, std::string_view, base::ByteView> value_;
-};
+// To bind: as NULL, INTEGER, TEXT or BLOB.
+using Value = base::SqlValue;
 
 // Statement is one prepared query with its values bound. Movable; not thread-safe. Must go before
 // its database does.
