@@ -59,6 +59,8 @@ std::string_view Name(AuditEvent event) {
       return "LOCKED_OUT";
     case AuditEvent::kNameRead:
       return "NAME_READ";
+    case AuditEvent::kLinkedAgain:
+      return "LINKED_AGAIN";
   }
   return "UNKNOWN";
 }

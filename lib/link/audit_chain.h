@@ -28,6 +28,7 @@ enum class AuditEvent {
   kNotMe = 6,            // The phone's owner called the session foreign.
   kLockedOut = 7,        // The session ended for too many wrong codes or proofs.
   kNameRead = 8,         // The signed-in person was shown the name.
+  kLinkedAgain = 9,      // Another session proved the card of the account's active link.
 };
 std::string_view Name(AuditEvent event);  // As in "LINKED".
 

@@ -15,6 +15,24 @@ absl::Status SessionAlreadyUsed(SessionOutcome outcome) {
                "the session has ended as " + std::string(Name(outcome)),
                {{"outcome", std::string(Name(outcome))}});
 }
+bool IsSameCard(const Link& link, const NewLink& other) {
+  return link.person_id == other.person_id || link.subject == other.subject;
+}
+
+bool IsSamePair(const Link& link, const NewLink& other) {
+  return link.person_id == other.person_id && link.account == other.account;
+}
+
+AuditFact LinkedAgain(const Link& active, const NewLink& link, absl::Time now) {
+  return {.at = now,
+          .event = AuditEvent::kLinkedAgain,
+          .relying_party_id = active.relying_party_id,
+          .link_id = active.id,
+          .session_id = link.session_id,
+          .journey = link.journey,
+          .commitment = link.commitment};
+}
+
 absl::Status NoLinkOfCard() {
   return Error(ErrorReason::kLinkNotFound, "the card has no active link at this relying party");
 }

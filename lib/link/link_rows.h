@@ -86,6 +86,13 @@ inline Link AsMade(Link link) {
   return link;
 }
 
+// Whether a link is of the same card, by person or pseudonym; of the same person and account.
+bool IsSameCard(const Link& link, const NewLink& other);
+bool IsSamePair(const Link& link, const NewLink& other);
+
+// The entry that the session of `link` ended in `active`.
+AuditFact LinkedAgain(const Link& active, const NewLink& link, absl::Time now);
+
 absl::Status SessionAlreadyUsed(SessionOutcome outcome);
 absl::Status NoLinkOfCard();
 // What makes CreateLink and ReplaceLink refuse, in words.

@@ -174,11 +174,12 @@ class LinkStore {
  public:
   virtual ~LinkStore() = default;
 
-  // CreateLink makes an active link and ends its session as LINKED. CARD_ALREADY_LINKED (the
-  // person has an active link at this relying party), ACCOUNT_ALREADY_LINKED (under
-  // kOneLinkPerAccount), SESSION_ALREADY_USED, REQUEST_ID_REUSED, FIELD_INVALID. A conflict
-  // changes nothing: the session may still be used. A repeated request gets the link as it was
-  // made.
+  // CreateLink makes an active link and ends its session as LINKED. If person and account have an
+  // active link with each other at this relying party, the session ends in that one: of many who
+  // create one pair at once, all get the same link. CARD_ALREADY_LINKED (the person has an active
+  // link with another account), ACCOUNT_ALREADY_LINKED (under kOneLinkPerAccount, with another
+  // person), SESSION_ALREADY_USED, REQUEST_ID_REUSED, FIELD_INVALID. A conflict changes nothing:
+  // the session may still be used. A repeated request gets the link as it was made.
   virtual absl::StatusOr<Link> CreateLink(const RequestKey& request, const NewLink& link,
                                           AccountPolicy policy) = 0;
 

@@ -208,6 +208,38 @@ TEST_P(LinkStoreContract, ACardHasOneActiveLinkAtARelyingParty) {
   ExpectWholeChain(2);
 }
 
+TEST_P(LinkStoreContract, APairThatIsLinkedGetsItsLinkAgain) {
+  for (const AccountPolicy policy :
+       {AccountPolicy::kOneLinkPerAccount, AccountPolicy::kManyLinksPerAccount}) {
+    const std::string account = "taro-" + std::to_string(static_cast<int>(policy));
+    const auto made = Create(LinkOf(static_cast<int>(policy), account), policy);
+    ASSERT_TRUE(made.ok()) << made.status();
+    const NewLink second = LinkOf(static_cast<int>(policy), account);
+    const RequestKey request = Request();
+    clock_.Advance(absl::Minutes(1));
+    const auto again = store_->CreateLink(request, second, policy);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(again->id, made->id);
+    EXPECT_EQ(again->created_at, made->created_at);
+    EXPECT_EQ(again->session_id, made->session_id);
+    // The second session is used up, like the first.
+    const auto end = store_->GetSessionEnd(second.session_id);
+    ASSERT_TRUE(end.ok() && end->has_value()) << end.status();
+    EXPECT_EQ((*end)->outcome, SessionOutcome::kLinked);
+    EXPECT_EQ((*end)->link_id, made->id);
+    EXPECT_EQ(ReasonOf(Create(second, policy)), ErrorReason::kSessionAlreadyUsed);
+    EXPECT_EQ(store_->CreateLink(request, second, policy)->id, made->id);
+    EXPECT_THAT(Events({.link_id = made->id}),
+                ElementsAre(AuditEvent::kLinkedAgain, AuditEvent::kLinked));
+    // Once it has ended, the pair gets a new one.
+    ASSERT_TRUE(store_->EndLink(Request(), EndOf(*made)).ok());
+    const auto anew = Create(LinkOf(static_cast<int>(policy), account), policy);
+    ASSERT_TRUE(anew.ok()) << anew.status();
+    EXPECT_NE(anew->id, made->id);
+  }
+  ExpectWholeChain(8);
+}
+
 TEST_P(LinkStoreContract, AnAccountHasOneActiveLinkOrManyByPolicy) {
   ASSERT_TRUE(Create(LinkOf(1, "taro")).ok());
   EXPECT_EQ(ReasonOf(Create(LinkOf(2, "taro"))), ErrorReason::kAccountAlreadyLinked);
@@ -720,10 +752,30 @@ TEST_P(LinkStoreContract, OfManyAtOnceExactlyOneWins) {
     });
     EXPECT_EQ(race.Wins(kThreads, create(ErrorReason::kSessionAlreadyUsed)), 1);
   }
+  // The same pair, in as many sessions: everybody gets the one link.
+  std::vector<LinkId> answers(kThreads);
+  for (int round = 0; round < kRounds; ++round) {
+    const NewLink pair = OfNewPerson("saburo-" + std::to_string(round));
+    prepare([&](int) {
+      NewLink link = pair;
+      link.session_id = Session();
+      return link;
+    });
+    EXPECT_EQ(race.Wins(kThreads,
+                        [&](LinkStore& store, int i) {
+                          const auto n = static_cast<size_t>(i);
+                          const auto made = store.CreateLink(requests[n], links[n],
+                                                             AccountPolicy::kOneLinkPerAccount);
+                          EXPECT_TRUE(made.ok()) << made.status();
+                          if (made.ok()) answers[n] = made->id;
+                          return made.ok();
+                        }),
+              kThreads);
+    EXPECT_THAT(answers, testing::Each(answers[0]));
+  }
   // The same request, many times: everybody gets the one link.
   const NewLink same = LinkOf(50, "hanako");
   const RequestKey request = Request();
-  std::vector<LinkId> answers(kThreads);
   EXPECT_EQ(race.Wins(kThreads,
                       [&](LinkStore& store, int i) {
                         const auto made =
@@ -753,7 +805,7 @@ TEST_P(LinkStoreContract, OfManyAtOnceExactlyOneWins) {
                                end->answer == std::to_string(i);
                       }),
             1);
-  ExpectWholeChain(3 * kRounds + 2);
+  ExpectWholeChain(3 * kRounds + kThreads * kRounds + 2);
 }
 
 }  // namespace musubi::link

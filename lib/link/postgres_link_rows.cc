@@ -21,6 +21,15 @@ std::string SelectLinks(std::string_view condition) {
   return "SELECT " + std::string(kLinkColumns) + " FROM links WHERE " + std::string(condition);
 }
 
+absl::StatusOr<std::vector<Link>> ReadLinks(const Result& rows, const AccountKeys& accounts) {
+  std::vector<Link> links;
+  for (int i = 0; i < rows.rows(); ++i) {
+    MUSUBI_ASSIGN_OR_RETURN(Link link, ReadLink(rows.row(i), accounts));
+    links.push_back(std::move(link));
+  }
+  return links;
+}
+
 // A WHERE clause that grows with the fields of a filter: `?` becomes the next $n. Views the values.
 class Where {
  public:
@@ -122,12 +131,22 @@ absl::StatusOr<std::vector<Link>> ActiveLinksOfAccount(Connection& db, const Acc
       db.Query(SelectLinks("relying_party_id = $1 AND " + AccountCondition(hashes.size(), 2) +
                            " AND ended_at IS NULL ORDER BY row"),
                values));
-  std::vector<Link> links;
-  for (int i = 0; i < rows.rows(); ++i) {
-    MUSUBI_ASSIGN_OR_RETURN(Link link, ReadLink(rows.row(i), accounts));
-    links.push_back(std::move(link));
-  }
-  return links;
+  return ReadLinks(rows, accounts);
+}
+
+absl::StatusOr<std::vector<Link>> HoldLinksBeside(Connection& db, const AccountKeys& accounts,
+                                                  const NewLink& link) {
+  const std::vector<base::Hash256> hashes = accounts.Hashes(link.account);
+  std::vector<Value> values = {link.relying_party_id, link.person_id, link.subject};
+  values.insert(values.end(), hashes.begin(), hashes.end());
+  MUSUBI_ASSIGN_OR_RETURN(
+      const Result rows,
+      db.Query(SelectLinks("relying_party_id = $1 AND ended_at IS NULL AND"
+                           " (person_id = $2 OR subject = $3 OR " +
+                           AccountCondition(hashes.size(), 4) +
+                           ") ORDER BY person_id = $2 OR subject = $3 DESC, row FOR SHARE"),
+               values));
+  return ReadLinks(rows, accounts);
 }
 
 absl::Status RequireCardFree(Connection& db, const NewLink& link) {

@@ -42,6 +42,11 @@ absl::StatusOr<std::vector<Link>> ActiveLinksOfAccount(postgres::Connection& db,
                                                        const AccountKeys& accounts,
                                                        std::string_view relying_party_id,
                                                        const Account& account);
+// HoldLinksBeside returns the active links that the account or the card of `link` has at the
+// relying party, those of the card first, and keeps them from ending before the transaction does.
+// One statement, so that it sees one moment.
+absl::StatusOr<std::vector<Link>> HoldLinksBeside(postgres::Connection& db,
+                                                  const AccountKeys& accounts, const NewLink& link);
 // CARD_ALREADY_LINKED if person or subject have an active link at the relying party.
 absl::Status RequireCardFree(postgres::Connection& db, const NewLink& link);
 // InsertLinkRow writes an active link, with its account sealed. `sole`: no other link of the

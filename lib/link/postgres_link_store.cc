@@ -68,6 +68,9 @@ class PostgresLinkStore final : public LinkStore {
 
   absl::StatusOr<Link> InsertLink(Connection& db, const NewLink& link, SessionOutcome outcome,
                                   bool sole, absl::Time now);
+  // Ends the session of `link` in the link that its person and account have already.
+  absl::StatusOr<Link> LinkAgain(Connection& db, const RequestKey& request, const Link& active,
+                                 const NewLink& link, absl::Time now);
   absl::StatusOr<Link> LinkToEnd(Connection& db, const EndLinkArgs& args);
   // Nothing: the card has no link, which is an answer too, and stays.
   absl::StatusOr<std::optional<Resolution>> ResolveIn(Connection& db, const ResolveArgs& args);
@@ -140,18 +143,28 @@ absl::StatusOr<Link> PostgresLinkStore::CreateLink(const RequestKey& request, co
   return Once(request, Operation::kCreateLink, [&](Connection& db) -> absl::StatusOr<Link> {
     MUSUBI_RETURN_IF_ERROR(RequireUnused(db, link.session_id));
     MUSUBI_RETURN_IF_ERROR(LockAccount(db, accounts_, link.account));
-    if (sole) {
-      MUSUBI_ASSIGN_OR_RETURN(
-          const std::vector<Link> active,
-          ActiveLinksOfAccount(db, accounts_, link.relying_party_id, link.account));
-      if (!active.empty()) return AccountHasLink();
-    }
+    MUSUBI_ASSIGN_OR_RETURN(const std::vector<Link> active, HoldLinksBeside(db, accounts_, link));
     const absl::Time now = Now();
+    for (const Link& other : active) {
+      if (IsSamePair(other, link)) return LinkAgain(db, request, other, link, now);
+      if (IsSameCard(other, link)) return CardHasLink();
+      if (sole) return AccountHasLink();
+    }
     MUSUBI_ASSIGN_OR_RETURN(Link made, InsertLink(db, link, SessionOutcome::kLinked, sole, now));
     MUSUBI_RETURN_IF_ERROR(StoreAnswer(db, request, Operation::kCreateLink, made.id, now));
     MUSUBI_RETURN_IF_ERROR(Append(db, {Linked(made, link)}));
     return made;
   });
+}
+
+absl::StatusOr<Link> PostgresLinkStore::LinkAgain(Connection& db, const RequestKey& request,
+                                                  const Link& active, const NewLink& link,
+                                                  absl::Time now) {
+  MUSUBI_RETURN_IF_ERROR(InsertSessionEnd(db, link.session_id, link.relying_party_id,
+                                          {SessionOutcome::kLinked, active.id, "", now}));
+  MUSUBI_RETURN_IF_ERROR(StoreAnswer(db, request, Operation::kCreateLink, active.id, now));
+  MUSUBI_RETURN_IF_ERROR(Append(db, {LinkedAgain(active, link, now)}));
+  return active;
 }
 
 absl::StatusOr<Link> PostgresLinkStore::ReplaceLink(const RequestKey& request,
@@ -170,6 +183,7 @@ absl::StatusOr<Link> PostgresLinkStore::ReplaceLink(const RequestKey& request,
     replaced.ended_at = now;
     replaced.end_reason = EndReason::kReplaced;
     MUSUBI_ASSIGN_OR_RETURN(const bool sole, MarkEnded(db, replaced));
+    MUSUBI_RETURN_IF_ERROR(RequireCardFree(db, link));
     MUSUBI_ASSIGN_OR_RETURN(Link made, InsertLink(db, link, SessionOutcome::kReplaced, sole, now));
     MUSUBI_RETURN_IF_ERROR(StoreAnswer(db, request, Operation::kReplaceLink, made.id, now));
     MUSUBI_RETURN_IF_ERROR(Append(db, {{.at = now,
@@ -413,7 +427,6 @@ absl::StatusOr<AuditReport> PostgresLinkStore::VerifyChain(std::optional<AuditHe
 absl::StatusOr<Link> PostgresLinkStore::InsertLink(Connection& db, const NewLink& link,
                                                    SessionOutcome outcome, bool sole,
                                                    absl::Time now) {
-  MUSUBI_RETURN_IF_ERROR(RequireCardFree(db, link));
   Link made{.id = random_.Bytes<16>(),
             .relying_party_id = link.relying_party_id,
             .account = link.account,

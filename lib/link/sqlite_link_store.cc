@@ -1,5 +1,6 @@
 #include "lib/link/sqlite_link_store.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -61,6 +62,9 @@ class SqliteLinkStore final : public LinkStore {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Link> LinkToEnd(const EndLinkArgs& args) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // Ends the session of `link` in the link that its person and account have already.
+  absl::StatusOr<Link> LinkAgain(const Link& active, const NewLink& link, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // InsertLink writes a link and everything that goes with it. The caller has checked policy.
   absl::StatusOr<Link> InsertLink(const NewLink& link, SessionOutcome outcome, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -100,19 +104,32 @@ absl::StatusOr<Link> SqliteLinkStore::CreateLink(const RequestKey& request, cons
                           StoredAnswer(*db_, accounts_, request, Operation::kCreateLink));
   if (stored.has_value()) return AsMade(*std::move(stored));
   MUSUBI_RETURN_IF_ERROR(RequireUnused(*db_, link.session_id));
-  if (policy == AccountPolicy::kOneLinkPerAccount) {
-    MUSUBI_ASSIGN_OR_RETURN(
-        const std::vector<Link> active,
-        ActiveLinksOfAccount(*db_, accounts_, link.relying_party_id, link.account));
-    if (!active.empty()) {
-      return AccountHasLink();
-    }
-  }
+  MUSUBI_ASSIGN_OR_RETURN(
+      const std::vector<Link> active,
+      ActiveLinksOfAccount(*db_, accounts_, link.relying_party_id, link.account));
   const absl::Time now = Now();
-  MUSUBI_ASSIGN_OR_RETURN(Link made, InsertLink(link, SessionOutcome::kLinked, now));
-  MUSUBI_RETURN_IF_ERROR(StoreAnswer(*db_, request, Operation::kCreateLink, made.id, now));
+  absl::StatusOr<Link> made;
+  const auto same = std::find_if(active.begin(), active.end(),
+                                 [&](const Link& other) { return IsSamePair(other, link); });
+  if (same != active.end()) {
+    made = LinkAgain(*same, link, now);
+  } else if (policy == AccountPolicy::kOneLinkPerAccount && !active.empty()) {
+    made = AccountHasLink();
+  } else {
+    made = InsertLink(link, SessionOutcome::kLinked, now);
+  }
+  MUSUBI_RETURN_IF_ERROR(made.status());
+  MUSUBI_RETURN_IF_ERROR(StoreAnswer(*db_, request, Operation::kCreateLink, made->id, now));
   MUSUBI_RETURN_IF_ERROR(transaction.Commit());
   return made;
+}
+
+absl::StatusOr<Link> SqliteLinkStore::LinkAgain(const Link& active, const NewLink& link,
+                                                absl::Time now) {
+  MUSUBI_RETURN_IF_ERROR(InsertSessionEnd(*db_, link.session_id, link.relying_party_id,
+                                          {SessionOutcome::kLinked, active.id, "", now}));
+  MUSUBI_RETURN_IF_ERROR(Append(LinkedAgain(active, link, now)));
+  return active;
 }
 
 absl::StatusOr<Link> SqliteLinkStore::ReplaceLink(const RequestKey& request, const NewLink& link) {

@@ -113,6 +113,8 @@ v1::LinkEventType EventType(AuditEvent event) {
       return v1::LINK_EVENT_TYPE_RESOLVED;
     case AuditEvent::kNameRead:
       return v1::LINK_EVENT_TYPE_NAME_READ;
+    case AuditEvent::kLinkedAgain:
+      return v1::LINK_EVENT_TYPE_CONFIRMED;
     case AuditEvent::kUnspecified:
     case AuditEvent::kResolvedNothing:
     case AuditEvent::kNotMe:
