@@ -5,9 +5,7 @@ import { readFileSync, readdirSync } from "node:fs";
 // Flags that templates/_flags.tpl passes ahead of the code. One that the code has is a complaint, so
 // that this list ends empty.
 export const PLANNED = {
-  musubid: ["redis_master_name", "redis_password_file",
-    "redis_sentinel_password_file", "redis_sentinel_user_file", "redis_sentinels", "redis_server",
-    "redis_user_file"],
+  musubid: [],
   musubictl: [],
 };
 

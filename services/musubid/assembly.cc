@@ -8,22 +8,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "lib/base/file.h"
 #include "lib/base/secure_random.h"
 #include "lib/base/status.h"
 #include "lib/base/worker_pool.h"
 #include "lib/checklog/check_log.h"
-#include "lib/crypto/ed25519.h"
 #include "lib/crypto/signature_batcher.h"
 #include "lib/crypto/signature_verifier.h"
 #include "lib/http/curl_http_client.h"
-#include "lib/jpki/card_validator.h"
-#include "lib/jpki/hierarchy.h"
-#include "lib/jpki/name_statement.h"
-#include "lib/link/postgres_link_store.h"
-#include "lib/link/sqlite_link_store.h"
-#include "lib/person/postgres_person_store.h"
-#include "lib/person/sqlite_person_store.h"
 #include "lib/prelink/certificate_validation.h"
 #include "lib/prelink/journey.h"
 #include "lib/prelink/links.h"
@@ -36,15 +27,16 @@
 #include "lib/revocation/revocation_checker.h"
 #include "lib/rpc/calls.h"
 #include "lib/rpc/server.h"
-#include "lib/session/memory_session_store.h"
 #include "lib/telemetry/http_endpoint.h"
 #include "lib/telemetry/metrics.h"
 #include "services/link/link_service.h"
 #include "services/musubid/health.h"
 #include "services/musubid/housekeeping.h"
+#include "services/musubid/material.h"
 #include "services/musubid/metrics.h"
 #include "services/musubid/observed_stores.h"
 #include "services/musubid/observers.h"
+#include "services/musubid/stores.h"
 #include "services/pairing/pairing_service.h"
 #include "services/session/session_service.h"
 #include "services/validation/validation_service.h"
@@ -54,115 +46,6 @@ namespace {
 
 // How often persons without a link and answers of long ago are swept.
 constexpr absl::Duration kSweepInterval = absl::Minutes(10);
-
-// Puts the flag's name in front of what went wrong with its file, and the fix behind it where the
-// system's own words have none.
-template <typename T>
-absl::StatusOr<T> ForFlag(std::string_view flag, absl::StatusOr<T> value) {
-  if (value.ok()) return value;
-  const absl::Status status = base::Annotate(value.status(), "--" + std::string(flag));
-  const bool from_system = absl::IsNotFound(status) || absl::IsPermissionDenied(status);
-  if (!from_system) return status;
-  return absl::Status(status.code(),
-                      absl::StrCat(status.message(),
-                                   " (give the flag a path that exists and that the user who runs "
-                                   "musubid may read)"));
-}
-
-// Everything that is read before anything is opened.
-struct Material {
-  crypto::Keyring service_keyring;
-  crypto::Keyring card_keyring;
-  crypto::Keyring audit_keyring;
-  crypto::Keyring account_keyring;
-  crypto::Keyring person_index_keyring;
-  crypto::Keyring person_data_keyring;
-  crypto::Ed25519PrivateKey evidence_key;
-  prelink::RelyingPartyRegistry relying_parties;
-  jpki::NameIssuers name_issuers;
-  pki::TrustStore trust_store;
-  std::unique_ptr<jpki::SlowPathPool> slow_paths;
-  jpki::CardValidator card_validator;
-  std::vector<revocation::Responder> responders;
-  rpc::Security security;
-};
-
-absl::StatusOr<pki::TrustStore> LoadTrustStore(const Config& config) {
-  MUSUBI_ASSIGN_OR_RETURN(pki::TrustStore store,
-                          ForFlag("anchors", pki::TrustStore::Load(config.anchors)));
-  if (store.environment() != config.environment) {
-    return absl::InvalidArgumentError(
-        "--anchors: " + config.anchors + " is for the environment " +
-        std::string(pki::Name(store.environment())) + ", but --environment is " +
-        std::string(pki::Name(config.environment)) + ": name the file of that environment");
-  }
-  return store;
-}
-
-absl::StatusOr<rpc::MutualTls> LoadTls(const Config& config) {
-  return rpc::LoadMutualTls(config.tls_certificate, config.tls_private_key, config.tls_client_ca);
-}
-
-absl::StatusOr<rpc::Security> LoadSecurity(const Config& config) {
-  rpc::Security security{.insecure_loopback_roles = config.insecure_loopback_roles};
-  if (!config.tls_certificate.empty()) {
-    MUSUBI_ASSIGN_OR_RETURN(security.tls, LoadTls(config));
-  }
-  return security;
-}
-
-absl::StatusOr<std::vector<revocation::Responder>> LoadResponders(const Config& config) {
-  if (config.responders.empty()) return std::vector<revocation::Responder>();
-  MUSUBI_ASSIGN_OR_RETURN(const std::string text,
-                          ForFlag("responders", base::ReadFile(config.responders)));
-  return ForFlag("responders", revocation::ParseResponders(text));
-}
-
-absl::StatusOr<Material> LoadMaterial(const Config& config) {
-  using crypto::Keyring;
-  MUSUBI_ASSIGN_OR_RETURN(auto service,
-                          ForFlag("service_keyring", Keyring::Load(config.service_keyring)));
-  MUSUBI_ASSIGN_OR_RETURN(auto card, ForFlag("card_keyring", Keyring::Load(config.card_keyring)));
-  MUSUBI_ASSIGN_OR_RETURN(auto audit,
-                          ForFlag("audit_keyring", Keyring::Load(config.audit_keyring)));
-  MUSUBI_ASSIGN_OR_RETURN(auto account,
-                          ForFlag("account_keyring", Keyring::Load(config.account_keyring)));
-  MUSUBI_ASSIGN_OR_RETURN(auto person_index, ForFlag("person_index_keyring",
-                                                     Keyring::Load(config.person_index_keyring)));
-  MUSUBI_ASSIGN_OR_RETURN(
-      auto person_data, ForFlag("person_data_keyring", Keyring::Load(config.person_data_keyring)));
-  MUSUBI_ASSIGN_OR_RETURN(
-      auto evidence, ForFlag("evidence_key", crypto::Ed25519PrivateKey::Load(config.evidence_key)));
-  MUSUBI_ASSIGN_OR_RETURN(
-      auto relying_parties,
-      ForFlag("relying_parties", prelink::RelyingPartyRegistry::Load(config.relying_parties)));
-  MUSUBI_ASSIGN_OR_RETURN(auto name_issuers,
-                          ForFlag("name_issuers", jpki::NameIssuers::Load(config.name_issuers)));
-  MUSUBI_ASSIGN_OR_RETURN(auto trust_store, LoadTrustStore(config));
-  MUSUBI_ASSIGN_OR_RETURN(auto hierarchy,
-                          ForFlag("hierarchy", jpki::Hierarchy::Load(config.hierarchy)));
-  auto slow_paths = std::make_unique<jpki::SlowPathPool>(
-      jpki::SlowPathPool::Options::ForThreads(static_cast<int>(config.worker_threads)));
-  MUSUBI_ASSIGN_OR_RETURN(auto card_validator,
-                          jpki::CardValidator::Create(trust_store, std::move(hierarchy),
-                                                      {.slow_paths = slow_paths.get()}));
-  MUSUBI_ASSIGN_OR_RETURN(auto responders, LoadResponders(config));
-  MUSUBI_ASSIGN_OR_RETURN(auto security, LoadSecurity(config));
-  return Material{.service_keyring = std::move(service),
-                  .card_keyring = std::move(card),
-                  .audit_keyring = std::move(audit),
-                  .account_keyring = std::move(account),
-                  .person_index_keyring = std::move(person_index),
-                  .person_data_keyring = std::move(person_data),
-                  .evidence_key = std::move(evidence),
-                  .relying_parties = std::move(relying_parties),
-                  .name_issuers = std::move(name_issuers),
-                  .trust_store = std::move(trust_store),
-                  .slow_paths = std::move(slow_paths),
-                  .card_validator = std::move(card_validator),
-                  .responders = std::move(responders),
-                  .security = std::move(security)};
-}
 
 std::string FullName(ServiceName service) {
   switch (service) {
@@ -202,9 +85,7 @@ struct Assembly::Parts {
         validation_reporter(metrics),
         signature_reporter(log),
         check_log_reporter(log, metrics),
-        material(std::move(material_in)),
-        memory_sessions(clock),
-        sessions(memory_sessions, machine_clock, metrics, health) {
+        material(std::move(material_in)) {
     lifetimes = config.lifetimes;
   }
   // The server goes before those who report to it. No CRL's server holds the end up.
@@ -213,10 +94,7 @@ struct Assembly::Parts {
     if (curl != nullptr) curl->Stop();
   }
 
-  absl::Status OpenStores(const Config& config);
   absl::Status OpenCheckLog(const Config& config);
-  absl::StatusOr<std::unique_ptr<musubi::link::LinkStore>> OpenLinks(const Config& config);
-  absl::StatusOr<std::unique_ptr<person::PersonStore>> OpenPersons(const Config& config);
   absl::Status OpenRevocation(const Config& config);
   absl::Status MakeUseCases(const Config& config);
   absl::Status Listen(const Config& config);
@@ -244,12 +122,7 @@ struct Assembly::Parts {
   musubi::session::Lifetimes lifetimes;
   base::SystemRandom random;
 
-  musubi::session::MemorySessionStore memory_sessions;
-  ObservedSessionStore sessions;
-  std::unique_ptr<musubi::link::LinkStore> link_store;
-  std::optional<ObservedLinkStore> links;
-  std::unique_ptr<person::PersonStore> person_store;
-  std::optional<ObservedPersonStore> persons;
+  std::unique_ptr<Stores> stores;
   std::unique_ptr<checklog::CheckLog> check_log;
 
   std::unique_ptr<http::CurlHttpClient> curl;
@@ -286,56 +159,6 @@ struct Assembly::Parts {
   std::unique_ptr<Periodic> tls_refresh;  // Of the server.
   std::unique_ptr<telemetry::HttpEndpoint> endpoint;
 };
-
-absl::StatusOr<std::unique_ptr<musubi::link::LinkStore>> Assembly::Parts::OpenLinks(
-    const Config& config) {
-  if (!config.link_postgres.empty()) {
-    return ForFlag("link_postgres", musubi::link::CreatePostgresLinkStore(
-                                        {.clock = &clock,
-                                         .random = &random,
-                                         .audit_keyring = material.audit_keyring,
-                                         .account_keyring = material.account_keyring},
-                                        {.conninfo = config.link_postgres,
-                                         .connections = config.postgres_connections}));
-  }
-  return ForFlag("link_db",
-                 musubi::link::CreateSqliteLinkStore({.clock = &clock,
-                                                      .random = &random,
-                                                      .audit_keyring = material.audit_keyring,
-                                                      .account_keyring = material.account_keyring},
-                                                     {.path = config.link_db}));
-}
-
-absl::StatusOr<std::unique_ptr<person::PersonStore>> Assembly::Parts::OpenPersons(
-    const Config& config) {
-  if (!config.person_postgres.empty()) {
-    return ForFlag("person_postgres", person::CreatePostgresPersonStore(
-                                          {.clock = &clock,
-                                           .random = &random,
-                                           .index_keyring = material.person_index_keyring,
-                                           .data_keyring = material.person_data_keyring},
-                                          {.conninfo = config.person_postgres,
-                                           .connections = config.postgres_connections}));
-  }
-  return ForFlag("person_db",
-                 person::CreateSqlitePersonStore({.clock = &clock,
-                                                  .random = &random,
-                                                  .index_keyring = material.person_index_keyring,
-                                                  .data_keyring = material.person_data_keyring},
-                                                 {.path = config.person_db}));
-}
-
-absl::Status Assembly::Parts::OpenStores(const Config& config) {
-  MUSUBI_ASSIGN_OR_RETURN(link_store, OpenLinks(config));
-  MUSUBI_ASSIGN_OR_RETURN(person_store, OpenPersons(config));
-  links.emplace(*link_store, machine_clock, metrics, health);
-  persons.emplace(*person_store, machine_clock, metrics, health);
-  for (const Dependency store :
-       {Dependency::kSessionStore, Dependency::kLinkStore, Dependency::kPersonStore}) {
-    health.Use(store);
-  }
-  return absl::OkStatus();
-}
 
 absl::Status Assembly::Parts::OpenCheckLog(const Config& config) {
   MUSUBI_ASSIGN_OR_RETURN(
@@ -390,8 +213,8 @@ absl::Status Assembly::Parts::OpenRevocation(const Config& config) {
 }
 
 absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
-  journey.emplace(prelink::Journey::Dependencies{.sessions = sessions,
-                                                 .links = *links,
+  journey.emplace(prelink::Journey::Dependencies{.sessions = stores->sessions(),
+                                                 .links = stores->links(),
                                                  .relying_parties = material.relying_parties,
                                                  .random = random,
                                                  .service_keyring = material.service_keyring,
@@ -419,7 +242,7 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
                                            .name_issuers = material.name_issuers,
                                            .revocation_mode = config.revocation_mode});
   link_use_cases.emplace(prelink::LinkUseCases::Dependencies{.journey = *journey,
-                                                             .persons = *persons,
+                                                             .persons = stores->persons(),
                                                              .evidence_key = material.evidence_key,
                                                              .clock = clock});
   MUSUBI_ASSIGN_OR_RETURN(workers, base::WorkerPool::Create({.threads = config.worker_threads,
@@ -436,8 +259,9 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
                                             [this] { UpdateCrls(Folder::kMayHaveChanged); });
   }
   sweep = std::make_unique<Periodic>(timer, *workers, kSweepInterval, [this] { Sweep(); });
-  probe = std::make_unique<Periodic>(timer, *workers, kProbeInterval,
-                                     [this] { ProbeStores(sessions, *links, *persons); });
+  probe = std::make_unique<Periodic>(timer, *workers, kProbeInterval, [this] {
+    ProbeStores(stores->sessions(), stores->links(), stores->persons());
+  });
   return absl::OkStatus();
 }
 
@@ -461,11 +285,11 @@ void Assembly::Parts::UpdateCrls(Folder folder) {
 
 void Assembly::Parts::Sweep() {
   // A person whose links have all ended goes: nothing needs the card data any more.
-  const auto swept = persons->SweepUnreferenced(
+  const auto swept = stores->persons().SweepUnreferenced(
       clock.Now() - person::kUnreferencedGrace, [this](std::span<const person::PersonId> ids) {
-        return links->ReferencedPersons(ids, absl::InfiniteFuture());
+        return stores->links().ReferencedPersons(ids, absl::InfiniteFuture());
       });
-  const auto pruned = links->Prune(clock.Now() - musubi::link::kMinAnswerAge);
+  const auto pruned = stores->links().Prune(clock.Now() - musubi::link::kMinAnswerAge);
   for (const absl::Status& status : {swept.status(), pruned.status()}) {
     if (!status.ok()) {
       log.Write(telemetry::Severity::kError, "sweep_failed",
@@ -537,7 +361,7 @@ absl::Status Assembly::Parts::ListenForOperators(const Config& config) {
     metrics.worker_rejections.RaiseTo(static_cast<double>(workers->rejected()), Pool::kJourneys);
     metrics.worker_rejections.RaiseTo(static_cast<double>(bulk_workers->rejected()), Pool::kBulk);
     metrics.check_log_queue.Set(static_cast<double>(check_log->pending()));
-    metrics.session_records.Set(static_cast<double>(memory_sessions.size()));
+    stores->SetGauges();
   });
   using Answer = telemetry::HttpEndpoint::Answer;
   MUSUBI_ASSIGN_OR_RETURN(
@@ -567,7 +391,16 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Create(Dependencies dependen
                                                            const Config& config) {
   MUSUBI_ASSIGN_OR_RETURN(Material material, LoadMaterial(config));
   auto parts = std::make_unique<Parts>(dependencies, config, std::move(material));
-  MUSUBI_RETURN_IF_ERROR(parts->OpenStores(config));
+  MUSUBI_ASSIGN_OR_RETURN(
+      parts->stores, Stores::Open({.clock = parts->clock,
+                                   .timer = parts->timer,
+                                   .machine_clock = parts->machine_clock,
+                                   .store_time_offset = std::move(dependencies.store_time_offset),
+                                   .random = parts->random,
+                                   .material = parts->material,
+                                   .metrics = parts->metrics,
+                                   .health = parts->health},
+                                  config));
   MUSUBI_RETURN_IF_ERROR(parts->OpenCheckLog(config));
   MUSUBI_RETURN_IF_ERROR(parts->OpenRevocation(config));
   MUSUBI_RETURN_IF_ERROR(parts->MakeUseCases(config));

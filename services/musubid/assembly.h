@@ -3,6 +3,7 @@
 #ifndef MUSUBI_SERVICES_MUSUBID_ASSEMBLY_H_
 #define MUSUBI_SERVICES_MUSUBID_ASSEMBLY_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -25,6 +26,8 @@ class Assembly {
   struct Dependencies {
     const base::Clock& clock;  // Of journeys and validation.
     base::Timer& timer;        // Of the same time.
+    // Stores::Dependencies::store_time_offset.
+    std::function<absl::Duration()> store_time_offset;
     telemetry::Log& log;
   };
 

@@ -15,8 +15,6 @@ ABSL_FLAG(std::string, port_file, "",
 ABSL_FLAG(std::vector<std::string>, services,
           std::vector<std::string>({"session", "pairing", "validation", "link"}),
           "Services to serve: session, pairing, validation, link");
-ABSL_FLAG(std::string, session_store, "memory",
-          "Where live sessions are kept: memory (one process serves all services)");
 ABSL_FLAG(std::string, tls_certificate, "", "The server's certificate chain, PEM");
 ABSL_FLAG(std::string, tls_private_key, "", "Its private key, PEM, mode 0600");
 ABSL_FLAG(std::string, tls_client_ca, "", "The CA of the callers' certificates, PEM");
@@ -121,6 +119,8 @@ namespace {
 
 using revocation::RevocationMode;
 
+constexpr size_t kNumServiceNames = 4;
+
 // An error about a flag, its value and the fix.
 absl::Status Bad(std::string_view flag, std::string_view value, std::string_view rule) {
   return absl::InvalidArgumentError("--" + std::string(flag) + "=" + std::string(value) + ": " +
@@ -142,15 +142,22 @@ absl::StatusOr<std::set<ServiceName>> ReadServices() {
       return Bad("services", name, "must be of session, pairing, validation, link");
     }
   }
-  if (absl::GetFlag(FLAGS_session_store) != "memory") {
-    return Bad("session_store", absl::GetFlag(FLAGS_session_store), "must be memory");
-  }
-  if (services.size() != 4) {
-    return absl::InvalidArgumentError(
-        "--services names a subset, but --session_store=memory is seen by this process alone: "
-        "serve all of session,pairing,validation,link");
-  }
   return services;
+}
+
+// Each journey goes through all services, and each of them looks into the links.
+absl::Status CheckSubset(const Config& config) {
+  if (config.services.size() == kNumServiceNames) return absl::OkStatus();
+  if (config.redis.has_value() && config.link_db.empty() && config.person_db.empty()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "--services names a subset, but " +
+      std::string(!config.redis.has_value() ? "--session_store=memory"
+                  : !config.link_db.empty() ? "--link_db"
+                                            : "--person_db") +
+      " is seen by this process alone: serve all of session,pairing,validation,link, or share the "
+      "stores by --session_store=redis, --link_postgres and --person_postgres");
 }
 
 absl::StatusOr<RevocationMode> ReadRevocationMode() {
@@ -344,6 +351,7 @@ absl::StatusOr<Config> ReadFlags() {
                 .metrics_listen = absl::GetFlag(FLAGS_metrics_listen),
                 .metrics_port_file = absl::GetFlag(FLAGS_metrics_port_file)};
   MUSUBI_ASSIGN_OR_RETURN(config.services, ReadServices());
+  MUSUBI_ASSIGN_OR_RETURN(config.redis, ReadSessionStore());
   const std::string roles = absl::GetFlag(FLAGS_insecure_loopback_roles);
   if (!roles.empty()) {
     auto parsed = rpc::ParseInsecureRoles(roles);
@@ -359,6 +367,7 @@ absl::StatusOr<Config> ReadFlags() {
   config.environment = *parsed_environment;
   MUSUBI_ASSIGN_OR_RETURN(config.revocation_mode, ReadRevocationMode());
   MUSUBI_RETURN_IF_ERROR(CheckFiles(config));
+  MUSUBI_RETURN_IF_ERROR(CheckSubset(config));
   MUSUBI_RETURN_IF_ERROR(CheckMetricsAddress(config));
   MUSUBI_ASSIGN_OR_RETURN(config.log_requests, ReadLogRequests());
   MUSUBI_RETURN_IF_ERROR(config.lifetimes.Validate());

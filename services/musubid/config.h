@@ -3,6 +3,7 @@
 #ifndef MUSUBI_SERVICES_MUSUBID_CONFIG_H_
 #define MUSUBI_SERVICES_MUSUBID_CONFIG_H_
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "lib/revocation/revocation_checker.h"
 #include "lib/rpc/security.h"
 #include "lib/session/lifetimes.h"
+#include "services/musubid/redis_flags.h"
 
 namespace musubi::services::musubid {
 
@@ -51,8 +53,9 @@ struct Config {
   std::string service_keyring;
   std::string card_keyring;
   std::string evidence_key;
-  std::string link_db;        // Empty if link_postgres is set, and the other way round.
-  std::string link_postgres;  // A conninfo.
+  std::optional<RedisConfig> redis;  // Nothing: sessions are in memory.
+  std::string link_db;               // Empty if link_postgres is set, and the other way round.
+  std::string link_postgres;         // A conninfo.
   std::string audit_keyring;
   std::string account_keyring;
   std::string person_db;  // The same.

@@ -73,6 +73,8 @@ void Health::Report(Dependency dependency, const absl::Status& outcome) {
 
 void Health::Set(Dependency dependency, bool up, std::string_view text) {
   base::MutexLock lock(mutex_);
+  // So that the next success, if uses are reported, counts as coming back.
+  failures_[static_cast<size_t>(dependency)] = up ? 0 : kFailuresUntilAway;
   if (!up) {
     Standing& standing = standings_[static_cast<size_t>(dependency)];
     standing.last_error = std::string(text.substr(0, kMaxHealthText));

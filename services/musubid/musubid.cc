@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
@@ -63,11 +64,16 @@ void ParseFlags(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
 }
 
-int Run(const base::Clock& clock, base::Timer& timer) {
+int Run(const base::Clock& clock, base::Timer& timer,
+        std::function<absl::Duration()> store_time_offset) {
   const absl::StatusOr<Config> config = ReadFlags();
   if (!config.ok()) return Refuse(config.status());
   telemetry::Log log(clock);
-  auto assembly = Assembly::Create({.clock = clock, .timer = timer, .log = log}, *config);
+  auto assembly = Assembly::Create({.clock = clock,
+                                    .timer = timer,
+                                    .store_time_offset = std::move(store_time_offset),
+                                    .log = log},
+                                   *config);
   if (!assembly.ok()) return Refuse(assembly.status());
   rpc::Server& server = (*assembly)->server();
   if (!config->port_file.empty()) {

@@ -2,6 +2,9 @@
 #ifndef MUSUBI_SERVICES_MUSUBID_MUSUBID_H_
 #define MUSUBI_SERVICES_MUSUBID_MUSUBID_H_
 
+#include <functional>
+
+#include "absl/time/time.h"
 #include "lib/base/clock.h"
 #include "lib/base/timer.h"
 
@@ -15,8 +18,10 @@ void PrepareProcess();
 void ParseFlags(int argc, char** argv);
 
 // Run serves until SIGTERM or SIGINT, then drains. Returns the process's exit code: 0, or 1 with
-// one line on standard error if it could not start.
-int Run(const base::Clock& clock, base::Timer& timer);
+// one line on standard error if it could not start. `store_time_offset` is for a clock that is not
+// the machine's: how far it is ahead of that (Stores::Dependencies).
+int Run(const base::Clock& clock, base::Timer& timer,
+        std::function<absl::Duration()> store_time_offset = nullptr);
 
 }  // namespace musubi::services::musubid
 

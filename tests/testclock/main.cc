@@ -1,14 +1,16 @@
 // musubid_testclock: musubid's own main with a time that stands still until the test that started
 // it moves it. It begins at MUSUBI_TEST_CLOCK_START (Unix seconds). The test writes lines "advance
 // SECONDS" into the pipe that MUSUBI_TEST_CLOCK_FD names, and reads a line "now UNIX-SECONDS" from
-// that of MUSUBI_TEST_CLOCK_ACK_FD when every timer that was due has run. Not shipped: the real
-// binary has no such switch.
+// that of MUSUBI_TEST_CLOCK_ACK_FD when every timer that was due has run. A Redis that keeps
+// sessions has the machine's time; its answers are taken to be as far ahead of it as the test's
+// time is. Not shipped: the real binary has no such switch.
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
 
 #include "absl/time/time.h"
 #include "lib/base/check.h"
+#include "lib/base/clock.h"
 #include "services/musubid/musubid.h"
 #include "tests/fakes/simulated_clock.h"
 
@@ -42,10 +44,11 @@ int main(int argc, char** argv) {
   musubid::PrepareProcess();
   musubid::ParseFlags(argc, argv);
   musubi::fakes::SimulatedClock clock(absl::FromUnixSeconds(Number("MUSUBI_TEST_CLOCK_START")));
+  const musubi::base::RealClock machine;
   FILE* commands = OpenInherited("MUSUBI_TEST_CLOCK_FD", "r");
   FILE* acks = OpenInherited("MUSUBI_TEST_CLOCK_ACK_FD", "w");
   std::thread follower([&] { FollowTest(clock, commands, acks); });
-  const int code = musubid::Run(clock, clock);
+  const int code = musubid::Run(clock, clock, [&] { return clock.Now() - machine.Now(); });
   // The follower waits for the test, which may never write again.
   follower.detach();
   std::_Exit(code);
