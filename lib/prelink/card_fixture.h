@@ -47,20 +47,28 @@ class CardFixture : public JourneyFixture {
   // What the app sends for `issued`, after the card has signed.
   SubmitProofArgs Prove(const IssuedChallenge& issued) { return Prove(issued, card_key_); }
   SubmitProofArgs Prove(const IssuedChallenge& issued, const fakes::TestKey& key) {
+    return Prove(issued, key, card_der_);
+  }
+  SubmitProofArgs Prove(const IssuedChallenge& issued, const fakes::TestKey& key,
+                        const base::Bytes& certificate_der) {
     const base::Bytes message = *jpki::EncodeChallenge(issued.challenge);
     return SubmitProofArgs{
         .request_id = NewRequest(),
         .nonce = issued.challenge.nonce,
-        .certificate_der = card_der_,
+        .certificate_der = certificate_der,
         .algorithm = crypto::SignatureAlgorithm::kRsaPkcs1Sha256,
         .signature = key.Sign(crypto::SignatureAlgorithm::kRsaPkcs1Sha256, message),
-        .name_statement = StateName("試験 一号", message)};
+        .name_statement = StateName("試験 一号", message, certificate_der)};
   }
   jpki::NameStatement StateName(std::string name, base::ByteView message) {
+    return StateName(std::move(name), message, card_der_);
+  }
+  jpki::NameStatement StateName(std::string name, base::ByteView message,
+                                base::ByteView certificate_der) {
     jpki::NameStatement statement{.name = base::Secret<std::string>(std::move(name)),
                                   .issuer_key_id = "sim-1",
                                   .challenge_hash = crypto::Sha256(message),
-                                  .certificate_hash = crypto::Sha256(card_der_)};
+                                  .certificate_hash = crypto::Sha256(certificate_der)};
     const auto signature =
         name_key_.Sign(jpki::EncodeNameStatement(statement.name.Reveal(), statement.challenge_hash,
                                                  statement.certificate_hash)
