@@ -314,11 +314,12 @@ absl::Status Assembly::Parts::Listen(const Config& config) {
       calls, rpc::Calls::Create({machine_clock, random, request_reporter, *workers},
                                 {.security = material.security, .session_ttl = lifetimes.session}));
   session_service.emplace(session::SessionService::Dependencies{
-      .calls = *calls, .sessions = *session_use_cases, .timer = timer});
+      .calls = *calls, .sessions = *session_use_cases, .timer = timer, .workers = *workers});
   pairing_service.emplace(pairing::PairingService::Dependencies{.calls = *calls,
                                                                 .pairings = *pairing_use_cases,
                                                                 .sessions = *session_use_cases,
-                                                                .timer = timer});
+                                                                .timer = timer,
+                                                                .workers = *workers});
   validation_service.emplace(
       validation::ValidationService::Dependencies{.calls = *calls,
                                                   .proofs = *proof_use_cases,

@@ -59,9 +59,9 @@ grpc::ServerWriteReactor<v1::WatchQrFramesResponse>* PairingService::WatchQrFram
       [this](const rpc::CallInfo& call, const v1::WatchQrFramesRequest& in,
              Stream::Writer writer) -> absl::Status {
         MUSUBI_ASSIGN_OR_RETURN(const auto session, wire::ParseSessionCall(call, in.session_id()));
-        auto look = [this,
+        auto look = [&pairings = dependencies_.pairings,
                      session]() -> absl::StatusOr<wire::StateStep<v1::WatchQrFramesResponse>> {
-          const auto frame = dependencies_.pairings.GetQrFrame(session);
+          const auto frame = pairings.GetQrFrame(session);
           // A phone has claimed the session, or it has ended: there is no QR any more.
           if (base::ReasonOf(frame.status()) == base::ErrorReason::kWrongState) {
             return wire::StateStep<v1::WatchQrFramesResponse>{.last = true};
@@ -72,7 +72,7 @@ grpc::ServerWriteReactor<v1::WatchQrFramesResponse>* PairingService::WatchQrFram
           return step;
         };
         return Stream::Start(
-            std::move(writer), dependencies_.timer,
+            std::move(writer), {.timer = dependencies_.timer, .workers = dependencies_.workers},
             [&](std::function<void()> changed) {
               return dependencies_.sessions.Watch(session.session_id, std::move(changed));
             },

@@ -4,6 +4,7 @@
 #define MUSUBI_SERVICES_PAIRING_PAIRING_SERVICE_H_
 
 #include "lib/base/timer.h"
+#include "lib/base/worker_pool.h"
 #include "lib/prelink/pairings.h"
 #include "lib/prelink/sessions.h"
 #include "lib/rpc/calls.h"
@@ -19,6 +20,7 @@ class PairingService final : public v1::PairingService::CallbackService {
     const prelink::PairingUseCases& pairings;
     const prelink::SessionUseCases& sessions;  // For changes while a QR is watched.
     base::Timer& timer;                        // For the next frame.
+    base::WorkerPool& workers;                 // Make it. May end after the service.
   };
 
   explicit PairingService(Dependencies dependencies) : dependencies_(dependencies) {}

@@ -148,9 +148,9 @@ grpc::ServerWriteReactor<v1::WatchSessionResponse>* SessionService::WatchSession
       [this](const rpc::CallInfo& call, const v1::WatchSessionRequest& in,
              Stream::Writer writer) -> absl::Status {
         MUSUBI_ASSIGN_OR_RETURN(const auto session, wire::ParseSessionCall(call, in.session_id()));
-        auto look = [this, session]() -> absl::StatusOr<wire::StateStep<v1::WatchSessionResponse>> {
-          MUSUBI_ASSIGN_OR_RETURN(const prelink::SessionView view,
-                                  dependencies_.sessions.GetView(session));
+        auto look = [&sessions = dependencies_.sessions,
+                     session]() -> absl::StatusOr<wire::StateStep<v1::WatchSessionResponse>> {
+          MUSUBI_ASSIGN_OR_RETURN(const prelink::SessionView view, sessions.GetView(session));
           wire::StateStep<v1::WatchSessionResponse> step{
               .last = musubi::session::IsTerminal(view.record.state),
               .again_in = view.until_deadline};
@@ -158,7 +158,7 @@ grpc::ServerWriteReactor<v1::WatchSessionResponse>* SessionService::WatchSession
           return step;
         };
         return Stream::Start(
-            std::move(writer), dependencies_.timer,
+            std::move(writer), {.timer = dependencies_.timer, .workers = dependencies_.workers},
             [&](std::function<void()> changed) {
               return dependencies_.sessions.Watch(session.session_id, std::move(changed));
             },

@@ -4,6 +4,7 @@
 #define MUSUBI_SERVICES_SESSION_SESSION_SERVICE_H_
 
 #include "lib/base/timer.h"
+#include "lib/base/worker_pool.h"
 #include "lib/prelink/sessions.h"
 #include "lib/rpc/calls.h"
 #include "musubi/v1/session.grpc.pb.h"
@@ -16,7 +17,8 @@ class SessionService final : public v1::SessionService::CallbackService {
   struct Dependencies {
     rpc::Calls& calls;
     const prelink::SessionUseCases& sessions;
-    base::Timer& timer;  // Tells watchers that a session's time is over.
+    base::Timer& timer;         // Tells watchers that a session's time is over.
+    base::WorkerPool& workers;  // Look for watchers. May end after the service.
   };
 
   explicit SessionService(Dependencies dependencies) : dependencies_(dependencies) {}

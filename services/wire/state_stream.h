@@ -11,8 +11,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "lib/base/error.h"
 #include "lib/base/mutex.h"
 #include "lib/base/timer.h"
+#include "lib/base/worker_pool.h"
 #include "lib/prelink/sessions.h"
 #include "lib/rpc/watch_writer.h"
 
@@ -26,24 +28,36 @@ struct StateStep {
   std::optional<absl::Duration> again_in;  // Look again then, even if nothing changes.
 };
 
-// StateStream lives as long as its writer.
-template <typename Response>
-class StateStream final : public std::enable_shared_from_this<StateStream<Response>> {
+// A wake that finds no worker free looks again after so long, and so often; then the stream ends
+// with OVERLOADED, which tells its client to come back, rather than showing an old state.
+inline constexpr absl::Duration kLookAgainIn = absl::Milliseconds(100);
+inline constexpr int kMaxRefusedLooks = 50;
+
+// StateStream lives as long as its writer (`WriterType` is for tests).
+template <typename Response, typename WriterType = rpc::WatchWriter<Response>>
+class StateStream final : public std::enable_shared_from_this<StateStream<Response, WriterType>> {
  public:
-  using Writer = std::shared_ptr<rpc::WatchWriter<Response>>;
-  // Looks at the state; an error ends the stream with it. Called by one thread at a time.
+  using Writer = std::shared_ptr<WriterType>;
+  // Looks at the state, and may block; an error ends the stream with it. Called by one thread at a
+  // time, for the last time perhaps after the stream's end.
   using Look = std::function<absl::StatusOr<StateStep<Response>>()>;
   using Subscribe =
       std::function<std::unique_ptr<musubi::session::Subscription>(std::function<void()>)>;
+  // Both outlive the writer. Looks run on `workers`, for neither the timer's thread nor that of
+  // whoever tells of a change may wait for a store.
+  struct Dependencies {
+    base::Timer& timer;
+    base::WorkerPool& workers;
+  };
 
-  // Start subscribes, then looks for the first time: no change can fall between. The first look's
-  // error is returned, and nothing was sent.
-  static absl::Status Start(Writer writer, base::Timer& timer, const Subscribe& subscribe,
+  // Start subscribes, then looks for the first time, on the caller's thread: no change can fall
+  // between. The first look's error is returned, and nothing was sent.
+  static absl::Status Start(Writer writer, Dependencies dependencies, const Subscribe& subscribe,
                             Look look) {
-    std::shared_ptr<StateStream> stream(new StateStream(writer, timer, std::move(look)));
+    std::shared_ptr<StateStream> stream(new StateStream(writer, dependencies, std::move(look)));
     std::weak_ptr<StateStream> weak = stream;
     stream->Hold(subscribe([weak] { Wake(weak); }));
-    absl::Status first = stream->LookOnce();
+    absl::Status first = stream->LookNow();
     if (!first.ok()) {
       stream->Stop();
       return first;
@@ -53,14 +67,20 @@ class StateStream final : public std::enable_shared_from_this<StateStream<Respon
   }
 
  private:
-  StateStream(Writer writer, base::Timer& timer, Look look)
-      : writer_(std::move(writer)), timer_(timer), look_(std::move(look)) {}
+  StateStream(Writer writer, Dependencies dependencies, Look look)
+      : writer_(std::move(writer)), dependencies_(dependencies), look_(std::move(look)) {}
 
+  // On any thread.
   static void Wake(const std::weak_ptr<StateStream>& weak) {
     const std::shared_ptr<StateStream> stream = weak.lock();
-    if (stream == nullptr) return;
-    const absl::Status status = stream->LookOnce();
-    if (!status.ok()) stream->writer_->Close(status);
+    if (stream == nullptr || !stream->Begin()) return;
+    const bool taken = stream->dependencies_.workers.Submit([weak] {
+      const std::shared_ptr<StateStream> due = weak.lock();
+      if (due == nullptr) return;
+      const absl::Status status = due->LookOnce();
+      if (!status.ok()) due->writer_->Close(status);
+    });
+    if (!taken) stream->Refused();
   }
 
   void Hold(std::unique_ptr<musubi::session::Subscription> subscription) {
@@ -68,15 +88,29 @@ class StateStream final : public std::enable_shared_from_this<StateStream<Respon
     subscription_ = std::move(subscription);
   }
 
+  absl::Status LookNow() { return Begin() ? LookOnce() : absl::OkStatus(); }
+
+  // Begin asks for a look. True: the caller has to see to it. False: somebody does already.
+  bool Begin() {
+    base::MutexLock lock(mutex_);
+    again_ = true;
+    if (looking_ || stopped_) return false;
+    looking_ = true;
+    return true;
+  }
+
+  void Refused() {
+    {
+      base::MutexLock lock(mutex_);
+      looking_ = false;
+      if (++refused_ <= kMaxRefusedLooks) return ScheduleAgain(kLookAgainIn);
+    }
+    writer_->Close(base::Error(base::ErrorReason::kOverloaded, "no worker was free to look"));
+  }
+
   // Looks and sends; a change that arrives meanwhile makes the same thread look again, so that the
   // last message is never an old state.
   absl::Status LookOnce() {
-    {
-      base::MutexLock lock(mutex_);
-      again_ = true;
-      if (looking_) return absl::OkStatus();
-      looking_ = true;
-    }
     while (TakeAgain()) {
       absl::StatusOr<StateStep<Response>> step = look_();
       if (!step.ok()) {
@@ -84,7 +118,10 @@ class StateStream final : public std::enable_shared_from_this<StateStream<Respon
         return step.status();
       }
       // Before anybody can see the message, and act on it.
-      if (step->again_in.has_value()) ScheduleAgain(*step->again_in);
+      if (step->again_in.has_value()) {
+        base::MutexLock lock(mutex_);
+        ScheduleAgain(*step->again_in);
+      }
       if (step->message.has_value()) writer_->Send(*std::move(step->message));
       if (step->last) {
         writer_->Close(absl::OkStatus());
@@ -97,6 +134,7 @@ class StateStream final : public std::enable_shared_from_this<StateStream<Respon
 
   bool TakeAgain() {
     base::MutexLock lock(mutex_);
+    refused_ = 0;
     if (again_ && !stopped_) {
       again_ = false;
       return true;
@@ -110,12 +148,11 @@ class StateStream final : public std::enable_shared_from_this<StateStream<Respon
     looking_ = false;
   }
 
-  void ScheduleAgain(absl::Duration delay) {
-    base::MutexLock lock(mutex_);
+  void ScheduleAgain(absl::Duration delay) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (stopped_) return;
-    if (timer_id_.has_value()) timer_.Cancel(*timer_id_);
+    if (timer_id_.has_value()) dependencies_.timer.Cancel(*timer_id_);
     std::weak_ptr<StateStream> weak = this->weak_from_this();
-    timer_id_ = timer_.Schedule(delay, [weak] { Wake(weak); });
+    timer_id_ = dependencies_.timer.Schedule(delay, [weak] { Wake(weak); });
   }
 
   void Stop() {
@@ -123,17 +160,18 @@ class StateStream final : public std::enable_shared_from_this<StateStream<Respon
     base::MutexLock lock(mutex_);
     stopped_ = true;
     subscription = std::move(subscription_);
-    if (timer_id_.has_value()) timer_.Cancel(*timer_id_);
+    if (timer_id_.has_value()) dependencies_.timer.Cancel(*timer_id_);
     timer_id_.reset();
   }
 
   const Writer writer_;
-  base::Timer& timer_;
+  const Dependencies dependencies_;
   const Look look_;
   base::Mutex mutex_;
-  bool looking_ ABSL_GUARDED_BY(mutex_) = false;
+  bool looking_ ABSL_GUARDED_BY(mutex_) = false;  // A worker looks, or will.
   bool again_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  int refused_ ABSL_GUARDED_BY(mutex_) = 0;  // In a row.
   std::optional<base::Timer::Id> timer_id_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<musubi::session::Subscription> subscription_ ABSL_GUARDED_BY(mutex_);
 };
