@@ -9,7 +9,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/base/bytes.h"
@@ -71,6 +73,17 @@ struct AuditHead {
   friend bool operator==(const AuditHead&, const AuditHead&) = default;
 };
 
+// One chain of a store, and its last entry. Empty: the store has one chain for all relying parties.
+struct ChainHead {
+  std::string relying_party_id;
+  AuditHead head;
+
+  friend bool operator==(const ChainHead&, const ChainHead&) = default;
+};
+
+// Gets entries of a walk that hold, in order.
+using OnAuditEntry = absl::FunctionRef<void(const AuditEntry&)>;
+
 // AppendTo makes the entry that follows `head`, under the keyring's active key.
 AuditEntry AppendTo(const AuditHead& head, AuditFact fact, const crypto::Keyring& keyring);
 
@@ -91,6 +104,8 @@ struct AuditReport {
   bool ok = false;
   int64_t count = 0;  // Entries that hold, from the first on.
   AuditHead head;     // Of those.
+  // The same for each chain, of a whole store's report that is ok.
+  std::vector<ChainHead> chains;
   AuditFault fault = AuditFault::kNone;
   int64_t fault_sequence = 0;  // Where the fault is; 0 if there is none.
   // False if no head was expected: then a tail cut off would not be seen, and `what` says so.

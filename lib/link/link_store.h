@@ -236,6 +236,10 @@ class LinkStore {
   // ExportHead names the last audit entry, to be kept outside the database.
   virtual absl::StatusOr<AuditHead> ExportHead() = 0;
 
+  // ListHeads names the last entry of each chain that has one, in order of the relying party:
+  // without reading the entries before it, and without a checkpoint in the database.
+  virtual absl::StatusOr<std::vector<ChainHead>> ListHeads() = 0;
+
   // VerifyChain reads the whole audit chain and checks it with the store's audit keyring. OK even
   // if the chain is broken: the report says so.
   virtual absl::StatusOr<AuditReport> VerifyChain(std::optional<AuditHead> expected_head) = 0;

@@ -662,6 +662,7 @@ TEST_P(LinkStoreContract, PrunesAnswersButNeverLinksOrEvents) {
 
 TEST_P(LinkStoreContract, TheChainGrowsFromHeadToHead) {
   EXPECT_EQ(*store_->ExportHead(), AuditHead{});
+  EXPECT_TRUE(store_->ListHeads()->empty());
   ASSERT_TRUE(Create(LinkOf(1, "taro")).ok());
   const AuditHead first = *store_->ExportHead();
   EXPECT_EQ(first.sequence, 1);
@@ -670,6 +671,8 @@ TEST_P(LinkStoreContract, TheChainGrowsFromHeadToHead) {
   EXPECT_TRUE(report->ok) << report->what;
   EXPECT_TRUE(report->tail_checked);
   EXPECT_EQ(report->head, *store_->ExportHead());
+  EXPECT_EQ(report->chains, *store_->ListHeads());
+  EXPECT_EQ(report->chains.size(), 1u);
   AuditHead ahead = *store_->ExportHead();
   ++ahead.sequence;
   EXPECT_EQ(store_->VerifyChain(ahead)->fault, AuditFault::kHeadMissing);

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "lib/base/call_deadline.h"
 #include "lib/base/check.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
@@ -20,6 +21,8 @@ using Heads = std::map<std::string, AuditHead>;
 
 // Entries that are read at once: about 400 octets each.
 constexpr int kBatch = 1000;
+// For reading and checking one batch, unless the call's deadline is earlier.
+constexpr absl::Duration kBatchTime = absl::Seconds(30);
 
 base::Bytes Encode(const Heads& heads) {
   base::Bytes octets = base::ToBytes("musubi audit heads v1");
@@ -87,11 +90,10 @@ absl::StatusOr<std::optional<Heads>> ExpectedHeads(Connection& db, const AuditHe
 }
 
 absl::StatusOr<AuditReport> VerifyOne(Connection& db, const std::string& relying_party_id,
-                                      AuditVerifier verifier,
-                                      const std::function<absl::Status()>& per_batch) {
+                                      AuditVerifier verifier, OnAuditEntry on_entry) {
   int64_t last = 0;
   while (true) {
-    MUSUBI_RETURN_IF_ERROR(per_batch());
+    MUSUBI_RETURN_IF_ERROR(db.SetDeadline(base::CallDeadline::AtMost(kBatchTime)));
     MUSUBI_ASSIGN_OR_RETURN(const Result rows,
                             db.Query("SELECT " + std::string(kAuditColumns) +
                                          " FROM audit WHERE relying_party_id = $1 AND sequence > $2"
@@ -101,6 +103,7 @@ absl::StatusOr<AuditReport> VerifyOne(Connection& db, const std::string& relying
       const AuditEntry entry = ReadEntry(rows.row(i));
       last = entry.sequence;
       if (!verifier.Feed(entry)) return verifier.Finish();
+      on_entry(entry);
     }
     if (rows.rows() < kBatch) return verifier.Finish();
   }
@@ -162,9 +165,18 @@ absl::StatusOr<AuditHead> Checkpoint(Connection& db, absl::Time now) {
   return head;
 }
 
+absl::StatusOr<std::vector<ChainHead>> ListStoredHeads(Connection& db) {
+  MUSUBI_ASSIGN_OR_RETURN(const Heads heads, ReadHeads(db));
+  std::vector<ChainHead> list;
+  for (const auto& [relying_party_id, head] : heads) list.push_back({relying_party_id, head});
+  return list;
+}
+
 absl::StatusOr<AuditReport> VerifyChains(Connection& db, const crypto::Keyring& keyring,
                                          const std::optional<AuditHead>& expected_head,
-                                         const std::function<absl::Status()>& per_batch) {
+                                         OnAuditEntry on_entry) {
+  MUSUBI_ASSIGN_OR_RETURN(const postgres::Transaction moment,
+                          postgres::Transaction::Begin(db, postgres::Isolation::kSnapshot));
   std::optional<Heads> expected;
   if (expected_head.has_value()) {
     MUSUBI_ASSIGN_OR_RETURN(expected, ExpectedHeads(db, *expected_head));
@@ -184,8 +196,8 @@ absl::StatusOr<AuditReport> VerifyChains(Connection& db, const crypto::Keyring& 
       const auto known = expected->find(relying_party_id);
       if (known != expected->end()) wanted = known->second;
     }
-    MUSUBI_ASSIGN_OR_RETURN(AuditReport one, VerifyOne(db, relying_party_id,
-                                                       AuditVerifier(keyring, wanted), per_batch));
+    MUSUBI_ASSIGN_OR_RETURN(
+        AuditReport one, VerifyOne(db, relying_party_id, AuditVerifier(keyring, wanted), on_entry));
     all.count += one.count;
     verified[relying_party_id] = one.head;
     const auto head = stored.find(relying_party_id);
@@ -209,6 +221,9 @@ absl::StatusOr<AuditReport> VerifyChains(Connection& db, const crypto::Keyring& 
     return all;
   }
   all.ok = true;
+  for (const auto& [relying_party_id, head] : verified) {
+    if (head.sequence > 0) all.chains.push_back({relying_party_id, head});
+  }
   all.tail_checked = expected_head.has_value();
   all.what = all.tail_checked
                  ? "every entry holds, and the expected head is among them"

@@ -6,9 +6,9 @@
 #ifndef MUSUBI_LIB_LINK_POSTGRES_AUDIT_H_
 #define MUSUBI_LIB_LINK_POSTGRES_AUDIT_H_
 
-#include <functional>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,11 +27,14 @@ absl::Status AppendFacts(postgres::Connection& db, std::span<const AuditFact> fa
 // Checkpoint notes the heads of all chains as they are, and names them.
 absl::StatusOr<AuditHead> Checkpoint(postgres::Connection& db, absl::Time now);
 
-// VerifyChains reads every chain, in a transaction that sees one moment. `per_batch` is called
-// before each batch of entries: for a new deadline.
+// ListStoredHeads: LinkStore's ListHeads.
+absl::StatusOr<std::vector<ChainHead>> ListStoredHeads(postgres::Connection& db);
+
+// VerifyChains reads every chain, in a transaction of its own that sees one moment, each batch of
+// entries within a deadline of its own.
 absl::StatusOr<AuditReport> VerifyChains(postgres::Connection& db, const crypto::Keyring& keyring,
                                          const std::optional<AuditHead>& expected_head,
-                                         const std::function<absl::Status()>& per_batch);
+                                         OnAuditEntry on_entry);
 
 }  // namespace musubi::link
 

@@ -3,7 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include "lib/base/call_deadline.h"
 #include "lib/base/check.h"
 #include "lib/base/status.h"
 #include "lib/link/link_checks.h"
@@ -21,9 +20,6 @@ using postgres::Pool;
 using postgres::Read;
 using postgres::Result;
 using postgres::Transact;
-
-// For each batch of entries that is verified, which no call's deadline can bound.
-constexpr absl::Duration kVerifyBatchTime = absl::Seconds(30);
 
 // Within each transaction: rows first, in one order in all of them, and the audit chain last, whose
 // lock all transactions of a relying party pass one after the other.
@@ -54,6 +50,7 @@ class PostgresLinkStore final : public LinkStore {
                                                           absl::Time ended_since) override;
   absl::StatusOr<int> Prune(absl::Time before) override;
   absl::StatusOr<AuditHead> ExportHead() override;
+  absl::StatusOr<std::vector<ChainHead>> ListHeads() override;
   absl::StatusOr<AuditReport> VerifyChain(std::optional<AuditHead> expected_head) override;
 
  private:
@@ -409,19 +406,14 @@ absl::StatusOr<AuditHead> PostgresLinkStore::ExportHead() {
   return Transact(*pool_, [&](Connection& db) { return Checkpoint(db, Now()); });
 }
 
-absl::StatusOr<AuditReport> VerifyIn(Pool& pool, const crypto::Keyring& keyring,
-                                     const std::optional<AuditHead>& expected_head) {
-  return Read(pool, [&](Connection& db) -> absl::StatusOr<AuditReport> {
-    MUSUBI_ASSIGN_OR_RETURN(const postgres::Transaction moment,
-                            postgres::Transaction::Begin(db, postgres::Isolation::kSnapshot));
-    return VerifyChains(db, keyring, expected_head, [&db] {
-      return db.SetDeadline(base::CallDeadline::AtMost(kVerifyBatchTime));
-    });
-  });
+absl::StatusOr<std::vector<ChainHead>> PostgresLinkStore::ListHeads() {
+  return Read(*pool_, [](Connection& db) { return ListStoredHeads(db); });
 }
 
 absl::StatusOr<AuditReport> PostgresLinkStore::VerifyChain(std::optional<AuditHead> expected_head) {
-  return VerifyIn(*pool_, audit_keyring_, expected_head);
+  return Read(*pool_, [&](Connection& db) {
+    return VerifyChains(db, audit_keyring_, expected_head, [](const AuditEntry&) {});
+  });
 }
 
 absl::StatusOr<Link> PostgresLinkStore::InsertLink(Connection& db, const NewLink& link,
@@ -443,51 +435,21 @@ absl::StatusOr<Link> PostgresLinkStore::InsertLink(Connection& db, const NewLink
   return made;
 }
 
-absl::StatusOr<std::unique_ptr<Pool>> PoolOf(const std::string& conninfo, std::string_view role,
-                                             size_t connections) {
-  return Pool::Create(
-      {.conninfo = conninfo,
-       .setup = {.role = std::string(role), .search_path = std::string(kPostgresLinkSchema.name)},
-       .connections = connections});
-}
-
-absl::Status CheckSchema(Pool& pool) {
-  return Read(pool,
-              [](Connection& db) -> absl::StatusOr<bool> {
-                MUSUBI_RETURN_IF_ERROR(CheckVersion(db, kPostgresLinkSchema));
-                return true;
-              })
-      .status();
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LinkStore>> CreatePostgresLinkStore(
     PostgresLinkStoreDependencies dependencies, const PostgresLinkStoreOptions& options) {
   MUSUBI_CHECK(dependencies.clock != nullptr && dependencies.random != nullptr,
                "a link store needs a clock and randomness");
-  MUSUBI_ASSIGN_OR_RETURN(std::unique_ptr<Pool> pool,
-                          PoolOf(options.conninfo, kPostgresLinkRole, options.connections));
+  MUSUBI_ASSIGN_OR_RETURN(
+      std::unique_ptr<Pool> pool,
+      Pool::Create({.conninfo = options.conninfo,
+                    .setup = {.role = kPostgresLinkRole,
+                              .search_path = std::string(kPostgresLinkSchema.name)},
+                    .connections = options.connections}));
   auto store = std::make_unique<PostgresLinkStore>(std::move(dependencies), std::move(pool));
   MUSUBI_RETURN_IF_ERROR(store->Check());
   return store;
-}
-
-absl::StatusOr<AuditReport> VerifyPostgresAudit(const std::string& conninfo,
-                                                crypto::Keyring audit_keyring,
-                                                std::optional<AuditHead> expected_head) {
-  MUSUBI_ASSIGN_OR_RETURN(const std::unique_ptr<Pool> pool,
-                          PoolOf(conninfo, kPostgresAuditRole, 1));
-  MUSUBI_RETURN_IF_ERROR(CheckSchema(*pool));
-  return VerifyIn(*pool, audit_keyring, expected_head);
-}
-
-absl::StatusOr<AuditHead> ReadPostgresAuditHead(const std::string& conninfo,
-                                                const base::Clock& clock) {
-  MUSUBI_ASSIGN_OR_RETURN(const std::unique_ptr<Pool> pool,
-                          PoolOf(conninfo, kPostgresAuditRole, 1));
-  MUSUBI_RETURN_IF_ERROR(CheckSchema(*pool));
-  return Transact(*pool, [&](Connection& db) { return Checkpoint(db, clock.Now()); });
 }
 
 }  // namespace musubi::link

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -42,14 +41,6 @@ struct PostgresLinkStoreOptions {
 // checkpoint in the database, without which VerifyChain could not tell later what it stood for.
 absl::StatusOr<std::unique_ptr<LinkStore>> CreatePostgresLinkStore(
     PostgresLinkStoreDependencies dependencies, const PostgresLinkStoreOptions& options);
-
-// For operators, with a login of the role musubi_audit: LinkStore's VerifyChain and ExportHead
-// without the key of accounts.
-absl::StatusOr<AuditReport> VerifyPostgresAudit(const std::string& conninfo,
-                                                crypto::Keyring audit_keyring,
-                                                std::optional<AuditHead> expected_head);
-absl::StatusOr<AuditHead> ReadPostgresAuditHead(const std::string& conninfo,
-                                                const base::Clock& clock);
 
 }  // namespace musubi::link
 

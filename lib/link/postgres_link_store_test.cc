@@ -2,7 +2,9 @@
 
 #include "lib/base/check.h"
 #include "lib/base/encoding.h"
+#include "lib/link/audit_reader.h"
 #include "lib/link/link_store_contract.h"
+#include "lib/link/postgres_audit.h"
 #include "lib/link/postgres_link_schema.h"
 #include "lib/postgres/pool.h"
 #include "tests/fakes/postgres_server.h"
@@ -227,10 +229,12 @@ TEST_F(PostgresLinkStoreTest, ALoginNeedsTheRoleAndTheSchema) {
   const std::string member = server_.ConninfoOf("member", database_);
   const auto store = Open();
   ASSERT_TRUE(store->CreateLink(Request(), LinkOf("taro"), AccountPolicy::kOneLinkPerAccount).ok());
-  const auto head = ReadPostgresAuditHead(member, clock_);
+  const auto reader = OpenPostgresAudit(member);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  const auto head = (*reader)->Head(clock_.Now());
   ASSERT_TRUE(head.ok()) << head.status();
   EXPECT_EQ(*head, *store->ExportHead());
-  EXPECT_TRUE(VerifyPostgresAudit(member, audit_keyring_, *head)->ok);
+  EXPECT_TRUE((*reader)->Verify(audit_keyring_, *head)->ok);
   server_.Run(database_, "DROP ROLE stranger; DROP ROLE member");
 }
 
@@ -273,6 +277,46 @@ TEST_F(PostgresLinkStoreTest, EachRelyingPartyHasAChainAndOneHeadStandsForAll) {
   EXPECT_FALSE(store->VerifyChain(head)->ok);
   damage("DELETE FROM audit_checkpoints");
   EXPECT_EQ(store->VerifyChain(head)->fault, AuditFault::kHeadMissing);
+}
+
+TEST_F(PostgresLinkStoreTest, AppendsOfDifferentRelyingPartiesDoNotWaitForEachOther) {
+  const auto store = Open();
+  const auto make = [&](const std::string& account, const std::string& party) {
+    return store->CreateLink(Request(), LinkOf(account, party), AccountPolicy::kOneLinkPerAccount)
+        .status();
+  };
+  // A transaction appends for party-a, which has no chain yet, and does not end.
+  const auto held = Connection::Open(server_.Conninfo(database_), {.search_path = "musubi_link"});
+  ASSERT_TRUE(held.ok()) << held.status();
+  const auto append = [&] {
+    const AuditFact fact{
+        .at = clock_.Now(), .event = AuditEvent::kNotMe, .relying_party_id = "party-a"};
+    return AppendFacts(**held, {&fact, 1}, audit_keyring_);
+  };
+  for (const std::string round : {"first entries", "later ones"}) {
+    ASSERT_TRUE((*held)->Run("BEGIN").ok());
+    ASSERT_TRUE(append().ok()) << round;
+    // All of this would fail by its deadline if it waited.
+    EXPECT_TRUE(make("taro " + round, "party-b").ok()) << round;
+    EXPECT_TRUE(make("hanako " + round, "party-c").ok()) << round;
+    // The same relying party's waits until the transaction ends.
+    absl::Status waited = absl::UnknownError("");
+    std::thread other([&] { waited = make("taro " + round, "party-a"); });
+    while ((*held)->Run("SELECT 1 FROM pg_locks WHERE NOT granted")->empty()) {
+    }
+    ASSERT_TRUE((*held)->Run("COMMIT").ok());
+    other.join();
+    EXPECT_TRUE(waited.ok()) << waited;
+  }
+  const auto report = store->VerifyChain(std::nullopt);
+  EXPECT_TRUE(report->ok) << report->what;
+  EXPECT_EQ(report->count, 8);
+  const auto heads = store->ListHeads();
+  ASSERT_TRUE(heads.ok()) << heads.status();
+  EXPECT_EQ(*heads, report->chains);
+  ASSERT_EQ(heads->size(), 3u);
+  EXPECT_EQ((*heads)[0].relying_party_id, "party-a");
+  EXPECT_EQ((*heads)[0].head.sequence, 4);
 }
 
 TEST_F(PostgresLinkStoreTest, HasNoAccountInPlainNorAHashThatCanBeTried) {

@@ -34,13 +34,20 @@ absl::Status AppendFact(sqlite::Database& db, AuditFact fact, const crypto::Keyr
        entry.previous_mac, entry.mac});
 }
 
-absl::StatusOr<AuditReport> VerifyStoredChain(sqlite::Database& db, AuditVerifier verifier) {
+absl::StatusOr<AuditReport> VerifyStoredChain(sqlite::Database& db, AuditVerifier verifier,
+                                              OnAuditEntry on_entry) {
   Statement query =
       db.Query("SELECT " + std::string(kAuditColumns) + " FROM audit ORDER BY sequence");
   while (true) {
     MUSUBI_ASSIGN_OR_RETURN(const bool row, query.Step());
-    if (!row || !verifier.Feed(ReadEntry(query))) return verifier.Finish();
+    if (!row) break;
+    const AuditEntry entry = ReadEntry(query);
+    if (!verifier.Feed(entry)) break;
+    on_entry(entry);
   }
+  AuditReport report = verifier.Finish();
+  if (report.ok && report.count > 0) report.chains = {{"", report.head}};
+  return report;
 }
 
 }  // namespace musubi::link

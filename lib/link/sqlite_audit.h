@@ -17,7 +17,8 @@ absl::StatusOr<AuditHead> LastAuditHead(sqlite::Database& db);
 // AppendFact reads the head and writes the entry after it: both in the caller's transaction.
 absl::Status AppendFact(sqlite::Database& db, AuditFact fact, const crypto::Keyring& keyring);
 // VerifyStoredChain feeds the whole chain to `verifier`, up to the first fault.
-absl::StatusOr<AuditReport> VerifyStoredChain(sqlite::Database& db, AuditVerifier verifier);
+absl::StatusOr<AuditReport> VerifyStoredChain(sqlite::Database& db, AuditVerifier verifier,
+                                              OnAuditEntry on_entry);
 
 }  // namespace musubi::link
 

@@ -52,6 +52,7 @@ class SqliteLinkStore final : public LinkStore {
                                                           absl::Time ended_since) override;
   absl::StatusOr<int> Prune(absl::Time before) override;
   absl::StatusOr<AuditHead> ExportHead() override;
+  absl::StatusOr<std::vector<ChainHead>> ListHeads() override;
   absl::StatusOr<AuditReport> VerifyChain(std::optional<AuditHead> expected_head) override;
 
  private:
@@ -383,10 +384,17 @@ absl::StatusOr<AuditHead> SqliteLinkStore::ExportHead() {
   return LastAuditHead(*db_);
 }
 
+absl::StatusOr<std::vector<ChainHead>> SqliteLinkStore::ListHeads() {
+  base::MutexLock lock(mutex_);
+  MUSUBI_ASSIGN_OR_RETURN(const AuditHead head, LastAuditHead(*db_));
+  if (head == AuditHead()) return std::vector<ChainHead>();
+  return std::vector<ChainHead>{{"", head}};
+}
+
 absl::StatusOr<AuditReport> SqliteLinkStore::VerifyChain(std::optional<AuditHead> expected_head) {
   AuditVerifier verifier(audit_keyring_, std::move(expected_head));
   base::MutexLock lock(mutex_);
-  return VerifyStoredChain(*db_, std::move(verifier));
+  return VerifyStoredChain(*db_, std::move(verifier), [](const AuditEntry&) {});
 }
 
 absl::StatusOr<Link> SqliteLinkStore::InsertLink(const NewLink& link, SessionOutcome outcome,
@@ -434,20 +442,6 @@ absl::StatusOr<std::unique_ptr<LinkStore>> CreateSqliteLinkStore(
   auto store = std::make_unique<SqliteLinkStore>(std::move(dependencies), std::move(db));
   MUSUBI_RETURN_IF_ERROR(store->CheckAccountKeys(options.path));
   return store;
-}
-
-absl::StatusOr<AuditReport> VerifySqliteAudit(const std::string& path,
-                                              crypto::Keyring audit_keyring,
-                                              std::optional<AuditHead> expected_head) {
-  MUSUBI_ASSIGN_OR_RETURN(const std::unique_ptr<Database> db,
-                          Database::Open(path, kSqliteLinkSchema, Database::Mode::kExisting));
-  return VerifyStoredChain(*db, AuditVerifier(std::move(audit_keyring), std::move(expected_head)));
-}
-
-absl::StatusOr<AuditHead> ReadSqliteAuditHead(const std::string& path) {
-  MUSUBI_ASSIGN_OR_RETURN(const std::unique_ptr<Database> db,
-                          Database::Open(path, kSqliteLinkSchema, Database::Mode::kExisting));
-  return LastAuditHead(*db);
 }
 
 }  // namespace musubi::link

@@ -3,7 +3,6 @@
 #define MUSUBI_LIB_LINK_SQLITE_LINK_STORE_H_
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -34,14 +33,6 @@ struct SqliteLinkStoreOptions {
 // key that rows were made with.
 absl::StatusOr<std::unique_ptr<LinkStore>> CreateSqliteLinkStore(
     SqliteLinkStoreDependencies dependencies, const SqliteLinkStoreOptions& options);
-
-// For operators: the audit chain of a file that exists, without the key of accounts. LinkStore's
-// VerifyChain and ExportHead. NOT_FOUND if the file is absent; FAILED_PRECONDITION as above, also
-// if its schema is older than this binary's.
-absl::StatusOr<AuditReport> VerifySqliteAudit(const std::string& path,
-                                              crypto::Keyring audit_keyring,
-                                              std::optional<AuditHead> expected_head);
-absl::StatusOr<AuditHead> ReadSqliteAuditHead(const std::string& path);
 
 }  // namespace musubi::link
 

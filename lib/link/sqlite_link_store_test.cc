@@ -5,6 +5,7 @@
 #include "lib/base/encoding.h"
 #include "lib/base/file.h"
 #include "lib/crypto/hash.h"
+#include "lib/link/audit_reader.h"
 #include "lib/link/link_store_contract.h"
 #include "lib/sqlite/database.h"
 #include "tests/fakes/temp_dir.h"

@@ -17,11 +17,11 @@
 #include "lib/crypto/ed25519.h"
 #include "lib/crypto/keyring.h"
 #include "lib/link/postgres_link_schema.h"
-#include "lib/link/sqlite_link_store.h"
 #include "lib/person/postgres_person_schema.h"
 #include "lib/postgres/migration.h"
 #include "lib/postgres/pool.h"
 #include "lib/prelink/evidence.h"
+#include "services/musubictl/audit.h"
 #include "services/musubictl/checks.h"
 #include "services/musubictl/roles.h"
 
@@ -37,40 +37,6 @@ namespace {
 
 // Longest record that is read from standard input, in octets: far above every one of ours.
 constexpr size_t kMaxRecord = size_t{64} << 10;
-
-absl::Status RequireLinkDb(const Flags& flags) {
-  return Require(flags.link_db, "link_db", "the link database's file");
-}
-
-absl::StatusOr<int> VerifyAudit(const Flags& flags, const Context& context) {
-  std::optional<link::AuditHead> expected;
-  if (!flags.expected_head.empty()) {
-    MUSUBI_ASSIGN_OR_RETURN(expected, link::AuditHead::Parse(flags.expected_head));
-  }
-  MUSUBI_RETURN_IF_ERROR(RequireLinkDb(flags));
-  MUSUBI_RETURN_IF_ERROR(Require(flags.audit_keyring, "audit_keyring", "the audit keyring's file"));
-  MUSUBI_ASSIGN_OR_RETURN(crypto::Keyring keyring, crypto::Keyring::Load(flags.audit_keyring));
-  MUSUBI_ASSIGN_OR_RETURN(
-      const link::AuditReport report,
-      link::VerifySqliteAudit(flags.link_db, std::move(keyring), std::move(expected)));
-  if (!report.ok) {
-    context.out << "audit chain: BROKEN at entry " << report.fault_sequence << " ("
-                << link::Name(report.fault) << ")\n";
-  } else {
-    context.out << "audit chain: OK\n";
-  }
-  context.out << "entries that hold: " << report.count << "\n"
-              << "head: " << report.head.ToHex() << "\n"
-              << report.what << "\n";
-  return report.ok ? kExitOk : kExitBroken;
-}
-
-absl::StatusOr<int> PrintHead(const Flags& flags, const Context& context) {
-  MUSUBI_RETURN_IF_ERROR(RequireLinkDb(flags));
-  MUSUBI_ASSIGN_OR_RETURN(const link::AuditHead head, link::ReadSqliteAuditHead(flags.link_db));
-  context.out << head.ToHex() << "\n";
-  return kExitOk;
-}
 
 absl::StatusOr<int> MigratePostgres(const Flags& flags, const Context& context) {
   MUSUBI_RETURN_IF_ERROR(Require(flags.postgres, "postgres", "the database's conninfo"));
@@ -106,8 +72,8 @@ absl::StatusOr<int> NewKeyring(const Flags& flags, const Context& context) {
   return kExitOk;
 }
 
-absl::StatusOr<int> PrintEvidenceKey(const Flags& flags, const Context& context) {
-  MUSUBI_RETURN_IF_ERROR(Require(flags.key, "key", "the file of the evidence key"));
+absl::StatusOr<int> PrintPublicKey(const Flags& flags, const Context& context) {
+  MUSUBI_RETURN_IF_ERROR(Require(flags.key, "key", "the file of the private key"));
   MUSUBI_ASSIGN_OR_RETURN(const auto key, crypto::Ed25519PrivateKey::Load(flags.key));
   context.out << key.id() << " " << base::Base64UrlEncode(key.public_key()) << "\n";
   return kExitOk;
@@ -186,14 +152,27 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"audit verify", "--link_db=FILE --audit_keyring=FILE [--expected_head=HEX]",
+    {"audit verify",
+     "--link_db=FILE|--postgres=CONNINFO --audit_keyring=FILE [--expected_head=HEX]\n"
+     "      [--checkpoints=FILE --checkpoint_key=FILE]",
      "checks every entry of the audit chain. Exit code 0: it holds; 1: it does not, and the first\n"
      "      bad entry is named; 2: it could not be checked. Only with an expected head, which\n"
-     "      `audit head` printed earlier and which was kept elsewhere, a tail that was cut off "
-     "shows",
+     "      `audit head` printed earlier and which was kept elsewhere, or with checkpoints, which\n"
+     "      musubid wrote, a tail that was cut off shows. Checkpoints are compared without\n"
+     "      --audit_keyring too; every kind of difference is named. See docs/audit.md",
      &VerifyAudit},
-    {"audit head", "--link_db=FILE",
-     "prints the head of the audit chain, to be kept outside the database", &PrintHead},
+    {"audit export",
+     "--link_db=FILE|--postgres=CONNINFO --audit_keyring=FILE [--expected_head=HEX]\n"
+     "      [--signing_key=FILE]",
+     "prints the entries as JSON Lines, up to the first one that does not hold, and, with the key\n"
+     "      that signs checkpoints, one of each whole chain behind them; exit codes as above",
+     &ExportAudit},
+    {"audit head", "--link_db=FILE|--postgres=CONNINFO",
+     "prints the head of the audit chain, to be kept outside the database", &PrintAuditHead},
+    {"audit public-key", "--key=FILE",
+     "prints id and public key (32 octets in base64url) of the key that signs checkpoints, for\n"
+     "      those who verify them; --checkpoint_key takes several such lines",
+     &PrintPublicKey},
     {"checks verify",
      "--check_log=DIR --audit_keyring=FILE [--expected_head=HEAD] [--first_segment=N]",
      "checks every row of the log of certificate checks. Exit code 0: it holds; 1: it does not, "
@@ -220,7 +199,7 @@ constexpr Command kCommands[] = {
     {"evidence public-key", "--key=FILE",
      "prints id and public key (32 octets in base64url) of the key that signs evidence, for those\n"
      "      who verify it",
-     &PrintEvidenceKey},
+     &PrintPublicKey},
     {"evidence verify", "--key=FILE --record=FILE",
      "checks a record against a public key that `evidence public-key` printed, and prints its\n"
      "      statement; the record - is standard input. Exit code 0: it holds; 1: it does not, and "

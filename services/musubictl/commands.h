@@ -27,6 +27,9 @@ struct Flags {
   std::string postgres;
   std::string audit_keyring;
   std::string expected_head;
+  std::string checkpoints;
+  std::string checkpoint_key;
+  std::string signing_key;
   std::string check_log;
   int64_t first_segment = 1;
   std::string id;

@@ -8,25 +8,34 @@
 #include "absl/flags/usage.h"
 #include "services/musubictl/commands.h"
 
-ABSL_FLAG(std::string, link_db, "", "The SQLite file of the link store (audit verify, audit head)");
+ABSL_FLAG(std::string, link_db, "", "The SQLite file of the link store (audit ...)");
 ABSL_FLAG(
     std::string, postgres, "",
     "libpq's conninfo of the PostgreSQL database, without a password: that is in the file that "
-    "its passfile or service names (migrate)");
+    "its passfile or service names (migrate, audit ...)");
 ABSL_FLAG(std::string, audit_keyring, "",
-          "The keyring of audit chain and check log (audit verify, checks verify, checks export)");
-ABSL_FLAG(std::string, expected_head, "",
-          "What `audit head` printed earlier: 80 hexadecimal digits (audit verify); or the head "
-          "that `checks verify` printed (checks verify, checks export)");
+          "The keyring of audit chain and check log (audit verify, audit export, checks verify, "
+          "checks export)");
+ABSL_FLAG(
+    std::string, expected_head, "",
+    "What `audit head` printed earlier: 80 hexadecimal digits (audit verify, audit export); or "
+    "the head "
+    "that `checks verify` printed (checks verify, checks export)");
+ABSL_FLAG(std::string, checkpoints, "",
+          "The file of checkpoints that musubid wrote, or a copy of it (audit verify)");
+ABSL_FLAG(std::string, checkpoint_key, "",
+          "The file of what `audit public-key` printed (audit verify)");
+ABSL_FLAG(std::string, signing_key, "", "The key that signs checkpoints (audit export)");
 ABSL_FLAG(std::string, check_log, "", "The folder of the check log (checks verify, checks export)");
 ABSL_FLAG(int64_t, first_segment, 1,
           "The oldest segment that is due; above 1 if older ones were put away (checks verify, "
           "checks export)");
 ABSL_FLAG(std::string, id, "", "The new key's id: 1 to 16 of a-z, 0-9 and - (keyring new)");
 ABSL_FLAG(std::string, out, "", "The file to make (keyring new)");
-ABSL_FLAG(std::string, key, "",
-          "The file of the evidence key (evidence public-key), or of its public part (evidence "
-          "verify)");
+ABSL_FLAG(
+    std::string, key, "",
+    "The file of a private key (evidence public-key, audit public-key), or of the public part "
+    "(evidence verify)");
 ABSL_FLAG(std::string, record, "",
           "The file of an evidence record; -: standard input (evidence verify)");
 
@@ -96,6 +105,9 @@ int main(int argc, char** argv) {
        .postgres = absl::GetFlag(FLAGS_postgres),
        .audit_keyring = absl::GetFlag(FLAGS_audit_keyring),
        .expected_head = absl::GetFlag(FLAGS_expected_head),
+       .checkpoints = absl::GetFlag(FLAGS_checkpoints),
+       .checkpoint_key = absl::GetFlag(FLAGS_checkpoint_key),
+       .signing_key = absl::GetFlag(FLAGS_signing_key),
        .check_log = absl::GetFlag(FLAGS_check_log),
        .first_segment = absl::GetFlag(FLAGS_first_segment),
        .id = absl::GetFlag(FLAGS_id),

@@ -17,7 +17,7 @@
 #include "lib/base/file.h"
 #include "lib/crypto/keyring.h"
 #include "lib/http/curl_http_client.h"
-#include "lib/link/sqlite_link_store.h"
+#include "lib/link/audit_reader.h"
 #include "musubi/v1/pairing.pb.h"
 #include "musubi/v1/validation.pb.h"
 #include "sandbox/misbehave/cast.h"

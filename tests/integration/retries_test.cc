@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
 #include "lib/crypto/keyring.h"
-#include "lib/link/sqlite_link_store.h"
+#include "lib/link/audit_reader.h"
 #include "musubi/v1/link.grpc.pb.h"
 #include "musubi/v1/pairing.grpc.pb.h"
 #include "musubi/v1/session.grpc.pb.h"
