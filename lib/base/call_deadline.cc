@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/base/steady_time.h"
+
 namespace musubi::base {
 namespace {
 
@@ -11,8 +13,7 @@ constexpr absl::Duration kLongest = absl::Hours(24);
 thread_local std::optional<CallDeadline::TimePoint> current;
 
 CallDeadline::TimePoint From(absl::Duration left) {
-  return std::chrono::steady_clock::now() +
-         absl::ToChronoNanoseconds(std::clamp(left, absl::ZeroDuration(), kLongest));
+  return SteadyNow() + ToSteady(std::clamp(left, absl::ZeroDuration(), kLongest));
 }
 
 }  // namespace
@@ -27,8 +28,7 @@ CallDeadline::TimePoint CallDeadline::AtMost(absl::Duration otherwise) {
 }
 
 absl::Duration CallDeadline::Left(TimePoint deadline) {
-  return std::max(absl::FromChrono(deadline - std::chrono::steady_clock::now()),
-                  absl::ZeroDuration());
+  return std::max(absl::FromChrono(deadline - SteadyNow()), absl::ZeroDuration());
 }
 
 }  // namespace musubi::base

@@ -87,17 +87,17 @@ absl::StatusOr<MasterFinder::Options> CheckServers(const Client::Options& option
       .server = Connection::Server::kSentinel,
       .user_file = options.sentinel_user_file,
       .password_file = options.sentinel_password_file,
-      .connect_timeout = ToSteady(options.connect_timeout),
-      .stall_timeout = ToSteady(options.stall_timeout),
+      .connect_timeout = base::ToSteady(options.connect_timeout),
+      .stall_timeout = base::ToSteady(options.stall_timeout),
   };
   return finder;
 }
 
 std::unique_ptr<Operation> MakeOperation(absl::Duration timeout, Client::Callback done) {
   auto operation = std::make_unique<Operation>();
-  operation->began = SteadyNow();
+  operation->began = base::SteadyNow();
   operation->deadline =
-      operation->began + ToSteady(std::clamp(timeout, absl::ZeroDuration(), kMaxTimeout));
+      operation->began + base::ToSteady(std::clamp(timeout, absl::ZeroDuration(), kMaxTimeout));
   operation->done = std::move(done);
   return operation;
 }

@@ -43,7 +43,7 @@ class Loop;
 //   had been is ever sent again.
 // - FAILED_PRECONDITION: Redis does not let this user do that; the message names the fix.
 // - INTERNAL: any other error reply. A script that failed half-way has done its first half.
-// A timeout runs on the machine's steady clock.
+// A timeout runs on the machine's steady clock; one of nothing is UNAVAILABLE at once, not run.
 class Client {
  public:
   struct Dependencies {

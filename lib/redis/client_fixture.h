@@ -25,12 +25,22 @@ class CountingObserver final : public Observer {
     Count(std::string(Name(outcome)));
   }
   void OnConnected() override { Count("connected"); }
-  void OnConnectionFailed(const absl::Status&) override { Count("failed"); }
+  void OnConnectionFailed(const absl::Status& why) override {
+    {
+      base::MutexLock lock(mutex_);
+      last_failure_ = why;
+    }
+    Count("failed");
+  }
   void OnServerChanged() override { Count("changed"); }
 
   int count(const std::string& event) {
     base::MutexLock lock(mutex_);
     return counts_[event];
+  }
+  absl::Status last_failure() {
+    base::MutexLock lock(mutex_);
+    return last_failure_;
   }
   void WaitFor(const std::string& event, int count) {
     base::MutexLock lock(mutex_);
@@ -46,6 +56,7 @@ class CountingObserver final : public Observer {
 
   base::Mutex mutex_;
   base::CondVar changed_;
+  absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> counts_ ABSL_GUARDED_BY(mutex_);
 };
 

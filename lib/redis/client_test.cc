@@ -209,6 +209,17 @@ TEST_F(RedisLogin, RefusesAPasswordFileThatOthersCanRead) {
   EXPECT_THAT(Message(client.status()), HasSubstr(options_.password_file));
 }
 
+TEST(RedisSubscription, SaysWhatTheUserLacksIfTheServerRefusesIt) {
+  fakes::RedisServer server({"user default on nopass +@all resetchannels &heard"});
+  const auto subject = ReadySubject(
+      {.server = server.address(), .wait_connections = 0, .stall_timeout = absl::Milliseconds(50)});
+  const auto subscription = subject->client->Subscribe(
+      "heard", [](const std::string&) {}, [] {});
+  subject->observer.WaitFor("failed", 1);
+  EXPECT_THAT(Message(subject->observer.last_failure()), HasSubstr("+subscribe"));
+  EXPECT_THAT(Message(subject->observer.last_failure()), HasSubstr("&musubi:alive"));
+}
+
 TEST(RedisClientOptions, RefusesWhatMakesNoSenseAndNamesIt) {
   const struct {
     Client::Options options;

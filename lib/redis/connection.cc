@@ -74,7 +74,7 @@ struct Connection::Hooks {
       return;
     }
     // Whatever comes shows that the server is there.
-    connection.due_ = SteadyTime::max();
+    connection.due_ = base::SteadyTime::max();
     connection.events_.pushed(connection, ToReply(*static_cast<redisReply*>(reply)));
   }
 };
@@ -118,7 +118,7 @@ void Connection::Begin(const Endpoint& endpoint) {
   context->ev.cleanup = &Hooks::Cleanup;
   redisAsyncSetConnectCallback(context, &Hooks::OnConnect);
   redisAsyncSetDisconnectCallback(context, &Hooks::OnDisconnect);
-  due_ = SteadyNow() + options_.connect_timeout;
+  due_ = base::SteadyNow() + options_.connect_timeout;
   handling_ = true;
   SignIn();
   Identify();
@@ -152,7 +152,7 @@ void Connection::Identify() {
       if (!answer.ok() || !error_.ok()) return;
       if (answer->kind == Reply::Kind::kError) return Close(Blame(answer->text));
       state_ = State::kReady;
-      due_ = SteadyTime::max();
+      due_ = base::SteadyTime::max();
       events_.ready(*this);
     });
     return;
@@ -178,12 +178,12 @@ void Connection::CheckRole() {
     }
     if (state_ == State::kReady) return;
     state_ = State::kReady;
-    due_ = SteadyTime::max();
+    due_ = base::SteadyTime::max();
     events_.ready(*this);
   });
 }
 
-void Connection::Send(const std::string& command, Answer answer, SteadyDuration patience) {
+void Connection::Send(const std::string& command, Answer answer, base::SteadyDuration patience) {
   auto pending = std::make_unique<Pending>(Pending{this, std::move(answer)});
   if (context_ == nullptr ||
       redisAsyncFormattedCommand(context_, &Hooks::OnReply, pending.get(), command.data(),
@@ -193,21 +193,21 @@ void Connection::Send(const std::string& command, Answer answer, SteadyDuration 
   }
   (void)pending.release();
   if (++unanswered_ == 1 && state_ == State::kReady) {
-    due_ = SteadyNow() + options_.stall_timeout + patience;
+    due_ = base::SteadyNow() + options_.stall_timeout + patience;
   }
 }
 
 void Connection::OnAnswered() {
   --unanswered_;
   if (state_ != State::kReady) return;
-  due_ = unanswered_ == 0 ? SteadyTime::max() : SteadyNow() + options_.stall_timeout;
+  due_ = unanswered_ == 0 ? base::SteadyTime::max() : base::SteadyNow() + options_.stall_timeout;
 }
 
 void Connection::SubscribeTo(const std::string& command) {
   if (context_ == nullptr) return;
   redisAsyncFormattedCommand(context_, &Hooks::OnPushed, nullptr, command.data(), command.size());
-  if (due_ == SteadyTime::max()) {
-    due_ = SteadyNow() + options_.stall_timeout;
+  if (due_ == base::SteadyTime::max()) {
+    due_ = base::SteadyNow() + options_.stall_timeout;
   }
 }
 
@@ -227,7 +227,7 @@ void Connection::Close(absl::Status why) {
 void Connection::Finish() {
   context_ = nullptr;
   state_ = State::kIdle;
-  due_ = SteadyTime::max();
+  due_ = base::SteadyTime::max();
   unanswered_ = 0;
   if (error_.ok()) error_ = Blame("it was closed");
   events_.closed(*this, error_);
@@ -254,7 +254,7 @@ void Connection::Handle(short found) {
   }
 }
 
-void Connection::CloseIfStalled(SteadyTime now) {
+void Connection::CloseIfStalled(base::SteadyTime now) {
   if (now < due_) return;
   Close(Blame(state_ == State::kConnecting ? "no connection in time" : "no answer in time"));
 }

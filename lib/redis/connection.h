@@ -9,9 +9,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/base/steady_time.h"
 #include "lib/redis/endpoint.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/steady_time.h"
 
 struct redisAsyncContext;
 
@@ -26,8 +26,8 @@ class Connection {
     Server server = Server::kMaster;
     std::string user_file = {};  // As in Client::Options.
     std::string password_file = {};
-    SteadyDuration connect_timeout = {};
-    SteadyDuration stall_timeout = {};
+    base::SteadyDuration connect_timeout = {};
+    base::SteadyDuration stall_timeout = {};
   };
   // Called once per Send: the answer, which may be an error reply, or why none will come.
   using Answer = std::function<void(absl::StatusOr<Reply>)>;
@@ -51,7 +51,7 @@ class Connection {
   void Begin(const Endpoint& endpoint);
   // Send adds a command to what goes out. `patience` is how long the server may take beyond the
   // stall timeout.
-  void Send(const std::string& command, Answer answer, SteadyDuration patience = {});
+  void Send(const std::string& command, Answer answer, base::SteadyDuration patience = {});
   // SubscribeTo and UnsubscribeFrom change what comes to Events::pushed.
   void SubscribeTo(const std::string& command);
   void UnsubscribeFrom(const std::string& command);
@@ -66,8 +66,8 @@ class Connection {
   // Handle does what poll found.
   void Handle(short found);
   // When an answer is due at the latest; CloseIfStalled closes once that has passed.
-  SteadyTime due() const { return due_; }
-  void CloseIfStalled(SteadyTime now);
+  base::SteadyTime due() const { return due_; }
+  void CloseIfStalled(base::SteadyTime now);
 
   State state() const { return state_; }
   size_t unanswered() const { return unanswered_; }
@@ -95,7 +95,7 @@ class Connection {
   bool wants_read_ = false;
   bool wants_write_ = false;
   size_t unanswered_ = 0;
-  SteadyTime due_ = SteadyTime::max();
+  base::SteadyTime due_ = base::SteadyTime::max();
   std::string run_id_;
   absl::Status error_;  // Why it ends.
 };

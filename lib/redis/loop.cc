@@ -39,8 +39,8 @@ Loop::Loop(Client::Dependencies dependencies, Client::Options options, MasterFin
       .server = Connection::Server::kMaster,
       .user_file = options_.user_file,
       .password_file = options_.password_file,
-      .connect_timeout = ToSteady(options_.connect_timeout),
-      .stall_timeout = ToSteady(options_.stall_timeout),
+      .connect_timeout = base::ToSteady(options_.connect_timeout),
+      .stall_timeout = base::ToSteady(options_.stall_timeout),
   };
   auto add = [&](Use use) {
     slots_.push_back(std::make_unique<Slot>(Slot{.use = use}));
@@ -77,6 +77,11 @@ void Loop::Submit(std::unique_ptr<Operation> operation) {
                            " commands are pending already, as many as may be"));
     return;
   }
+  if (operation->deadline <= operation->began) {
+    Finish(*operation.release(), CommandOutcome::kNotSent,
+           Unavailable("Redis: the call's time was over already; nothing was sent"));
+    return;
+  }
   bool first = false;
   {
     base::MutexLock lock(mutex_);
@@ -109,10 +114,10 @@ void Loop::Forget(std::shared_ptr<Subscriptions::Listener> listener) {
 }
 
 absl::Status Loop::WaitUntilReady(absl::Duration timeout) {
-  const SteadyTime until = SteadyNow() + ToSteady(timeout);
+  const base::SteadyTime until = base::SteadyNow() + base::ToSteady(timeout);
   base::MutexLock lock(mutex_);
   while (ready_ == 0) {
-    if (SteadyNow() >= until) {
+    if (base::SteadyNow() >= until) {
       return last_failure_.ok() ? Unavailable("Redis: no connection yet") : last_failure_;
     }
     ready_changed_.WaitUntil(mutex_, until);
@@ -132,7 +137,7 @@ void Loop::Run() {
   sigaddset(&pipe, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   while (true) {
-    const SteadyTime now = SteadyNow();
+    const base::SteadyTime now = base::SteadyNow();
     TakeInbox();
     {
       base::MutexLock lock(mutex_);
@@ -156,23 +161,23 @@ void Loop::TakeInbox() {
   for (std::unique_ptr<Operation>& owned : operations) {
     Operation& operation = *owned.release();
     SetDue(operation,
-           std::min(operation.deadline, operation.began + ToSteady(options_.queue_timeout)));
+           std::min(operation.deadline, operation.began + base::ToSteady(options_.queue_timeout)));
     (operation.wait_replicas > 0 ? wait_queue_ : queue_).push_back(&operation);
   }
   for (const std::function<void()>& task : tasks) task();
 }
 
-void Loop::Maintain(SteadyTime now) {
+void Loop::Maintain(base::SteadyTime now) {
   ExpireOperations(now);
   finder_.connection().CloseIfStalled(now);
   if (finder_.has_sentinels() && !finder_.asking() && now >= next_finding_) {
-    next_finding_ = now + ToSteady(options_.check_interval);
+    next_finding_ = now + base::ToSteady(options_.check_interval);
     finder_.Ask();
   }
   for (const auto& slot : slots_) KeepUp(*slot, now);
 }
 
-void Loop::KeepUp(Slot& slot, SteadyTime now) {
+void Loop::KeepUp(Slot& slot, base::SteadyTime now) {
   Connection& connection = *slot.connection;
   connection.CloseIfStalled(now);
   const bool wanted = slot.use != Use::kSubscribe || subscriptions_.wanted();
@@ -181,7 +186,7 @@ void Loop::KeepUp(Slot& slot, SteadyTime now) {
     connection.Begin(*finder_.master());
   }
   if (!slot.ready || slot.busy || now < slot.next_check) return;
-  slot.next_check = now + ToSteady(options_.check_interval);
+  slot.next_check = now + base::ToSteady(options_.check_interval);
   if (slot.use == Use::kSubscribe) {
     subscriptions_.Check(connection);
   } else {
@@ -189,8 +194,8 @@ void Loop::KeepUp(Slot& slot, SteadyTime now) {
   }
 }
 
-SteadyTime Loop::NextEvent() const {
-  SteadyTime next = SteadyTime::max();
+base::SteadyTime Loop::NextEvent() const {
+  base::SteadyTime next = base::SteadyTime::max();
   if (!timers_.empty()) next = timers_.begin()->first;
   if (finder_.has_sentinels() && !finder_.asking()) next = std::min(next, next_finding_);
   next = std::min(next, finder_.connection().due());
@@ -205,7 +210,7 @@ SteadyTime Loop::NextEvent() const {
   return next;
 }
 
-void Loop::Poll(SteadyTime now) {
+void Loop::Poll(base::SteadyTime now) {
   std::vector<pollfd> descriptors = {{.fd = wake_, .events = POLLIN}};
   std::vector<Connection*> connections = {nullptr};
   auto add = [&](Connection& connection) {
@@ -215,9 +220,9 @@ void Loop::Poll(SteadyTime now) {
   };
   add(finder_.connection());
   for (const auto& slot : slots_) add(*slot->connection);
-  const SteadyTime next = NextEvent();
+  const base::SteadyTime next = NextEvent();
   int milliseconds = -1;
-  if (next != SteadyTime::max()) {
+  if (next != base::SteadyTime::max()) {
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - now).count();
     milliseconds = static_cast<int>(std::clamp<int64_t>(wait, 0, std::numeric_limits<int>::max()));
   }
@@ -246,9 +251,9 @@ void Loop::Stop() {
   for (const auto& slot : slots_) slot->connection->Close(Stopped());
 }
 
-SteadyDuration Loop::Backoff(int failures) {
-  const SteadyDuration longest = ToSteady(options_.max_backoff);
-  SteadyDuration delay = ToSteady(options_.min_backoff);
+base::SteadyDuration Loop::Backoff(int failures) {
+  const base::SteadyDuration longest = base::ToSteady(options_.max_backoff);
+  base::SteadyDuration delay = base::ToSteady(options_.min_backoff);
   for (int i = 1; i < failures && delay < longest; ++i) delay *= 2;
   delay = std::min(delay, longest);
   constexpr uint32_t kSteps = 1024;
@@ -258,7 +263,7 @@ SteadyDuration Loop::Backoff(int failures) {
 void Loop::OnReady(Slot& slot) {
   slot.ready = true;
   slot.failures = 0;
-  slot.next_check = SteadyNow() + ToSteady(options_.check_interval);
+  slot.next_check = base::SteadyNow() + base::ToSteady(options_.check_interval);
   const std::string& run_id = slot.connection->run_id();
   bool changed = false;
   {
@@ -278,6 +283,8 @@ void Loop::OnReady(Slot& slot) {
 }
 
 void Loop::OnClosed(Slot& slot, const absl::Status& why) {
+  // hiredis drops an error reply to SUBSCRIBE, so a refusal looks like silence.
+  const bool mute = slot.ready && slot.use == Use::kSubscribe && !subscriptions_.answered();
   {
     base::MutexLock lock(mutex_);
     if (slot.ready && slot.use == Use::kShared) --ready_;
@@ -285,12 +292,17 @@ void Loop::OnClosed(Slot& slot, const absl::Status& why) {
   }
   slot.ready = false;
   slot.busy = false;
-  slot.next_try = SteadyNow() + Backoff(++slot.failures);
+  slot.next_try = base::SteadyNow() + Backoff(++slot.failures);
   if (ending_) return;
-  dependencies_.observer.OnConnectionFailed(why);
+  dependencies_.observer.OnConnectionFailed(
+      mute ? Unavailable(std::string(why.message()) +
+                         " to SUBSCRIBE: if it answers commands, its user lacks +subscribe or a "
+                         "channel (&" +
+                         std::string(Subscriptions::kAlive) + " for one)")
+           : why);
   // It may not be the master any more. If no Sentinel answers, their own backoff counts.
   finder_.Forget();
-  if (failed_findings_ == 0) next_finding_ = SteadyTime{};
+  if (failed_findings_ == 0) next_finding_ = base::SteadyTime{};
 }
 
 void Loop::OnFound() {
@@ -305,7 +317,7 @@ void Loop::OnFound() {
 }
 
 void Loop::OnNotFound(const absl::Status& why) {
-  next_finding_ = SteadyNow() + Backoff(++failed_findings_);
+  next_finding_ = base::SteadyNow() + Backoff(++failed_findings_);
   {
     base::MutexLock lock(mutex_);
     last_failure_ = why;
@@ -397,7 +409,7 @@ void Loop::OnAnswer(Operation& operation, Slot& slot, absl::StatusOr<Reply> answ
 void Loop::AskReplicas(Operation& operation, Slot& slot, Reply answer) {
   // A tenth of what is left is for the answer's way back. WAIT takes 0 for "forever".
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::max(operation.deadline - SteadyNow(), SteadyDuration{}));
+      std::max(operation.deadline - base::SteadyNow(), base::SteadyDuration{}));
   const auto wait = std::max(left - left / 10, std::chrono::milliseconds(1));
   const std::vector<std::string> words = {"WAIT", std::to_string(operation.wait_replicas),
                                           std::to_string(wait.count())};
@@ -423,7 +435,7 @@ void Loop::AskReplicas(Operation& operation, Slot& slot, Reply answer) {
       wait);
 }
 
-void Loop::ExpireOperations(SteadyTime now) {
+void Loop::ExpireOperations(base::SteadyTime now) {
   while (!timers_.empty() && timers_.begin()->first <= now) {
     Operation& operation = *timers_.begin()->second;
     if (operation.sent) {
@@ -444,7 +456,7 @@ void Loop::ExpireOperations(SteadyTime now) {
   DropAbandoned(wait_queue_);
 }
 
-void Loop::SetDue(Operation& operation, SteadyTime due) {
+void Loop::SetDue(Operation& operation, base::SteadyTime due) {
   if (operation.due == due) return;
   timers_.erase({operation.due, &operation});
   operation.due = due;
@@ -454,8 +466,8 @@ void Loop::SetDue(Operation& operation, SteadyTime due) {
 void Loop::Answer(Operation& operation, CommandOutcome outcome, absl::StatusOr<Reply> answer) {
   if (!operation.done) return;
   // Not in the set if it never came to the loop.
-  if (operation.due != SteadyTime{}) timers_.erase({operation.due, &operation});
-  dependencies_.observer.OnCommand(outcome, absl::FromChrono(SteadyNow() - operation.began),
+  if (operation.due != base::SteadyTime{}) timers_.erase({operation.due, &operation});
+  dependencies_.observer.OnCommand(outcome, absl::FromChrono(base::SteadyNow() - operation.began),
                                    pending_);
   std::exchange(operation.done, nullptr)(std::move(answer));
 }

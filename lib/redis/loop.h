@@ -29,12 +29,12 @@ struct Operation {
   std::string tail;                // All that follows EVALSHA and the script's name, encoded.
   bool run_id_last = false;
   int wait_replicas = 0;
-  SteadyTime began = {};
-  SteadyTime deadline = {};
+  base::SteadyTime began = {};
+  base::SteadyTime deadline = {};
   Client::Callback done = nullptr;  // Empty: the caller has its answer.
 
   // When the caller stops waiting: once it is sent at its deadline, before that perhaps earlier.
-  SteadyTime due = {};
+  base::SteadyTime due = {};
   bool sent = false;
   bool by_text = false;  // Redis did not know the script's SHA-1.
 };
@@ -61,33 +61,33 @@ class Loop {
     Use use;
     std::unique_ptr<Connection> connection;
     int failures = 0;
-    SteadyTime next_try = {};
-    SteadyTime next_check = {};
+    base::SteadyTime next_try = {};
+    base::SteadyTime next_check = {};
     bool ready = false;
     bool busy = false;  // kWait: with one operation, or its WAIT.
   };
 
   void Run();
   void TakeInbox();
-  void Maintain(SteadyTime now);
-  void KeepUp(Slot& slot, SteadyTime now);
-  void Poll(SteadyTime now);
-  SteadyTime NextEvent() const;
+  void Maintain(base::SteadyTime now);
+  void KeepUp(Slot& slot, base::SteadyTime now);
+  void Poll(base::SteadyTime now);
+  base::SteadyTime NextEvent() const;
   void Stop();
 
   void OnReady(Slot& slot);
   void OnClosed(Slot& slot, const absl::Status& why);
   void OnFound();
   void OnNotFound(const absl::Status& why);
-  SteadyDuration Backoff(int failures);
+  base::SteadyDuration Backoff(int failures);
 
   void Dispatch();
   Slot* LeastBusy(Use use);
   void Transmit(Operation& operation, Slot& slot);
   void OnAnswer(Operation& operation, Slot& slot, absl::StatusOr<Reply> answer);
   void AskReplicas(Operation& operation, Slot& slot, Reply answer);
-  void ExpireOperations(SteadyTime now);
-  void SetDue(Operation& operation, SteadyTime due);
+  void ExpireOperations(base::SteadyTime now);
+  void SetDue(Operation& operation, base::SteadyTime due);
   // Answer gives the caller its answer, if it waits still. Finish does that and ends the operation.
   void Answer(Operation& operation, CommandOutcome outcome, absl::StatusOr<Reply> answer);
   void Finish(Operation& operation, CommandOutcome outcome, absl::StatusOr<Reply> answer);
@@ -99,7 +99,7 @@ class Loop {
 
   // The loop's thread alone.
   MasterFinder finder_;
-  SteadyTime next_finding_ = {};
+  base::SteadyTime next_finding_ = {};
   int failed_findings_ = 0;
   std::vector<std::unique_ptr<Slot>> slots_;
   Slot* subscriber_ = nullptr;
@@ -108,7 +108,7 @@ class Loop {
   // when they come to the front.
   std::deque<Operation*> queue_;
   std::deque<Operation*> wait_queue_;
-  std::set<std::pair<SteadyTime, Operation*>> timers_;
+  std::set<std::pair<base::SteadyTime, Operation*>> timers_;
   bool ending_ = false;
 
   std::atomic<size_t> pending_ = 0;

@@ -6,15 +6,6 @@
 #include "lib/redis/wire.h"
 
 namespace musubi::redis {
-namespace {
-
-// A channel that nobody publishes on. Subscribed to for as long as the connection lives: hiredis
-// takes a connection whose last channel goes for one that no longer subscribes, and aborts if
-// another SUBSCRIBE is on its way. Subscribed to again it is the one PING that has an answer there.
-constexpr char kAlive[] = "musubi:alive";
-
-}  // namespace
-
 void Subscriptions::Add(Connection& connection, std::shared_ptr<Listener> listener) {
   wanted_ = true;
   Channel& channel = channels_[listener->channel];
@@ -40,6 +31,7 @@ void Subscriptions::Remove(Connection& connection, const std::shared_ptr<Listene
 }
 
 void Subscriptions::Resume(Connection& connection) {
+  answered_ = false;
   std::vector<std::string> channels = {kAlive};
   for (auto& [name, channel] : channels_) {
     channel.holds = false;
@@ -57,6 +49,7 @@ void Subscriptions::Subscribe(Connection& connection, const std::vector<std::str
 }
 
 void Subscriptions::OnPushed(const Reply& push) {
+  answered_ = true;
   if (!push.is_array() || push.elements.size() < 3) return;
   const auto at = channels_.find(push.elements[1].text);
   if (at == channels_.end()) return;

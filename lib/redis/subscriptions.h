@@ -23,6 +23,12 @@ class Subscriptions {
     std::atomic<bool> active = true;  // Its Subscription lives.
   };
 
+  // A channel that nobody publishes on. Subscribed to for as long as the connection lives: hiredis
+  // takes a connection whose last channel goes for one that no longer subscribes, and aborts if
+  // another SUBSCRIBE is on its way. Subscribed to again it is the one PING that has an answer
+  // there.
+  static constexpr char kAlive[] = "musubi:alive";
+
   // Somebody has listened: from then on there is to be a connection.
   bool wanted() const { return wanted_; }
 
@@ -34,6 +40,8 @@ class Subscriptions {
   // Check asks for a sign of life.
   void Check(Connection& connection);
   void OnPushed(const Reply& push);
+  // The server has answered since Resume.
+  bool answered() const { return answered_; }
 
  private:
   struct Channel {
@@ -43,6 +51,7 @@ class Subscriptions {
   void Subscribe(Connection& connection, const std::vector<std::string>& channels);
 
   bool wanted_ = false;
+  bool answered_ = false;
   std::map<std::string, Channel> channels_;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "lib/base/call_deadline.h"
 #include "lib/base/encoding.h"
 #include "lib/base/error.h"
 #include "lib/base/status.h"
@@ -148,6 +149,10 @@ absl::Duration RedisSessionStore::Offset() const {
   return options_.time_offset == nullptr ? absl::ZeroDuration() : options_.time_offset();
 }
 
+absl::Duration RedisSessionStore::Timeout() const {
+  return base::CallDeadline::Left(base::CallDeadline::AtMost(options_.timeout));
+}
+
 std::string RedisSessionStore::KeyOf(const SessionId& id) const {
   return options_.prefix + "session:" + base::HexEncode(id);
 }
@@ -161,14 +166,14 @@ std::string RedisSessionStore::CollectAt(const SessionRecord& record) const {
 
 absl::StatusOr<Reply> RedisSessionStore::Eval(const redis::Script& script, const SessionId& id,
                                               std::vector<std::string> args) {
-  auto reply = dependencies_.client.Eval(script, {.keys = {KeyOf(id)}, .args = std::move(args)},
-                                         options_.timeout);
+  auto reply =
+      dependencies_.client.Eval(script, {.keys = {KeyOf(id)}, .args = std::move(args)}, Timeout());
   if (!reply.ok()) return StoreError(reply.status());
   return reply;
 }
 
 absl::StatusOr<absl::Time> RedisSessionStore::Now() {
-  const auto reply = dependencies_.client.Command({"TIME"}, options_.timeout);
+  const auto reply = dependencies_.client.Command({"TIME"}, Timeout());
   if (!reply.ok()) return StoreError(reply.status());
   if (reply->elements.size() != 2) return Strange("TIME has two parts");
   MUSUBI_ASSIGN_OR_RETURN(const absl::Time time, ParseTime(reply->elements[0], reply->elements[1]));

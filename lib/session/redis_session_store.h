@@ -20,7 +20,8 @@ namespace musubi::session {
 
 class SessionWatchers;
 
-// RedisSessionStore is thread-safe. Its calls block until Redis has answered or `timeout` is over;
+// RedisSessionStore is thread-safe. Its calls block until Redis has answered, `timeout` is over or
+// the caller's base::CallDeadline has passed;
 // it must not be called on the client's thread. Its subscribers are called on threads of its own,
 // and so may read the store.
 class RedisSessionStore final : public SessionStore {
@@ -64,6 +65,7 @@ class RedisSessionStore final : public SessionStore {
                     std::unique_ptr<base::WorkerPool> workers);
 
   absl::Duration Offset() const;
+  absl::Duration Timeout() const;  // Of a call that begins now, on this thread.
   // By Redis's own clock, as PXAT takes it.
   std::string CollectAt(const SessionRecord& record) const;
   absl::StatusOr<redis::Reply> Eval(const redis::Script& script, const SessionId& id,

@@ -5,6 +5,7 @@
 #include <array>
 #include <thread>
 
+#include "lib/base/call_deadline.h"
 #include "lib/session/random_record.h"
 #include "lib/session/record_codec.h"
 #include "lib/session/redis_store_fixture.h"
@@ -15,17 +16,28 @@ namespace {
 
 using base::ErrorReason;
 
+// How a replica finds its Redis.
+struct ByAddress {
+  static redis::Client::Options Server() { return {.server = SharedRedis().address()}; }
+};
+struct BySentinels {
+  static redis::Client::Options Server() {
+    static const fakes::RedisSentinels sentinels;
+    return {.sentinels = sentinels.addresses(), .master_name = fakes::RedisSentinels::kMasterName};
+  }
+};
+
 // Whom a call meets is up to chance in production; here they take turns.
-template <int kReplicas>
+template <int kReplicas, typename Find = ByAddress>
 class RedisFixture {
  public:
   RedisFixture() {
     const std::string prefix = FreshPrefix();
     for (auto& replica : replicas_) {
       replica = std::make_unique<RedisReplica>(
-          SharedRedis(), RedisSessionStore::Options{.prefix = prefix, .time_offset = [this] {
-                                                      return absl::Seconds(advanced_.load());
-                                                    }});
+          Find::Server(), RedisSessionStore::Options{.prefix = prefix, .time_offset = [this] {
+                                                       return absl::Seconds(advanced_.load());
+                                                     }});
     }
     replicas_[0]->WaitForSubscribers(kReplicas);
   }
@@ -44,6 +56,8 @@ class RedisFixture {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(OneReplica, SessionStoreContract, RedisFixture<1>);
 INSTANTIATE_TYPED_TEST_SUITE_P(TwoReplicas, SessionStoreContract, RedisFixture<2>);
+using SentinelFixture = RedisFixture<1, BySentinels>;
+INSTANTIATE_TYPED_TEST_SUITE_P(ThroughSentinel, SessionStoreContract, SentinelFixture);
 
 class RedisSessionStoreTest : public ::testing::Test {
  protected:
@@ -72,6 +86,31 @@ TEST_F(RedisSessionStoreTest, CreateRefusesOptionsOutOfTheirRange) {
     EXPECT_TRUE(absl::IsInvalidArgument(
         RedisSessionStore::Create({replica_.client(), replica_.timer()}, options).status()));
   }
+}
+
+TEST_F(RedisSessionStoreTest, ACallEndsByItsDeadlineAndIsNotBegunAfterIt) {
+  fakes::RedisServer server;
+  RedisReplica replica({.server = server.address(), .stall_timeout = absl::Hours(1)},
+                       {.timeout = absl::Hours(1)});
+  SessionRecord record = NewRecordIn(replica.store(), 1);
+  ASSERT_TRUE(*replica.store().Insert(record));
+  const std::string tenure = replica.store().Get(record.id)->tenure;
+  record.version = 1;
+  {
+    const base::CallDeadline passed(absl::ZeroDuration());
+    EXPECT_EQ(base::ReasonOf(replica.store().CompareAndSet(record, tenure).status()),
+              ErrorReason::kUnavailable);
+    EXPECT_EQ(base::ReasonOf(replica.store().Now().status()), ErrorReason::kUnavailable);
+  }
+  EXPECT_EQ(replica.store().Get(record.id)->record.version, 0u);
+  server.Freeze();
+  {
+    // Or it would wait for an hour.
+    const base::CallDeadline soon(absl::Milliseconds(50));
+    EXPECT_EQ(base::ReasonOf(replica.store().Get(record.id).status()), ErrorReason::kUnavailable);
+  }
+  server.Thaw();
+  EXPECT_TRUE(replica.store().Get(record.id).ok());
 }
 
 TEST_F(RedisSessionStoreTest, KeepsEveryField) {
