@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "lib/base/error.h"
+#include "lib/base/file.h"
 #include "lib/redis/client_fixture.h"
 #include "tests/fakes/redis_server.h"
+#include "tests/fakes/temp_dir.h"
 
 namespace musubi::redis {
 namespace {
@@ -67,6 +69,34 @@ TEST(RedisSentinel, SaysThatNoSentinelKnowsTheName) {
   const absl::Status status = subject->WaitUntilReady(absl::ZeroDuration());
   EXPECT_EQ(base::ReasonOf(status), base::ErrorReason::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr("knows no master \"another\""));
+}
+
+TEST(RedisSentinel, SignsInToSentinelsThatAskForIt) {
+  fakes::RedisServer master;
+  fakes::RedisServer sentinel = fakes::RedisServer::Sentinel(
+      "sessions", master.port(), 1,
+      {"user asker on >mihon-himitsu -@all +ping +sentinel|get-master-addr-by-name",
+       "user default off"});
+  fakes::TempDir directory;
+  const auto write = [&](const std::string& name, const std::string& text) {
+    const std::string path = directory.File(name);
+    EXPECT_TRUE(base::WriteFileAtomically(path, text, 0600).ok());
+    return path;
+  };
+  Client::Options options;
+  options.sentinels = {sentinel.address()};
+  options.master_name = "sessions";
+  options.sentinel_user_file = write("user", "asker\n");
+  options.sentinel_password_file = write("password", "wrong\n");
+  Subject subject(options);
+  subject.observer.WaitFor("failed", 1);
+  const absl::Status status = subject->WaitUntilReady(absl::ZeroDuration());
+  EXPECT_EQ(base::ReasonOf(status), base::ErrorReason::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(options.sentinel_password_file));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("WRONGPASS"));
+  write("password", "mihon-himitsu\n");
+  EXPECT_TRUE(subject->WaitUntilReady(kLong).ok());
+  EXPECT_THAT(master.Ask({"INFO", "server"}), HasSubstr(subject->run_id()));
 }
 
 }  // namespace

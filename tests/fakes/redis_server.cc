@@ -64,12 +64,14 @@ RedisServer::RedisServer(std::vector<std::string> config, std::string mode)
   } while (!TryStart());
 }
 
-RedisServer RedisServer::Sentinel(const std::string& name, int master_port, int quorum) {
-  return RedisServer({"sentinel monitor " + name + " 127.0.0.1 " + std::to_string(master_port) +
-                          " " + std::to_string(quorum),
-                      "sentinel down-after-milliseconds " + name + " 1000",
-                      "sentinel failover-timeout " + name + " 5000"},
-                     "--sentinel");
+RedisServer RedisServer::Sentinel(const std::string& name, int master_port, int quorum,
+                                  const std::vector<std::string>& config) {
+  std::vector<std::string> lines = {"sentinel monitor " + name + " 127.0.0.1 " +
+                                        std::to_string(master_port) + " " + std::to_string(quorum),
+                                    "sentinel down-after-milliseconds " + name + " 1000",
+                                    "sentinel failover-timeout " + name + " 5000"};
+  lines.insert(lines.end(), config.begin(), config.end());
+  return RedisServer(std::move(lines), "--sentinel");
 }
 
 RedisServer::~RedisServer() = default;

@@ -24,8 +24,9 @@ class RedisServer {
   // `config`: lines of redis.conf, after those that make the server small, quiet and without files.
   // "{port}" in one stands for port().
   explicit RedisServer(std::vector<std::string> config = {});
-  // A Sentinel that watches the server at `master_port` under `name`.
-  static RedisServer Sentinel(const std::string& name, int master_port, int quorum);
+  // A Sentinel that watches the server at `master_port` under `name`. `config`: more lines.
+  static RedisServer Sentinel(const std::string& name, int master_port, int quorum,
+                              const std::vector<std::string>& config = {});
   ~RedisServer();
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
