@@ -399,6 +399,7 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Create(Dependencies dependen
                                    .store_time_offset = std::move(dependencies.store_time_offset),
                                    .random = parts->random,
                                    .material = parts->material,
+                                   .log = parts->log,
                                    .metrics = parts->metrics,
                                    .health = parts->health},
                                   config));

@@ -106,6 +106,13 @@ TEST_F(HealthTest, StopsOnlyWhatCannotWorkWithoutTheDependency) {
   }
 }
 
+TEST_F(HealthTest, WhatWasAwayFromTheStartIsBackAfterOneSuccess) {
+  health_.Set(Dependency::kSessionStore, false, "Redis at HOST:1: refused");
+  EXPECT_FALSE(health_.Ready());
+  health_.Report(Dependency::kSessionStore, absl::OkStatus());
+  EXPECT_TRUE(health_.Ready());
+}
+
 TEST_F(HealthTest, NothingServesWhileTheServerDrains) {
   health_.Drain();
   EXPECT_FALSE(health_.Ready());

@@ -23,6 +23,7 @@
 #include "musubi/v1/pairing.grpc.pb.h"
 #include "musubi/v1/session.grpc.pb.h"
 #include "musubi/v1/validation.grpc.pb.h"
+#include "services/musubid/redis_reporter.h"
 #include "tests/fakes/canary_message.h"
 #include "tests/fakes/simulated_clock.h"
 
@@ -276,6 +277,12 @@ TEST_F(RequestLineTest, CutsALongMessageAtACharacter) {
   EXPECT_LT(line.size(), kMaxLoggedRequest + 1024);
 }
 
+size_t Count(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++count;
+  return count;
+}
+
 class ReporterTest : public testing::Test {
  protected:
   fakes::SimulatedClock clock_;
@@ -450,6 +457,38 @@ TEST_F(ReporterTest, CountsRowsOfTheCheckLogAndFailuresOfItsDisk) {
   const std::string text = registry_.Scrape();
   for (const char* expected : {"musubi_check_log_rows_total 5", "musubi_check_log_refusals_total 1",
                                "musubi_check_log_write_failures_total 3"}) {
+    EXPECT_THAT(text, HasSubstr(expected));
+  }
+}
+
+TEST_F(ReporterTest, CountsCommandsOfRedisAndWritesItsFailuresSeldom) {
+  RedisReporter reporter(clock_, log_, metrics_);
+  testing::internal::CaptureStderr();
+  reporter.OnCommand(redis::CommandOutcome::kAnswered, absl::Milliseconds(1), 7);
+  reporter.OnCommand(redis::CommandOutcome::kTimeout, absl::Seconds(2), 6);
+  reporter.OnConnected();  // Nothing to say: nothing was wrong.
+  for (int i = 0; i < 100; ++i) {
+    reporter.OnConnectionFailed(absl::UnavailableError("Redis at HOST:1: refused"));
+    if (i > 0) reporter.OnConnected();
+  }
+  clock_.Advance(kRedisLogInterval);
+  reporter.OnConnectionFailed(absl::UnavailableError("Redis at HOST:1: gone"));
+  reporter.OnConnected();
+  reporter.OnConnected();
+  reporter.OnServerChanged();
+  const std::string lines = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(Count(lines, "redis_connection_failed"), 2u) << lines;
+  EXPECT_EQ(Count(lines, "redis_connected"), 2u) << lines;
+  EXPECT_EQ(Count(lines, "redis_server_changed"), 1u) << lines;
+  EXPECT_THAT(lines, HasSubstr("refused"));
+  EXPECT_THAT(lines, HasSubstr("\"unlogged\":99"));
+  const std::string text = registry_.Scrape();
+  for (const char* expected :
+       {R"(musubi_redis_commands_total{outcome="ANSWERED"} 1)",
+        R"(musubi_redis_commands_total{outcome="TIMEOUT"} 1)",
+        "musubi_redis_command_duration_seconds_count 2", "musubi_redis_pending_commands 6",
+        "musubi_redis_connections_total 102", "musubi_redis_connection_failures_total 101",
+        "musubi_redis_server_changes_total 1"}) {
     EXPECT_THAT(text, HasSubstr(expected));
   }
 }

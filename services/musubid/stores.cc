@@ -15,6 +15,7 @@
 #include "lib/session/memory_session_store.h"
 #include "lib/session/redis_session_store.h"
 #include "services/musubid/observed_stores.h"
+#include "services/musubid/redis_reporter.h"
 
 namespace musubi::services::musubid {
 namespace {
@@ -87,12 +88,14 @@ absl::Status CheckRedisFiles(const redis::Client::Options& redis) {
 
 // In the order in which things are made; they go in reverse.
 struct Stores::Parts {
-  explicit Parts(Dependencies dependencies_in) : dependencies(std::move(dependencies_in)) {}
+  explicit Parts(Dependencies dependencies_in)
+      : dependencies(std::move(dependencies_in)),
+        redis_reporter(dependencies.machine_clock, dependencies.log, dependencies.metrics) {}
 
   absl::Status OpenSessions(const Config& config);
 
   const Dependencies dependencies;
-  redis::Observer redis_observer;
+  RedisReporter redis_reporter;
   std::unique_ptr<redis::Client> redis;
   std::unique_ptr<musubi::session::MemorySessionStore> memory_sessions;  // One of these two.
   std::unique_ptr<musubi::session::RedisSessionStore> redis_sessions;
@@ -112,7 +115,7 @@ absl::Status Stores::Parts::OpenSessions(const Config& config) {
     return absl::OkStatus();
   }
   MUSUBI_RETURN_IF_ERROR(CheckRedisFiles(config.redis->client));
-  auto client = redis::Client::Create({redis_observer, dependencies.random}, config.redis->client);
+  auto client = redis::Client::Create({redis_reporter, dependencies.random}, config.redis->client);
   // Its options are the flags without "redis_", and its errors begin with one.
   if (!client.ok()) {
     return absl::Status(client.status().code(),

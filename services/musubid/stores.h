@@ -14,6 +14,7 @@
 #include "lib/link/link_store.h"
 #include "lib/person/person_store.h"
 #include "lib/session/session_store.h"
+#include "lib/telemetry/log.h"
 #include "services/musubid/config.h"
 #include "services/musubid/health.h"
 #include "services/musubid/material.h"
@@ -34,6 +35,7 @@ class Stores {
     std::function<absl::Duration()> store_time_offset;
     base::SecureRandom& random;
     const Material& material;
+    telemetry::Log& log;
     Metrics& metrics;
     Health& health;
   };
