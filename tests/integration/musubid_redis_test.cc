@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "lib/base/error.h"
 #include "lib/base/file.h"
 #include "lib/http/curl_http_client.h"
@@ -23,18 +25,21 @@ using base::ErrorReason;
 using sandbox::Connection;
 using sandbox::Journey;
 
-// The least that musubid's user needs: docs/running.md names the same.
-constexpr char kLeastRights[] =
-    "user musubi on >mihon-himitsu resetkeys ~musubi:session:* resetchannels "
-    "&musubi:session_changed &musubi:alive -@all +eval +evalsha +get +getrange +info +ping "
-    "+publish +set "
-    "+subscribe +time +unsubscribe";
+constexpr char kPassword[] = "mihon-himitsu";
+
+// redis.conf's lines for a server with the users of deploy/redis-tls, and no other.
+std::vector<std::string> LeastRights() {
+  const auto file = base::ReadFile("deploy/redis-tls/users.acl");
+  EXPECT_TRUE(file.ok()) << file.status();
+  return absl::StrSplit(absl::StrReplaceAll(*file, {{"PASSWORD", kPassword}}), '\n',
+                        absl::SkipEmpty());
+}
 
 // Has the stage keep its sessions in `redis`, signed in with the least rights.
 void UseRedis(TestStage& stage, const fakes::RedisServer& redis) {
   ASSERT_TRUE(base::WriteFileAtomically(stage->File("redis-user"), "musubi\n", 0600).ok());
   ASSERT_TRUE(
-      base::WriteFileAtomically(stage->File("redis-password"), "mihon-himitsu\n", 0600).ok());
+      base::WriteFileAtomically(stage->File("redis-password"), std::string(kPassword) + "\n", 0600).ok());
   stage->flags()["session_store"] = "redis";
   stage->flags()["redis_server"] = redis.address();
   stage->flags()["redis_user_file"] = stage->File("redis-user");
@@ -56,7 +61,7 @@ http::Response Get(TestStage& stage, const std::string& path) {
 }
 
 TEST(MusubidRedis, LinksVerifiesAndUnlinksWithTheLeastRights) {
-  const fakes::RedisServer redis({kLeastRights, "user default off"});
+  const fakes::RedisServer redis(LeastRights());
   TestStage stage;
   UseRedis(stage, redis);
   ServeHealth(stage);
@@ -70,13 +75,13 @@ TEST(MusubidRedis, LinksVerifiesAndUnlinksWithTheLeastRights) {
   }
   EXPECT_EQ(Get(stage, "/readyz").status_code, 200);
   EXPECT_EQ(stage->Stop(), 0);
-  for (const char* secret : {"shiken-001", "mihon-himitsu"}) {
+  for (const char* secret : {"shiken-001", kPassword}) {
     EXPECT_EQ(stage->output().find(secret), std::string::npos) << secret;
   }
 }
 
 TEST(MusubidRedis, SessionsOutliveMusubidAndEndByTheTestsTime) {
-  const fakes::RedisServer redis({kLeastRights});
+  const fakes::RedisServer redis(LeastRights());
   TestStage stage;
   UseRedis(stage, redis);
   ASSERT_TRUE(stage->Start().ok()) << stage->output();
@@ -105,7 +110,7 @@ TEST(MusubidRedis, SessionsOutliveMusubidAndEndByTheTestsTime) {
 }
 
 TEST(MusubidRedis, AnEmptyRedisAfterARestartForgetsAndARetryCompletes) {
-  fakes::RedisServer redis({kLeastRights});
+  fakes::RedisServer redis(LeastRights());
   TestStage stage;
   UseRedis(stage, redis);
   ASSERT_TRUE(stage->Start().ok()) << stage->output();
@@ -128,7 +133,7 @@ TEST(MusubidRedis, AnEmptyRedisAfterARestartForgetsAndARetryCompletes) {
 }
 
 TEST(MusubidRedis, ItStartsWithoutRedisAndServesOnceThatIsThere) {
-  fakes::RedisServer redis({kLeastRights});
+  fakes::RedisServer redis(LeastRights());
   redis.Kill();
   TestStage stage;
   UseRedis(stage, redis);
@@ -153,7 +158,7 @@ TEST(MusubidRedis, ItStartsWithoutRedisAndServesOnceThatIsThere) {
 // Two musubid over one Redis and one PostgreSQL, with the same keys.
 class MusubidReplicas : public testing::Test {
  protected:
-  MusubidReplicas() : redis_({kLeastRights}) {
+  MusubidReplicas() : redis_(LeastRights()) {
     fakes::PostgresServer& postgres = fakes::PostgresServer::Shared();
     const std::string database = postgres.NewDatabase();
     const auto self = std::filesystem::read_symlink("/proc/self/exe");
