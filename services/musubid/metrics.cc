@@ -41,6 +41,7 @@ constexpr std::string_view kStoreOperations[] = {
     "PERSON_COMMIT",
     "PERSON_ERASE",
     "PERSON_SWEEP_UNREFERENCED",
+    "LINK_LIST_HEADS",
 };
 
 // The name at the value's number, or empty.

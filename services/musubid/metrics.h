@@ -85,6 +85,7 @@ enum class StoreOperation {
   kPersonCommit = 22,
   kPersonErase = 23,
   kPersonSweepUnreferenced = 24,
+  kLinkListHeads = 25,
 };
 
 std::string_view Name(ServiceName service);    // "SESSION"

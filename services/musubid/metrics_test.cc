@@ -46,7 +46,7 @@ TEST(MetricLabels, AreClosedAndWhole) {
 #undef MUSUBI_LABEL
   EXPECT_EQ(CountValues<Method>(), rpc::MethodTable().size());
   EXPECT_EQ(CountValues<SessionEvent>(), std::variant_size_v<musubi::session::Payload>);
-  EXPECT_EQ(CountValues<StoreOperation>(), 25u);
+  EXPECT_EQ(CountValues<StoreOperation>(), 26u);
   EXPECT_EQ(CountValues<Dependency>(), kNumDependencies);
 }
 

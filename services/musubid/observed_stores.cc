@@ -101,6 +101,9 @@ absl::StatusOr<int> ObservedLinkStore::Prune(absl::Time before) {
 absl::StatusOr<musubi::link::AuditHead> ObservedLinkStore::ExportHead() {
   return meter_.Run(StoreOperation::kLinkExportHead, [&] { return store_.ExportHead(); });
 }
+absl::StatusOr<std::vector<musubi::link::ChainHead>> ObservedLinkStore::ListHeads() {
+  return meter_.Run(StoreOperation::kLinkListHeads, [&] { return store_.ListHeads(); });
+}
 absl::StatusOr<musubi::link::AuditReport> ObservedLinkStore::VerifyChain(
     std::optional<musubi::link::AuditHead> expected_head) {
   return meter_.Run(StoreOperation::kLinkVerifyChain,

@@ -108,6 +108,7 @@ class ObservedLinkStore final : public musubi::link::LinkStore {
       std::span<const musubi::link::PersonId> persons, absl::Time ended_since) override;
   absl::StatusOr<int> Prune(absl::Time before) override;
   absl::StatusOr<musubi::link::AuditHead> ExportHead() override;
+  absl::StatusOr<std::vector<musubi::link::ChainHead>> ListHeads() override;
   absl::StatusOr<musubi::link::AuditReport> VerifyChain(
       std::optional<musubi::link::AuditHead> expected_head) override;
 
