@@ -37,7 +37,7 @@ using session::State;
 
 constexpr size_t kClients = 64;
 constexpr size_t kReplicas = 3;
-constexpr int kUsualRounds = 8;
+constexpr int kUsualRounds = 5;
 // A client whose call lost too often to others is told to try again (UNAVAILABLE). It does.
 constexpr int kMaxTries = 20;
 
