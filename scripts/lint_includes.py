@@ -52,7 +52,7 @@ FENCES = [
     (r".*\.pb\.h$", PROTO_USERS, False, "the domain knows no protobuf"),
     (r"(grpcpp|grpc|google/protobuf|google/rpc)/", PROTO_USERS, False, "the domain knows no gRPC"),
     (r"curl/", ["lib/http"], False, "lib/http is the only user of libcurl"),
-    (r"sqlite3\.h$", ["lib/sqlite"], False, "lib/sqlite is the only user of SQLite"),
+    (r"sqlite3\.h$", ["lib/sqlite", "bench"], False, "lib/sqlite is the only user of SQLite"),
     (r"(libpq-fe|libpq-events|postgres_ext)\.h$", ["lib/postgres"], True,
      "lib/postgres is the only user of libpq"),
     (r"hiredis", ["lib/redis"], True, "lib/redis is the only user of hiredis"),
