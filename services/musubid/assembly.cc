@@ -30,6 +30,7 @@
 #include "lib/telemetry/http_endpoint.h"
 #include "lib/telemetry/metrics.h"
 #include "services/link/link_service.h"
+#include "services/musubid/checkpoints.h"
 #include "services/musubid/health.h"
 #include "services/musubid/housekeeping.h"
 #include "services/musubid/material.h"
@@ -123,6 +124,7 @@ struct Assembly::Parts {
   base::SystemRandom random;
 
   std::unique_ptr<Stores> stores;
+  std::unique_ptr<Checkpoints> checkpoints;  // Null: none.
   std::unique_ptr<checklog::CheckLog> check_log;
 
   std::unique_ptr<http::CurlHttpClient> curl;
@@ -150,6 +152,7 @@ struct Assembly::Parts {
   std::unique_ptr<Periodic> crl_reload;
   std::unique_ptr<Periodic> sweep;
   std::unique_ptr<Periodic> probe;
+  std::unique_ptr<Periodic> checkpoint;
   std::unique_ptr<rpc::Calls> calls;
   std::optional<session::SessionService> session_service;
   std::optional<pairing::PairingService> pairing_service;
@@ -262,6 +265,10 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
   probe = std::make_unique<Periodic>(timer, *workers, kProbeInterval, [this] {
     ProbeStores(stores->sessions(), stores->links(), stores->persons());
   });
+  if (checkpoints != nullptr) {
+    checkpoint = std::make_unique<Periodic>(timer, *workers, config.audit_checkpoint_interval,
+                                            [this] { checkpoints->Write(); });
+  }
   return absl::OkStatus();
 }
 
@@ -403,6 +410,11 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Create(Dependencies dependen
                                    .metrics = parts->metrics,
                                    .health = parts->health},
                                   config));
+  MUSUBI_ASSIGN_OR_RETURN(parts->checkpoints, Checkpoints::Open({.clock = parts->clock,
+                                                                 .links = parts->stores->links(),
+                                                                 .log = parts->log,
+                                                                 .metrics = parts->metrics},
+                                                                config));
   MUSUBI_RETURN_IF_ERROR(parts->OpenCheckLog(config));
   MUSUBI_RETURN_IF_ERROR(parts->OpenRevocation(config));
   MUSUBI_RETURN_IF_ERROR(parts->MakeUseCases(config));
@@ -416,6 +428,8 @@ rpc::Server& Assembly::server() { return *parts_->server; }
 void Assembly::Drain(absl::Duration grace) {
   parts_->health.Drain();
   parts_->server->Drain(grace);
+  // Of what the last calls did. A kill leaves it to the next start.
+  if (parts_->checkpoints != nullptr) parts_->checkpoints->Write();
 }
 
 std::optional<int> Assembly::metrics_port() const {

@@ -58,6 +58,12 @@ ABSL_FLAG(
     "Instead of --link_db: the PostgreSQL database of the links, as libpq's conninfo without a "
     "password (passfile=FILE or service=NAME); musubictl migrate makes its tables");
 ABSL_FLAG(std::string, audit_keyring, "", "Keys of the audit chain and of the check log");
+ABSL_FLAG(std::string, audit_checkpoints, "",
+          "File for signed checkpoints of the audit chain, which show later that nothing of it was "
+          "cut off or rewritten; made if absent. Of this process alone; empty: none are made");
+ABSL_FLAG(std::string, audit_signing_key, "", "The Ed25519 key that signs them");
+ABSL_FLAG(absl::Duration, audit_checkpoint_interval, absl::Minutes(5),
+          "How often they are made, of chains that have moved; also at the start and the end");
 ABSL_FLAG(std::string, check_log, "",
           "Folder of the log of ValidateCertificate(s); made if absent; default: --link_db with "
           ".checks behind it. Of this process alone");
@@ -259,6 +265,22 @@ absl::Status CheckFiles(const Config& config) {
   return absl::OkStatus();
 }
 
+// Regular work more often than this would read the same files all the time.
+absl::Status CheckInterval(std::string_view flag, absl::Duration value) {
+  if (value >= absl::Seconds(1)) return absl::OkStatus();
+  return Bad(flag, absl::FormatDuration(value), "must be at least 1s");
+}
+
+absl::Status CheckCheckpoints(const Config& config) {
+  if (config.audit_checkpoints.empty() != config.audit_signing_key.empty()) {
+    return absl::InvalidArgumentError(
+        "--audit_checkpoints, the file, and --audit_signing_key, the key that signs them, are "
+        "given "
+        "together or not at all");
+  }
+  return CheckInterval("audit_checkpoint_interval", config.audit_checkpoint_interval);
+}
+
 absl::StatusOr<LogRequests> ReadLogRequests() {
   const std::string name = absl::GetFlag(FLAGS_log_requests);
   if (name == "off") return LogRequests::kOff;
@@ -292,12 +314,6 @@ session::Lifetimes ReadLifetimes() {
                             .pairing_code_tries = absl::GetFlag(FLAGS_pairing_code_tries),
                             .proofs = absl::GetFlag(FLAGS_proof_tries),
                             .qr_refreshes = absl::GetFlag(FLAGS_qr_refreshes)};
-}
-
-// Regular work more often than this would read the same files all the time.
-absl::Status CheckInterval(std::string_view flag, absl::Duration value) {
-  if (value >= absl::Seconds(1)) return absl::OkStatus();
-  return Bad(flag, absl::FormatDuration(value), "must be at least 1s");
 }
 
 // Reads a count that must be at least 1.
@@ -345,6 +361,9 @@ absl::StatusOr<Config> ReadFlags() {
                 .person_postgres = absl::GetFlag(FLAGS_person_postgres),
                 .person_index_keyring = absl::GetFlag(FLAGS_person_index_keyring),
                 .person_data_keyring = absl::GetFlag(FLAGS_person_data_keyring),
+                .audit_checkpoints = absl::GetFlag(FLAGS_audit_checkpoints),
+                .audit_signing_key = absl::GetFlag(FLAGS_audit_signing_key),
+                .audit_checkpoint_interval = absl::GetFlag(FLAGS_audit_checkpoint_interval),
                 .check_log = absl::GetFlag(FLAGS_check_log),
                 .lifetimes = ReadLifetimes(),
                 .drain_grace = absl::GetFlag(FLAGS_drain_grace),
@@ -368,6 +387,7 @@ absl::StatusOr<Config> ReadFlags() {
   MUSUBI_ASSIGN_OR_RETURN(config.revocation_mode, ReadRevocationMode());
   MUSUBI_RETURN_IF_ERROR(CheckFiles(config));
   MUSUBI_RETURN_IF_ERROR(CheckSubset(config));
+  MUSUBI_RETURN_IF_ERROR(CheckCheckpoints(config));
   MUSUBI_RETURN_IF_ERROR(CheckMetricsAddress(config));
   MUSUBI_ASSIGN_OR_RETURN(config.log_requests, ReadLogRequests());
   MUSUBI_RETURN_IF_ERROR(config.lifetimes.Validate());

@@ -63,6 +63,9 @@ struct Config {
   size_t postgres_connections = 0;
   std::string person_index_keyring;
   std::string person_data_keyring;
+  std::string audit_checkpoints;  // Empty: none, and no key.
+  std::string audit_signing_key;
+  absl::Duration audit_checkpoint_interval;
   std::string check_log;  // Empty: beside link_db.
   size_t check_log_queue = 0;
   // Behaviour.
