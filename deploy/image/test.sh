@@ -59,7 +59,7 @@ make_world() {
   "$bin/musubi-sandbox" issue-cards --dir "$world" --count 1 >"$here/card"
   "$bin/musubi-sandbox" publish-crls --dir "$world" >/dev/null
   "$bin/musubi-sandbox" tls --dir "$world" >/dev/null
-  for key in service card audit account person-index person-data evidence demo-university.subject; do
+  for key in service card audit audit-signing account person-index person-data evidence demo-university.subject; do
     "$bin/musubictl" keyring new --id=k1 --out="$etc/keys/$key.keyring" >/dev/null
   done
   sed 's|"keys/|"/etc/musubi/keys/|' deploy/demo/relying-parties.json >"$etc/config/relying-parties.json"

@@ -24,6 +24,8 @@ services/musubid/config.cc. (dict "root" $ "services" names) */}}
 --card_keyring=/etc/musubi/keys/card.keyring
 --evidence_key=/etc/musubi/keys/evidence.keyring
 --audit_keyring=/etc/musubi/keys/audit.keyring
+--audit_checkpoints=/var/lib/musubi/state/audit-checkpoints.jsonl
+--audit_signing_key=/etc/musubi/keys/audit-signing.keyring
 --account_keyring=/etc/musubi/keys/account.keyring
 --person_index_keyring=/etc/musubi/keys/person-index.keyring
 --person_data_keyring=/etc/musubi/keys/person-data.keyring
