@@ -10,7 +10,10 @@
 #include <cstdlib>
 #endif
 
+#include <utility>
+
 #include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
 #include "lib/base/check.h"
 #include "lib/base/status.h"
 
@@ -19,6 +22,8 @@ namespace {
 
 // Payload: the reason's number, then one line "key=value" each.
 constexpr char kPayloadType[] = "musubi.error";
+
+constexpr char kRetryAfter[] = "retry_after_ms";
 
 // SCREAMING_SNAKE of a CamelCase literal.
 std::string WireName(std::string_view camel) {
@@ -95,6 +100,13 @@ absl::Status Error(ErrorReason reason, std::string_view detail, ErrorMetadata me
   return status;
 }
 
+absl::Status RetryLater(ErrorReason reason, std::string_view detail, absl::Duration delay,
+                        ErrorMetadata metadata) {
+  const absl::Duration rounded = absl::Ceil(delay, absl::Milliseconds(1));
+  metadata[kRetryAfter] = std::to_string(absl::ToInt64Milliseconds(rounded));
+  return Error(reason, detail, std::move(metadata));
+}
+
 absl::Status FieldError(ErrorReason reason, std::string_view field, std::string_view rule) {
   return Error(reason, std::string(field) + ": " + std::string(rule),
                {{"field", std::string(field)}});
@@ -119,6 +131,14 @@ ErrorMetadata MetadataOf(const absl::Status& status) {
     line = end;
   }
   return metadata;
+}
+
+std::optional<absl::Duration> RetryDelayOf(const absl::Status& status) {
+  const ErrorMetadata metadata = MetadataOf(status);
+  const auto it = metadata.find(kRetryAfter);
+  int64_t milliseconds = 0;
+  if (it == metadata.end() || !absl::SimpleAtoi(it->second, &milliseconds)) return std::nullopt;
+  return absl::Milliseconds(milliseconds);
 }
 
 }  // namespace musubi::base

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace musubi::base {
 
@@ -26,6 +27,11 @@ using ErrorMetadata = std::map<std::string, std::string>;
 // reads it: it names the thing, the rule and the fix, and never holds a secret.
 absl::Status Error(ErrorReason reason, std::string_view detail, ErrorMetadata metadata = {});
 
+// RetryLater is Error with the time after which to come again: in milliseconds, rounded up, in the
+// metadata, and RetryInfo on the wire.
+absl::Status RetryLater(ErrorReason reason, std::string_view detail, absl::Duration delay,
+                        ErrorMetadata metadata = {});
+
 // FieldError is Error about one field of a request: FIELD_INVALID or FIELD_NOT_ALLOWED, with the
 // field's name in the metadata. `rule` says what the field must be.
 absl::Status FieldError(ErrorReason reason, std::string_view field, std::string_view rule);
@@ -33,6 +39,8 @@ absl::Status FieldError(ErrorReason reason, std::string_view field, std::string_
 // ReasonOf returns the reason that Error put into `status`, or nothing.
 std::optional<ErrorReason> ReasonOf(const absl::Status& status);
 ErrorMetadata MetadataOf(const absl::Status& status);
+// What RetryLater was given, or nothing.
+std::optional<absl::Duration> RetryDelayOf(const absl::Status& status);
 
 // The wire name of a reason, as in "SESSION_NOT_FOUND"; its canonical code; its sentence.
 std::string_view Name(ErrorReason reason);

@@ -51,9 +51,10 @@ absl::StatusOr<session::SessionStore::Stored> Journey::Read(const session::Sessi
 }
 
 absl::StatusOr<session::Applied> Journey::Apply(const session::SessionId& id,
-                                                const session::MakeEvent& make_event) const {
-  auto tell_links = [this](const SessionRecord& before,
-                           const SessionRecord& after) -> absl::Status {
+                                                const session::MakeEvent& make_event,
+                                                const session::BeforeWrite& before_write) const {
+  auto tell_links = [&](const SessionRecord& before, const SessionRecord& after) -> absl::Status {
+    if (before_write != nullptr) MUSUBI_RETURN_IF_ERROR(before_write(before, after));
     const auto outcome = LastingEnd(before, after);
     if (!outcome.has_value()) return absl::OkStatus();
     return links()

@@ -17,6 +17,7 @@
 #include "lib/crypto/keyring.h"
 #include "lib/link/link_store.h"
 #include "lib/prelink/caller.h"
+#include "lib/prelink/journey_limits.h"
 #include "lib/prelink/relying_party.h"
 #include "lib/session/apply.h"
 #include "lib/session/lifetimes.h"
@@ -30,6 +31,7 @@ class Journey {
   struct Dependencies {
     session::SessionStore& sessions;
     link::LinkStore& links;
+    const JourneyLimits& limits;
     const RelyingPartyRegistry& relying_parties;
     base::SecureRandom& random;
     // Makes session ids, QR frames and the stored form of pairing codes.
@@ -44,6 +46,7 @@ class Journey {
 
   session::SessionStore& sessions() const { return dependencies_.sessions; }
   link::LinkStore& links() const { return dependencies_.links; }
+  const JourneyLimits& limits() const { return dependencies_.limits; }
   base::SecureRandom& random() const { return dependencies_.random; }
   const crypto::Keyring& service_keyring() const { return dependencies_.service_keyring; }
   const crypto::Keyring& card_keyring() const { return dependencies_.card_keyring; }
@@ -59,9 +62,11 @@ class Journey {
 
   // Apply is session::ApplyEvent with a refusal turned into the error. Before a session ends as
   // "not me" or locked out, the link store hears of it: a session store that goes back in time
-  // cannot bring such a session to life again.
+  // cannot bring such a session to life again. `before_write` comes before that: for what is
+  // counted before it takes effect.
   absl::StatusOr<session::Applied> Apply(const session::SessionId& id,
-                                         const session::MakeEvent& make_event) const;
+                                         const session::MakeEvent& make_event,
+                                         const session::BeforeWrite& before_write = nullptr) const;
 
  private:
   Dependencies dependencies_;

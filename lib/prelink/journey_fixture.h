@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 #include "lib/prelink/relying_party.h"
 #include "lib/prelink/sessions.h"
 #include "lib/session/memory_session_store.h"
+#include "tests/fakes/failing_rate_limiter.h"
 #include "tests/fakes/fake_random.h"
 #include "tests/fakes/simulated_clock.h"
 #include "tests/fakes/temp_dir.h"
@@ -33,6 +35,18 @@ std::unique_ptr<T> OrDie(absl::StatusOr<std::unique_ptr<T>> made) {
   EXPECT_TRUE(made.ok()) << made.status();
   return *std::move(made);
 }
+
+// Remembers what it is told. For one thread.
+class RecordingLimitObserver final : public LimitObserver {
+ public:
+  void OnLimited(JourneyLimit limit) override { ++limited[limit]; }
+  void OnUncounted(JourneyLimit limit, const absl::Status&) override { ++uncounted[limit]; }
+  void OnWrongCodeAlert(bool raised) override { alert = raised; }
+
+  std::map<JourneyLimit, int> limited;
+  std::map<JourneyLimit, int> uncounted;
+  std::optional<bool> alert;
+};
 
 class JourneyFixture : public ::testing::Test {
  protected:
@@ -61,8 +75,13 @@ class JourneyFixture : public ::testing::Test {
     auto registry = RelyingPartyRegistry::Load(dir_.File("rp.json"));
     ASSERT_TRUE(registry.ok()) << registry.status();
     registry_ = std::make_unique<RelyingPartyRegistry>(*std::move(registry));
+    limits_ = std::make_unique<JourneyLimits>(
+        JourneyLimits::Dependencies{
+            .limiter = limiter_, .service_keyring = service_keyring_, .observer = &limit_observer_},
+        LimitRates());
     journey_ = std::make_unique<Journey>(Journey::Dependencies{.sessions = sessions_,
                                                                .links = *links_store_,
+                                                               .limits = *limits_,
                                                                .relying_parties = *registry_,
                                                                .random = random_,
                                                                .service_keyring = service_keyring_,
@@ -159,6 +178,8 @@ class JourneyFixture : public ::testing::Test {
   const crypto::Ed25519PrivateKey evidence_key_ =
       crypto::Ed25519PrivateKey::Generate("e1", random_);
   session::MemorySessionStore sessions_{clock_};
+  fakes::FailingRateLimiter limiter_{clock_};
+  RecordingLimitObserver limit_observer_;
   const std::unique_ptr<link::LinkStore> links_store_ = OrDie(
       link::CreateSqliteLinkStore({.clock = &clock_,
                                    .random = &random_,
@@ -172,6 +193,7 @@ class JourneyFixture : public ::testing::Test {
                                        .data_keyring = crypto::Keyring::Generate("d1", random_)},
                                       {.path = ":memory:"}));
   std::unique_ptr<RelyingPartyRegistry> registry_;
+  std::unique_ptr<JourneyLimits> limits_;
   std::unique_ptr<Journey> journey_;
   std::unique_ptr<SessionUseCases> sessions;
   std::unique_ptr<PairingUseCases> pairings;

@@ -110,6 +110,15 @@ absl::Status LinkUseCases::CheckSignIn(const SignIn& sign_in,
   return absl::OkStatus();
 }
 
+absl::Status LinkUseCases::CheckSignInAfterPairing(const SignIn& sign_in,
+                                                   const SessionRecord& record) const {
+  if (record.flow != session::Flow::kCrossDevice) return absl::OkStatus();
+  if (record.paired_at.has_value() && sign_in.auth_time > *record.paired_at) {
+    return absl::OkStatus();
+  }
+  return journey().limits().CheckCrossDeviceSignIn();
+}
+
 absl::StatusOr<MadeLink> LinkUseCases::WithEvidence(link::Link link) const {
   MUSUBI_ASSIGN_OR_RETURN(const JourneySummary summary,
                           JourneySummary::Parse(link.verdict_summary));
@@ -208,6 +217,7 @@ absl::StatusOr<MadeLink> LinkUseCases::CreateLink(const session::SessionId& sess
   MUSUBI_ASSIGN_OR_RETURN(const RelyingParty* relying_party,
                           journey().FindRelyingParty(record.relying_party_id));
   MUSUBI_RETURN_IF_ERROR(CheckSignIn(sign_in, *relying_party));
+  MUSUBI_RETURN_IF_ERROR(CheckSignInAfterPairing(sign_in, record));
   MUSUBI_ASSIGN_OR_RETURN(link::Link link, MakeLink(record, *relying_party, request));
   MarkUsed(journey(), session_id, request);
   return WithEvidence(std::move(link));
@@ -230,6 +240,7 @@ absl::StatusOr<link::Link> LinkUseCases::DeleteLinkWithCard(const session::Sessi
   MUSUBI_ASSIGN_OR_RETURN(const RelyingParty* relying_party,
                           journey().FindRelyingParty(record.relying_party_id));
   MUSUBI_RETURN_IF_ERROR(CheckSignIn(sign_in, *relying_party));
+  MUSUBI_RETURN_IF_ERROR(CheckSignInAfterPairing(sign_in, record));
   MUSUBI_ASSIGN_OR_RETURN(const person::CardRecord card,
                           OpenCard(journey().card_keyring(), record.id, record.sealed_card));
   MUSUBI_ASSIGN_OR_RETURN(const std::optional<person::PersonId> person_id,
@@ -287,6 +298,10 @@ absl::StatusOr<ResolvedLink> LinkUseCases::ResolveLink(const Caller& caller,
     if (!record.result_code.has_value() || stored.now >= record.result_code->expires_at ||
         !base::ConstantTimeEqual(record.result_code->hash, HashOf(result_code))) {
       return base::Error(ErrorReason::kResultCodeInvalid, "result code unknown, expired or used");
+    }
+    // Whose code was guessed before so many were seen has come this far.
+    if (record.flow == session::Flow::kCrossDevice) {
+      MUSUBI_RETURN_IF_ERROR(journey().limits().CheckCrossDeviceVerify());
     }
     MUSUBI_ASSIGN_OR_RETURN(const person::CardRecord card,
                             OpenCard(journey().card_keyring(), record.id, record.sealed_card));

@@ -73,8 +73,9 @@ class LinkUseCases {
 
   // CreateLink uses a READY LINK or REPLACE session, for front. ACT_NOT_ALLOWED for a session of
   // another act, ACCOUNT_NOT_BOUND, ACCOUNT_MISMATCH, SIGN_IN_TOO_OLD, ACR_NOT_ACCEPTED,
-  // WRONG_STATE, SESSION_ALREADY_USED, CARD_ALREADY_LINKED, ACCOUNT_ALREADY_LINKED. A repeated
-  // request gets the same link, even if the session is forgotten.
+  // SIGN_IN_BEFORE_PAIRING (the session stays READY for a newer sign-in), WRONG_STATE,
+  // SESSION_ALREADY_USED, CARD_ALREADY_LINKED, ACCOUNT_ALREADY_LINKED. A repeated request gets the
+  // same link, even if the session is forgotten.
   absl::StatusOr<MadeLink> CreateLink(const session::SessionId& session_id,
                                       const RequestId& request_id, const SignIn& sign_in) const;
 
@@ -110,6 +111,9 @@ class LinkUseCases {
   const Journey& journey() const { return dependencies_.journey; }
 
   absl::Status CheckSignIn(const SignIn& sign_in, const RelyingParty& relying_party) const;
+  // Asked of a session across two devices while the alert of wrong codes stands.
+  absl::Status CheckSignInAfterPairing(const SignIn& sign_in,
+                                       const session::SessionRecord& record) const;
   // What the audit entry holds of the person: a commitment that erasure makes meaningless.
   absl::StatusOr<std::optional<base::Hash256>> CommitTo(
       const std::optional<person::PersonId>& person_id, const session::SessionRecord& record) const;

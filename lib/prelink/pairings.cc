@@ -106,17 +106,23 @@ absl::StatusOr<ClaimedQr> PairingUseCases::ClaimQr(std::string_view payload,
   const session::Once once =
       MakeOnce(claim_key.RevealBytes(), frame.session_id, "ClaimQr", {},
                EncodeFields({credential.RevealBytes(), code.RevealBytes()}), journey_.random());
-  MUSUBI_ASSIGN_OR_RETURN(
-      session::Applied applied, journey_.Apply(frame.session_id, [&](const SessionRecord&) {
-        return Event{.payload = session::ClaimQr{.generation = frame.generation,
-                                                 .frame_number = frame.frame_number,
-                                                 .frame = HashOfText(payload),
-                                                 .device_credential = HashOf(credential),
-                                                 .pairing_code = pairing::PairingCodeMac(
-                                                     keyring, frame.session_id, frame.generation,
-                                                     code.Reveal())},
-                     .once = once};
-      }));
+  auto claim = [&](const SessionRecord&) {
+    return Event{.payload = session::ClaimQr{.generation = frame.generation,
+                                             .frame_number = frame.frame_number,
+                                             .frame = HashOfText(payload),
+                                             .device_credential = HashOf(credential),
+                                             .pairing_code = pairing::PairingCodeMac(
+                                                 keyring, frame.session_id, frame.generation,
+                                                 code.Reveal())},
+                 .once = once};
+  };
+  // Here already, so that nobody proves what cannot be used.
+  auto check = [&](const SessionRecord& before, const SessionRecord& after) {
+    const bool claims = before.state == State::kCreated && after.state == State::kClaimed;
+    if (!claims || after.act != session::Act::kVerify) return absl::OkStatus();
+    return journey_.limits().CheckCrossDeviceVerify();
+  };
+  MUSUBI_ASSIGN_OR_RETURN(session::Applied applied, journey_.Apply(frame.session_id, claim, check));
   MUSUBI_ASSIGN_OR_RETURN(
       const base::Secret<base::Bytes> answer,
       OpenAnswer(claim_key.RevealBytes(), frame.session_id, applied.sealed_answer));
@@ -171,14 +177,30 @@ absl::Status PairingUseCases::ConfirmCode(const SessionCall& call, const Request
   }
   const session::Once once = MakeOnce(request_id.RevealBytes(), call.session_id, "ConfirmCode",
                                       {base::AsBytes(code)}, {}, journey_.random());
+  // Before the guess is told right or wrong, and for both alike: were nothing counted for a while,
+  // nobody may go on guessing.
+  bool counted = false;
+  auto count = [&](const SessionRecord& before, const SessionRecord& after) -> absl::Status {
+    const bool wrong = after.wrong_codes > before.wrong_codes;
+    if (!wrong && after.state != State::kPaired) return absl::OkStatus();  // Its time was over.
+    if (after.act == session::Act::kVerify) {
+      MUSUBI_RETURN_IF_ERROR(journey_.limits().CheckCrossDeviceVerify());
+    }
+    MUSUBI_RETURN_IF_ERROR(journey_.limits().CountCode(
+        wrong && !counted ? limits::WindowStep::kAdd : limits::WindowStep::kLook));
+    counted = counted || wrong;  // Once, though another call came between and it is written again.
+    return absl::OkStatus();
+  };
   return journey_
-      .Apply(call.session_id,
-             [&](const SessionRecord& record) {
-               return Event{.payload = session::ConfirmCode{pairing::PairingCodeMac(
-                                journey_.service_keyring(), record.id, record.generation, code)},
-                            .credential = HashOf(call.credential),
-                            .once = once};
-             })
+      .Apply(
+          call.session_id,
+          [&](const SessionRecord& record) {
+            return Event{.payload = session::ConfirmCode{pairing::PairingCodeMac(
+                             journey_.service_keyring(), record.id, record.generation, code)},
+                         .credential = HashOf(call.credential),
+                         .once = once};
+          },
+          count)
       .status();
 }
 

@@ -86,11 +86,17 @@ base::Bytes AccountBindingHash(const std::optional<session::AccountBinding>& acc
 
 absl::StatusOr<IssuedChallenge> ProofUseCases::GetChallenge(const SessionCall& call) const {
   const base::Hash256 nonce = journey().random().Bytes<32>();
-  MUSUBI_ASSIGN_OR_RETURN(session::Applied applied,
-                          journey().Apply(call.session_id, [&](const SessionRecord&) {
-                            return Event{.payload = session::NewChallenge{crypto::Sha256(nonce)},
-                                         .credential = HashOf(call.credential)};
-                          }));
+  auto ask = [&](const SessionRecord&) {
+    return Event{.payload = session::NewChallenge{crypto::Sha256(nonce)},
+                 .credential = HashOf(call.credential)};
+  };
+  bool counted = false;
+  auto count = [&](const SessionRecord&, const SessionRecord& after) {
+    if (counted || !after.challenge.has_value()) return absl::OkStatus();
+    counted = true;
+    return journey().limits().TakeChallenge(call.session_id);
+  };
+  MUSUBI_ASSIGN_OR_RETURN(session::Applied applied, journey().Apply(call.session_id, ask, count));
   SessionRecord& record = applied.record;
   MUSUBI_ASSIGN_OR_RETURN(const RelyingParty* relying_party,
                           journey().FindRelyingParty(record.relying_party_id));

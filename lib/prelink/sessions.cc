@@ -114,6 +114,16 @@ absl::Status CheckContent(const RelyingParty& relying_party, const CreateSession
                           "this relying party is configured account first");
 }
 
+absl::StatusOr<std::optional<ClientNetwork>> NetworkOf(const Caller& caller,
+                                                       const CreateSessionArgs& args) {
+  if (args.client_network.empty()) return std::optional<ClientNetwork>();
+  if (caller.role != CallerRole::kFront) {
+    return base::FieldError(ErrorReason::kFieldNotAllowed, "client_network", "for front only");
+  }
+  MUSUBI_ASSIGN_OR_RETURN(ClientNetwork network, ClientNetwork::Parse(args.client_network));
+  return std::optional(std::move(network));
+}
+
 // The same request id of the same caller gives the same session, so that a call that comes again
 // finds what it made. Unpredictable to everybody without the service key.
 session::SessionId SessionIdFor(const crypto::Keyring& keyring, const Caller& caller,
@@ -212,36 +222,48 @@ absl::StatusOr<CreatedSession> SessionUseCases::Create(const Caller& caller,
   MUSUBI_RETURN_IF_ERROR(CheckContent(*relying_party, args));
   MUSUBI_ASSIGN_OR_RETURN(const FlowPolicy policy,
                           EffectivePolicy(*relying_party, args.act, args.flow_policy));
-  MUSUBI_ASSIGN_OR_RETURN(const absl::Time now, journey_.sessions().Now());
-
-  SessionRecord record = NewRecord(args, *relying_party, policy, now, journey_.lifetimes());
-  record.id = SessionIdFor(journey_.service_keyring(), caller, args.request_id);
+  MUSUBI_ASSIGN_OR_RETURN(const std::optional<ClientNetwork> network, NetworkOf(caller, args));
+  const session::SessionId id = SessionIdFor(journey_.service_keyring(), caller, args.request_id);
   // The start code or the first browser credential.
   const base::Secret256 entry(journey_.random().Bytes<32>());
+  const session::Once once = OnceForCreate(args, relying_party_id, id, entry, journey_.random());
+
+  // A call that comes again is answered before anything is counted.
+  auto stored = journey_.sessions().Get(id);
+  if (stored.ok()) return AnswerAgain(args, stored->record, *relying_party, once);
+  if (base::ReasonOf(stored.status()) != ErrorReason::kSessionNotFound) return stored.status();
+  MUSUBI_RETURN_IF_ERROR(journey_.limits().TakeSession(args.account, network));
+
+  MUSUBI_ASSIGN_OR_RETURN(const absl::Time now, journey_.sessions().Now());
+  SessionRecord record = NewRecord(args, *relying_party, policy, now, journey_.lifetimes());
+  record.id = id;
   if (args.act == Act::kVerify) {
     record.start_code = session::OneTime{HashOf(entry), now + journey_.lifetimes().start_code};
   } else {
     record.browser_credential = HashOf(entry);
   }
-  const session::Once once =
-      OnceForCreate(args, relying_party_id, record.id, entry, journey_.random());
   record.answers.push_back(session::StoredAnswer{.request_id_hash = once.request_id_hash,
                                                  .body_hash = once.body_hash,
                                                  .sealed = once.sealed_answer});
   MUSUBI_ASSIGN_OR_RETURN(const bool inserted, journey_.sessions().Insert(record));
-  if (inserted) {
-    if (journey_.observer() != nullptr) journey_.observer()->OnCreated(record);
-    return Answer(record, *relying_party, entry, journey_.lifetimes());
+  if (!inserted) {
+    MUSUBI_ASSIGN_OR_RETURN(stored, journey_.sessions().Get(id));
+    return AnswerAgain(args, stored->record, *relying_party, once);
   }
+  if (journey_.observer() != nullptr) journey_.observer()->OnCreated(record);
+  return Answer(record, *relying_party, entry, journey_.lifetimes());
+}
 
-  MUSUBI_ASSIGN_OR_RETURN(const session::SessionStore::Stored stored,
-                          journey_.sessions().Get(record.id));
-  for (const session::StoredAnswer& answer : stored.record.answers) {
+absl::StatusOr<CreatedSession> SessionUseCases::AnswerAgain(const CreateSessionArgs& args,
+                                                            const SessionRecord& record,
+                                                            const RelyingParty& relying_party,
+                                                            const session::Once& once) const {
+  for (const session::StoredAnswer& answer : record.answers) {
     if (answer.request_id_hash != once.request_id_hash) continue;
     if (answer.body_hash != once.body_hash) break;
     MUSUBI_ASSIGN_OR_RETURN(const base::Secret256 first,
                             OpenSecret256(args.request_id.RevealBytes(), record.id, answer.sealed));
-    return Answer(stored.record, *relying_party, first, journey_.lifetimes());
+    return Answer(record, relying_party, first, journey_.lifetimes());
   }
   return base::Error(ErrorReason::kRequestIdReused, "another body came with this request id");
 }

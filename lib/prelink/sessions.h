@@ -13,6 +13,7 @@
 #include "lib/base/secret.h"
 #include "lib/pki/verdict.h"
 #include "lib/prelink/caller.h"
+#include "lib/prelink/client_network.h"
 #include "lib/prelink/consent.h"
 #include "lib/prelink/journey.h"
 #include "lib/session/record.h"
@@ -37,8 +38,9 @@ struct CreateSessionArgs {
   std::string locale;  // Empty: the relying party's.
   session::ClientContext client_context;
   std::optional<session::AccountBinding> account;
-  std::string caller_state;  // VERIFY only.
-  std::string return_uri;    // VERIFY only: one of the registered ones.
+  std::string caller_state;    // VERIFY only.
+  std::string return_uri;      // VERIFY only: one of the registered ones.
+  std::string client_network;  // By front, or empty: see client_network.h. Only counted.
 };
 
 struct CreatedSession {
@@ -79,7 +81,8 @@ class SessionUseCases {
 
   // Create opens a session: for front LINK, UNLINK or REPLACE, for a relying party VERIFY. Errors:
   // ROLE_NOT_ALLOWED, RELYING_PARTY_UNKNOWN, RELYING_PARTY_MISMATCH, ACT_NOT_ALLOWED,
-  // FLOW_NOT_ALLOWED, FIELD_INVALID, FIELD_NOT_ALLOWED, REQUEST_ID_REUSED, OVERLOADED.
+  // FLOW_NOT_ALLOWED, FIELD_INVALID, FIELD_NOT_ALLOWED, REQUEST_ID_REUSED, RATE_LIMITED,
+  // OVERLOADED.
   absl::StatusOr<CreatedSession> Create(const Caller& caller, const CreateSessionArgs& args) const;
 
   // ClaimStart swaps the start code for the browser credential. START_CODE_INVALID.
@@ -105,6 +108,12 @@ class SessionUseCases {
                       session::CancelReason reason) const;
 
  private:
+  // The answer to a call whose session is there already. REQUEST_ID_REUSED if it was another call.
+  absl::StatusOr<CreatedSession> AnswerAgain(const CreateSessionArgs& args,
+                                             const session::SessionRecord& record,
+                                             const RelyingParty& relying_party,
+                                             const session::Once& once) const;
+
   const Journey& journey_;
 };
 

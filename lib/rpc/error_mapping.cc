@@ -60,9 +60,13 @@ grpc::Status ToGrpc(const absl::Status& status, std::string_view request_id) {
   details.set_code(code);
   details.set_message(message);
   details.add_details()->PackFrom(info);
-  if (reason == base::ErrorReason::kOverloaded) {
+  std::optional<absl::Duration> delay = base::RetryDelayOf(status);
+  if (reason == base::ErrorReason::kOverloaded) delay = delay.value_or(kRetryDelay);
+  if (delay.has_value()) {
     google::rpc::RetryInfo retry;
-    retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(kRetryDelay));
+    absl::Duration rest;
+    retry.mutable_retry_delay()->set_seconds(absl::IDivDuration(*delay, absl::Seconds(1), &rest));
+    retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
     details.add_details()->PackFrom(retry);
   }
   return grpc::Status(static_cast<grpc::StatusCode>(code), message, details.SerializeAsString());

@@ -23,9 +23,10 @@ inline constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 inline constexpr size_t kMaxErrorMessage = 1024;
 
 // ToGrpc gives `status` its canonical code, message, and details (grpc-status-details-bin): a
-// google.rpc.Status with ErrorInfo{reason, "musubi", metadata and request_id} and, for OVERLOADED,
-// RetryInfo. A status without a reason is a fault of ours: INTERNAL, with a text that gives nothing
-// away but the request id. UNAVAILABLE says the reason's sentence alone.
+// google.rpc.Status with ErrorInfo{reason, "musubi", metadata and request_id} and RetryInfo, for
+// OVERLOADED and for what base::RetryLater made. A status without a reason is a fault of ours:
+// INTERNAL, with a text that gives nothing away but the request id. UNAVAILABLE says the reason's
+// sentence alone.
 grpc::Status ToGrpc(const absl::Status& status, std::string_view request_id);
 
 // FromGrpc is for clients: the Status that base::Error made on the server, its metadata included.

@@ -109,6 +109,22 @@ TEST(ToGrpc, TellsWhenToRetryIfOverloaded) {
   EXPECT_EQ(retry.retry_delay().seconds(), absl::ToInt64Seconds(kRetryDelay));
 }
 
+TEST(ToGrpc, TellsWhenToRetryWhatWasRefusedForItsRate) {
+  const grpc::Status status =
+      ToGrpc(base::RetryLater(ErrorReason::kRateLimited, "too often",
+                              absl::Seconds(90) + absl::Microseconds(1'000'001)),
+             "req-3");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  google::rpc::RetryInfo retry;
+  ASSERT_EQ(details.details_size(), 2);
+  ASSERT_TRUE(details.details(1).UnpackTo(&retry));
+  EXPECT_EQ(retry.retry_delay().seconds(), 91);
+  EXPECT_EQ(retry.retry_delay().nanos(), 1'000'000);
+  EXPECT_EQ(base::RetryDelayOf(FromGrpc(status)), absl::Seconds(91) + absl::Milliseconds(1));
+}
+
 TEST(ToGrpc, CutsALongMessageBetweenCharacters) {
   std::string text(kMaxErrorMessage - 1, 'a');
   text += "結び";

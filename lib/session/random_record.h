@@ -24,19 +24,19 @@ class RandomRecord {
     auto& [id, version, relying_party_id, act, flow_policy, locale, client_context, caller_state,
            return_uri, created_at, expires_at, account, state, flow, browser_credential,
            old_browser_credential, old_browser_request, device_credential, start_code, generation,
-           qr_refreshes, qr_page_expires_at, handoff, claimed_by, pairing_code, wrong_codes,
-           second_phone_refused, challenge, proof_attempt, proofs, kept_proof, last_verdict,
-           sealed_card, granted_attributes, consent_text_version, consented_at, return_code,
-           result_code, ready_expires_at, ended_at, ended_by, cancel_reason, fail_reason, answers] =
-        record;
+           qr_refreshes, qr_page_expires_at, handoff, claimed_by, pairing_code, paired_at,
+           wrong_codes, second_phone_refused, challenge, proof_attempt, proofs, kept_proof,
+           last_verdict, sealed_card, granted_attributes, consent_text_version, consented_at,
+           return_code, result_code, ready_expires_at, ended_at, ended_by, cancel_reason,
+           fail_reason, answers] = record;
     Fill(id, version, relying_party_id, locale, client_context.browser,
          client_context.operating_system, client_context.network, caller_state, return_uri,
          created_at, expires_at, account, browser_credential, old_browser_credential,
          old_browser_request, device_credential, start_code, generation, qr_refreshes,
-         qr_page_expires_at, handoff, claimed_by, pairing_code, wrong_codes, second_phone_refused,
-         challenge, proof_attempt, proofs, kept_proof, last_verdict, sealed_card,
-         granted_attributes, consent_text_version, consented_at, return_code, result_code,
-         ready_expires_at, ended_at, answers);
+         qr_page_expires_at, handoff, claimed_by, pairing_code, paired_at, wrong_codes,
+         second_phone_refused, challenge, proof_attempt, proofs, kept_proof, last_verdict,
+         sealed_card, granted_attributes, consent_text_version, consented_at, return_code,
+         result_code, ready_expires_at, ended_at, answers);
     act = static_cast<Act>(1 + Below(4));
     flow_policy = static_cast<FlowPolicy>(1 + Below(3));
     state = static_cast<State>(2 + Below(9));

@@ -87,6 +87,7 @@ struct SessionRecord {
   std::optional<OneTime> handoff;
   std::optional<base::Hash256> claimed_by;  // Hash of the claimed QR frame or hand-off.
   std::optional<OneTime> pairing_code;      // HMAC of the code, not SHA-256: six digits.
+  std::optional<absl::Time> paired_at;
   int wrong_codes = 0;
   bool second_phone_refused = false;
 

@@ -54,18 +54,19 @@ void VisitRecord(Archive& archive, T& record) {
   auto& [id, version, relying_party_id, act, flow_policy, locale, client_context, caller_state,
          return_uri, created_at, expires_at, account, state, flow, browser_credential,
          old_browser_credential, old_browser_request, device_credential, start_code, generation,
-         qr_refreshes, qr_page_expires_at, handoff, claimed_by, pairing_code, wrong_codes,
-         second_phone_refused, challenge, proof_attempt, proofs, kept_proof, last_verdict,
-         sealed_card, granted_attributes, consent_text_version, consented_at, return_code,
-         result_code, ready_expires_at, ended_at, ended_by, cancel_reason, fail_reason, answers] =
-      record;
+         qr_refreshes, qr_page_expires_at, handoff, claimed_by, pairing_code, paired_at,
+         wrong_codes, second_phone_refused, challenge, proof_attempt, proofs, kept_proof,
+         last_verdict, sealed_card, granted_attributes, consent_text_version, consented_at,
+         return_code, result_code, ready_expires_at, ended_at, ended_by, cancel_reason, fail_reason,
+         answers] = record;
   archive(id, version, relying_party_id, act, flow_policy, locale, client_context, caller_state,
           return_uri, created_at, expires_at, account, state, flow, browser_credential,
           old_browser_credential, old_browser_request, device_credential, start_code, generation,
-          qr_refreshes, qr_page_expires_at, handoff, claimed_by, pairing_code, wrong_codes,
-          second_phone_refused, challenge, proof_attempt, proofs, kept_proof, last_verdict,
-          sealed_card, granted_attributes, consent_text_version, consented_at, return_code,
-          result_code, ready_expires_at, ended_at, ended_by, cancel_reason, fail_reason, answers);
+          qr_refreshes, qr_page_expires_at, handoff, claimed_by, pairing_code, paired_at,
+          wrong_codes, second_phone_refused, challenge, proof_attempt, proofs, kept_proof,
+          last_verdict, sealed_card, granted_attributes, consent_text_version, consented_at,
+          return_code, result_code, ready_expires_at, ended_at, ended_by, cancel_reason,
+          fail_reason, answers);
 }
 
 // Which numbers an enum has. Switches without a default: a new enumerator does not compile here.

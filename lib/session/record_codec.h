@@ -13,7 +13,7 @@
 namespace musubi::session {
 
 // The first octet. Another number: another set of fields.
-inline constexpr uint8_t kRecordEncoding = 1;
+inline constexpr uint8_t kRecordEncoding = 2;
 
 // A journey's record takes about 1 to 6 KB; its longest parts (certificate, 32 answers) are bounded
 // where they come from. More than this is a fault, and would make every step of a session slow.

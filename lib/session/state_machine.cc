@@ -117,6 +117,7 @@ class Machine {
     record_.device_credential.reset();
     record_.claimed_by.reset();
     record_.pairing_code.reset();
+    record_.paired_at.reset();
     record_.challenge.reset();
     record_.proof_attempt.reset();
     record_.kept_proof.reset();
@@ -163,6 +164,7 @@ class Machine {
       return base::Error(ErrorReason::kHandoffInvalid, "hand-off unknown, voided or expired");
     }
     record_.state = State::kPaired;
+    record_.paired_at = now_;
     record_.claimed_by = event.handoff;
     record_.handoff.reset();
     record_.device_credential = event.device_credential;
@@ -185,6 +187,7 @@ class Machine {
                          {{"tries_left", std::to_string(std::max(tries_left, 0))}});
     }
     record_.state = State::kPaired;
+    record_.paired_at = now_;
     record_.pairing_code.reset();
     return absl::OkStatus();
   }
