@@ -22,10 +22,10 @@ namespace musubi::prelink {
 
 // What is counted.
 enum class JourneyLimit {
-  kAccountSessions = 1,
-  kNetworkSessions = 2,
-  kChallenges = 3,
-  kWrongCodes = 4,
+  kAccountSessions = 0,
+  kNetworkSessions = 1,
+  kChallenges = 2,
+  kWrongCodes = 3,
 };
 std::string_view Name(JourneyLimit limit);  // As in "ACCOUNT_SESSIONS".
 

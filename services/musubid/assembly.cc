@@ -17,6 +17,7 @@
 #include "lib/http/curl_http_client.h"
 #include "lib/prelink/certificate_validation.h"
 #include "lib/prelink/journey.h"
+#include "lib/prelink/journey_limits.h"
 #include "lib/prelink/links.h"
 #include "lib/prelink/pairings.h"
 #include "lib/prelink/proofs.h"
@@ -33,6 +34,7 @@
 #include "services/musubid/checkpoints.h"
 #include "services/musubid/health.h"
 #include "services/musubid/housekeeping.h"
+#include "services/musubid/limit_reporter.h"
 #include "services/musubid/material.h"
 #include "services/musubid/metrics.h"
 #include "services/musubid/observed_stores.h"
@@ -86,6 +88,7 @@ struct Assembly::Parts {
         validation_reporter(metrics),
         signature_reporter(log),
         check_log_reporter(log, metrics),
+        limit_reporter(log, metrics),
         material(std::move(material_in)) {
     lifetimes = config.lifetimes;
   }
@@ -119,6 +122,7 @@ struct Assembly::Parts {
   ValidationReporter validation_reporter;
   SignatureReporter signature_reporter;
   CheckLogReporter check_log_reporter;
+  LimitReporter limit_reporter;
   Material material;
   musubi::session::Lifetimes lifetimes;
   base::SystemRandom random;
@@ -137,6 +141,7 @@ struct Assembly::Parts {
   std::optional<crypto::PlainBatchVerifier> batch_verifier;
   std::unique_ptr<crypto::SignatureBatcher> signatures;
 
+  std::optional<prelink::JourneyLimits> limits;
   std::optional<prelink::Journey> journey;
   std::optional<prelink::CertificateValidation> validation;
   std::optional<prelink::SessionUseCases> session_use_cases;
@@ -216,8 +221,13 @@ absl::Status Assembly::Parts::OpenRevocation(const Config& config) {
 }
 
 absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
+  limits.emplace(prelink::JourneyLimits::Dependencies{.limiter = stores->rate_limiter(),
+                                                      .service_keyring = material.service_keyring,
+                                                      .observer = &limit_reporter},
+                 config.limits);
   journey.emplace(prelink::Journey::Dependencies{.sessions = stores->sessions(),
                                                  .links = stores->links(),
+                                                 .limits = *limits,
                                                  .relying_parties = material.relying_parties,
                                                  .random = random,
                                                  .service_keyring = material.service_keyring,
@@ -264,6 +274,8 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
   sweep = std::make_unique<Periodic>(timer, *workers, kSweepInterval, [this] { Sweep(); });
   probe = std::make_unique<Periodic>(timer, *workers, kProbeInterval, [this] {
     ProbeStores(stores->sessions(), stores->links(), stores->persons());
+    // Told to the reporter: the alert clears though nobody types a code.
+    (void)limits->WrongCodeAlert();
   });
   if (checkpoints != nullptr) {
     checkpoint = std::make_unique<Periodic>(timer, *workers, config.audit_checkpoint_interval,

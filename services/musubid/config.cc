@@ -7,6 +7,7 @@
 #include "lib/base/status.h"
 #include "lib/postgres/pool.h"
 #include "lib/prelink/certificate_validation.h"
+#include "services/musubid/limit_flags.h"
 
 ABSL_FLAG(std::vector<std::string>, listen, {"127.0.0.1:7443"},
           "Addresses to listen on, HOST:PORT; port 0 takes a free one");
@@ -391,6 +392,7 @@ absl::StatusOr<Config> ReadFlags() {
   MUSUBI_RETURN_IF_ERROR(CheckMetricsAddress(config));
   MUSUBI_ASSIGN_OR_RETURN(config.log_requests, ReadLogRequests());
   MUSUBI_RETURN_IF_ERROR(config.lifetimes.Validate());
+  MUSUBI_ASSIGN_OR_RETURN(config.limits, ReadLimits());
   MUSUBI_RETURN_IF_ERROR(CheckInterval("crl_reload_interval", config.crl_reload_interval));
   MUSUBI_RETURN_IF_ERROR(CheckInterval("degraded_crl_age", config.degraded_crl_age));
   MUSUBI_RETURN_IF_ERROR(CheckInterval("tls_refresh_interval", config.tls_refresh_interval));

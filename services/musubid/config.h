@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/pki/trust_store.h"
+#include "lib/prelink/journey_limits.h"
 #include "lib/revocation/revocation_checker.h"
 #include "lib/rpc/security.h"
 #include "lib/session/lifetimes.h"
@@ -70,6 +71,7 @@ struct Config {
   size_t check_log_queue = 0;
   // Behaviour.
   session::Lifetimes lifetimes;
+  prelink::LimitRates limits;
   size_t worker_threads = 0;
   size_t bulk_worker_threads = 0;
   size_t worker_queue = 0;

@@ -11,6 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/pki/ocsp.h"
 #include "lib/pki/verdict.h"
+#include "lib/prelink/journey_limits.h"
 #include "lib/redis/observer.h"
 #include "lib/revocation/observer.h"
 #include "lib/rpc/caller.h"

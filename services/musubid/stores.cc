@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/file.h"
 #include "lib/base/status.h"
+#include "lib/limits/memory_rate_limiter.h"
+#include "lib/limits/redis_rate_limiter.h"
 #include "lib/link/postgres_link_store.h"
 #include "lib/link/sqlite_link_store.h"
 #include "lib/person/postgres_person_store.h"
@@ -99,6 +101,7 @@ struct Stores::Parts {
   std::unique_ptr<redis::Client> redis;
   std::unique_ptr<musubi::session::MemorySessionStore> memory_sessions;  // One of these two.
   std::unique_ptr<musubi::session::RedisSessionStore> redis_sessions;
+  std::unique_ptr<limits::RateLimiter> limiter;
   std::optional<ObservedSessionStore> sessions;
   std::unique_ptr<musubi::link::LinkStore> link_store;
   std::optional<ObservedLinkStore> links;
@@ -110,6 +113,7 @@ absl::Status Stores::Parts::OpenSessions(const Config& config) {
   dependencies.health.Use(Dependency::kSessionStore);
   if (!config.redis.has_value()) {
     memory_sessions = std::make_unique<musubi::session::MemorySessionStore>(dependencies.clock);
+    limiter = std::make_unique<limits::MemoryRateLimiter>(dependencies.clock);
     sessions.emplace(*memory_sessions, dependencies.machine_clock, dependencies.metrics,
                      dependencies.health);
     return absl::OkStatus();
@@ -129,6 +133,10 @@ absl::Status Stores::Parts::OpenSessions(const Config& config) {
     return absl::Status(store.status().code(), absl::StrCat("--redis_", store.status().message()));
   }
   redis_sessions = *std::move(store);
+  // Its options have been checked as the store's.
+  MUSUBI_ASSIGN_OR_RETURN(limiter, limits::RedisRateLimiter::Create(
+                                       *redis, {.prefix = config.redis->prefix,
+                                                .time_offset = dependencies.store_time_offset}));
   sessions.emplace(*redis_sessions, dependencies.machine_clock, dependencies.metrics,
                    dependencies.health);
   if (const absl::Status ready = redis->WaitUntilReady(kStartWait); !ready.ok()) {
@@ -157,6 +165,7 @@ absl::StatusOr<std::unique_ptr<Stores>> Stores::Open(Dependencies dependencies,
 musubi::session::SessionStore& Stores::sessions() { return *parts_->sessions; }
 musubi::link::LinkStore& Stores::links() { return *parts_->links; }
 person::PersonStore& Stores::persons() { return *parts_->persons; }
+limits::RateLimiter& Stores::rate_limiter() { return *parts_->limiter; }
 
 void Stores::SetGauges() {
   if (parts_->memory_sessions == nullptr) return;

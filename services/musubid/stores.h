@@ -11,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/secure_random.h"
 #include "lib/base/timer.h"
+#include "lib/limits/rate_limiter.h"
 #include "lib/link/link_store.h"
 #include "lib/person/person_store.h"
 #include "lib/session/session_store.h"
@@ -50,6 +51,8 @@ class Stores {
   musubi::session::SessionStore& sessions();
   musubi::link::LinkStore& links();
   person::PersonStore& persons();
+  // Counts where sessions are kept.
+  limits::RateLimiter& rate_limiter();
 
   // SetGauges brings up to date the metrics that nobody reports: before a scrape.
   void SetGauges();

@@ -69,7 +69,8 @@ absl::StatusOr<prelink::CreateSessionArgs> ParseCreate(const v1::CreateSessionRe
                          .operating_system = request.client_context().operating_system(),
                          .network = request.client_context().network()},
       .caller_state = request.state(),
-      .return_uri = request.return_uri()};
+      .return_uri = request.return_uri(),
+      .client_network = request.client_network()};
   MUSUBI_ASSIGN_OR_RETURN(args.request_id, wire::ParseRequestId(request.request_id()));
   MUSUBI_RETURN_IF_ERROR(wire::CheckEnum("act", request.act(), v1::Act_IsValid));
   MUSUBI_RETURN_IF_ERROR(
