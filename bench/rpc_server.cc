@@ -19,8 +19,10 @@
 #include "lib/base/timer.h"
 #include "lib/base/worker_pool.h"
 #include "lib/crypto/keyring.h"
+#include "lib/limits/memory_rate_limiter.h"
 #include "lib/link/sqlite_link_store.h"
 #include "lib/prelink/journey.h"
+#include "lib/prelink/journey_limits.h"
 #include "lib/prelink/relying_party.h"
 #include "lib/prelink/sessions.h"
 #include "lib/rpc/calls.h"
@@ -127,8 +129,14 @@ absl::Status Run() {
                                    .audit_keyring = crypto::Keyring::Generate("a1", random),
                                    .account_keyring = crypto::Keyring::Generate("n1", random)},
                                   {.path = ":memory:"}));
+  // Every session is of one account.
+  limits::MemoryRateLimiter limiter(clock);
+  const prelink::JourneyLimits limits(
+      {.limiter = limiter, .service_keyring = service_keyring},
+      {.account_sessions = {limits::Limit::kMaxCount, absl::Seconds(1)}});
   const prelink::Journey journey({.sessions = sessions,
                                   .links = *links,
+                                  .limits = limits,
                                   .relying_parties = relying_parties,
                                   .random = random,
                                   .service_keyring = service_keyring,

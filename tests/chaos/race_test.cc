@@ -21,6 +21,7 @@
 #include "absl/strings/numbers.h"
 #include "lib/base/check.h"
 #include "lib/base/secure_random.h"
+#include "lib/limits/memory_rate_limiter.h"
 #include "lib/link/postgres_link_schema.h"
 #include "lib/link/postgres_link_store.h"
 #include "lib/person/postgres_person_schema.h"
@@ -67,6 +68,7 @@ struct Shared {
   const base::Clock& clock;
   const std::string conninfo;
   const std::string redis_prefix;
+  const JourneyLimits& limits;
   const RelyingPartyRegistry& relying_parties;
   const crypto::Keyring& service_keyring;
   const crypto::Keyring& card_keyring;
@@ -100,6 +102,7 @@ class Replica {
                                                          {.conninfo = shared.conninfo}))),
         journey_({.sessions = redis_.store(),
                   .links = *links_,
+                  .limits = shared.limits,
                   .relying_parties = shared.relying_parties,
                   .random = random_,
                   .service_keyring = shared.service_keyring,
@@ -186,6 +189,7 @@ class RaceTest : public CardFixture {
         Shared{.clock = clock_,
                .conninfo = fakes::PostgresServer::Shared().Conninfo(database_),
                .redis_prefix = session::FreshPrefix(),
+               .limits = wide_limits_,
                .relying_parties = *registry_,
                .service_keyring = service_keyring_,
                .card_keyring = card_keyring_,
@@ -248,6 +252,11 @@ class RaceTest : public CardFixture {
   const crypto::Keyring account_keyring_ = crypto::Keyring::Generate("n1", random_);
   const crypto::Keyring index_keyring_ = crypto::Keyring::Generate("i1", random_);
   const crypto::Keyring data_keyring_ = crypto::Keyring::Generate("d1", random_);
+  // All rounds are of one account, and the clock stands still.
+  limits::MemoryRateLimiter wide_limiter_{clock_};
+  const JourneyLimits wide_limits_{
+      {.limiter = wide_limiter_, .service_keyring = service_keyring_},
+      {.account_sessions = {limits::Limit::kMaxCount, absl::Hours(1)}}};
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Replica>> replicas_;
   std::unique_ptr<Clients> clients_;

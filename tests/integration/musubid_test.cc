@@ -4,6 +4,9 @@
 
 #include <filesystem>
 
+#include "absl/strings/str_format.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "lib/base/error.h"
 #include "lib/base/file.h"
 #include "lib/base/mutex.h"
@@ -110,6 +113,40 @@ TEST(MusubidJourney, LinksVerifiesAndUnlinksOnPostgresAndOutlivesItsRestart) {
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_TRUE(report->ok) << report->what;
   EXPECT_EQ(report->count, 3);
+}
+
+TEST(MusubidLimits, TheEleventhSessionOfAnAccountWithinTheHourWaits) {
+  TestStage stage;
+  ASSERT_TRUE(stage->Start().ok()) << stage->output();
+  const auto front = stage->Connect("front");
+  const auto stub = v1::SessionService::NewStub(front->channel());
+  int count = 0;
+  const auto open = [&] {
+    v1::CreateSessionRequest request = LinkRequest();
+    request.set_request_id(absl::StrFormat("request-%08d", ++count));
+    request.set_client_network("192.0.2.0/24");
+    grpc::ClientContext context;
+    front->Prepare(context, "");
+    v1::CreateSessionResponse response;
+    return stub->CreateSession(&context, request, &response);
+  };
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(open().ok()) << i;
+  const grpc::Status refused = open();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(refused.error_details()));
+  ASSERT_EQ(details.details_size(), 2);
+  google::rpc::ErrorInfo info;
+  ASSERT_TRUE(details.details(0).UnpackTo(&info));
+  EXPECT_EQ(info.reason(), "RATE_LIMITED");
+  EXPECT_EQ(info.metadata().at("limit"), "ACCOUNT_SESSIONS");
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(details.details(1).UnpackTo(&retry));
+  EXPECT_EQ(retry.retry_delay().seconds(), 360);
+  ASSERT_TRUE(stage->Advance(absl::Seconds(retry.retry_delay().seconds())).ok());
+  EXPECT_TRUE(open().ok());
+  EXPECT_FALSE(open().ok());
+  EXPECT_EQ(stage->Stop(), 0);
 }
 
 TEST(MusubidOperators, SeeAJourneyInMetricsHealthAndLog) {
