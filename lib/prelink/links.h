@@ -92,7 +92,7 @@ class LinkUseCases {
 
   // ResolveLink uses a READY VERIFY session, for the relying party that opened it:
   // RELYING_PARTY_MISMATCH for others. RESULT_CODE_INVALID, LINK_NOT_FOUND if the card has no
-  // link there.
+  // link there. CROSS_DEVICE_SUSPENDED.
   absl::StatusOr<ResolvedLink> ResolveLink(const Caller& caller,
                                            const session::SessionId& session_id,
                                            const RequestId& request_id,

@@ -85,7 +85,7 @@ class PairingUseCases {
 
   // ClaimQr: the first phone to claim gets the device credential and the code. The same claim key
   // again gets the same answer. QR_FRAME_INVALID, QR_FRAME_STALE, QR_FRAME_SUPERSEDED,
-  // QR_PAGE_EXPIRED, ALREADY_CLAIMED.
+  // QR_PAGE_EXPIRED, ALREADY_CLAIMED, CROSS_DEVICE_SUSPENDED.
   absl::StatusOr<ClaimedQr> ClaimQr(std::string_view payload,
                                     const base::Secret256& claim_key) const;
 
@@ -96,7 +96,7 @@ class PairingUseCases {
   absl::StatusOr<NewCode> RefreshCode(const SessionCall& call, const RequestId& request_id) const;
 
   // ConfirmCode takes what was typed on the PC. PAIRING_CODE_WRONG with tries_left,
-  // PAIRING_CODE_EXPIRED.
+  // PAIRING_CODE_EXPIRED, CROSS_DEVICE_SUSPENDED, UNAVAILABLE if wrong codes cannot be counted.
   absl::Status ConfirmCode(const SessionCall& call, const RequestId& request_id,
                            std::string_view code) const;
 

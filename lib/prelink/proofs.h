@@ -74,7 +74,7 @@ class ProofUseCases {
 
   explicit ProofUseCases(Dependencies dependencies) : dependencies_(dependencies) {}
 
-  // GetChallenge makes a challenge and voids the last one, and a proof that waits.
+  // GetChallenge makes a challenge and voids the last one, and a proof that waits. RATE_LIMITED.
   absl::StatusOr<IssuedChallenge> GetChallenge(const SessionCall& call) const;
 
   // SubmitProof takes the nonce out, then judges the proof. A verdict other than VALID is an

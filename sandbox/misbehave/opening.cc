@@ -55,6 +55,18 @@ Play OpenAgain(Cast& cast, bool another_body) {
   return EndWithoutSession(second.status());
 }
 
+Play OpenTooOften(Cast& cast) {
+  constexpr int kSessionsAnHour = 10;
+  MUSUBI_ASSIGN_OR_RETURN(const auto scene, Scene::Create(cast));
+  v1::CreateSessionRequest request = scene->journey().Opening();
+  auto open = [&] {
+    request.set_request_id(scene->NewRequestId());
+    return cast.front().Call<Service>(&Service::Stub::CreateSession, request, "").status();
+  };
+  for (int i = 0; i < kSessionsAnHour; ++i) MUSUBI_RETURN_IF_ERROR(open());
+  return EndWithoutSession(open());
+}
+
 Play LookAtNothing(Cast& cast) {
   v1::GetSessionRequest request;
   request.set_session_id(NewRequestId(cast.stage().random()));

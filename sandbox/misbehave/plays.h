@@ -24,6 +24,7 @@ Play StartCodeLate(Cast& cast);
 Play OpenWith(Cast& cast, const std::string& role, v1::Act act, v1::Flow flow,
               void (*change)(v1::CreateSessionRequest&) = nullptr);
 Play OpenAgain(Cast& cast, bool another_body);
+Play OpenTooOften(Cast& cast);
 Play LookAtNothing(Cast& cast);
 Play ExpiredIn(Cast& cast, v1::SessionState state, absl::Duration after = absl::Minutes(30));
 Play CancelledIn(Cast& cast, v1::SessionState state, bool by_device);
