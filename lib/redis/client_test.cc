@@ -209,6 +209,17 @@ TEST_F(RedisLogin, RefusesAPasswordFileThatOthersCanRead) {
   EXPECT_THAT(Message(client.status()), HasSubstr(options_.password_file));
 }
 
+TEST(RedisClientTimeout, ACommandWithoutTimeIsRefusedBeforeItIsQueued) {
+  fakes::RedisServer server;
+  const auto subject = ReadySubject({.server = server.address()});
+  const absl::Status status =
+      subject->client->Command({"SET", "a", "1"}, absl::ZeroDuration()).status();
+  EXPECT_EQ(base::ReasonOf(status), ErrorReason::kUnavailable);
+  EXPECT_FALSE(MayHaveRun(status));
+  EXPECT_THAT(Message(status), HasSubstr("over already"));
+  EXPECT_TRUE(subject->client->Command({"GET", "a"}, kLong)->is_nil());
+}
+
 TEST(RedisSubscription, SaysWhatTheUserLacksIfTheServerRefusesIt) {
   fakes::RedisServer server({"user default on nopass +@all resetchannels &heard"});
   const auto subject = ReadySubject(
