@@ -487,6 +487,8 @@ TEST(MusubidStart, RefusesBeforeItListensNamingThingAndFix) {
            Case{"services", "session,link", {"--services", "serve all of"}},
            Case{"services", "session,nonsense", {"--services=nonsense"}},
            Case{"session_lifetime", "30s", {"--session_lifetime=30s", "lower bound 1m"}},
+           Case{"account_sessions_per_hour", "0", {"--account_sessions_per_hour=0", "3 to"}},
+           Case{"wrong_codes_alert", "1001", {"--wrong_codes_alert=1001", "10 to 1000"}},
            Case{"environment", "PRODUCTION", {"--anchors", "SIM", "PRODUCTION"}},
            Case{"environment", "sim", {"--environment=sim"}},
            Case{"metrics_listen", "nonsense", {"--metrics_listen", "nonsense"}},
