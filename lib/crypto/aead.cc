@@ -77,24 +77,34 @@ absl::StatusOr<base::Secret<base::Bytes>> OpenWithKey(const base::Secret256& key
   return result;
 }
 
+base::Bytes SealedPrefix(std::string_view key_id) {
+  base::Bytes prefix = {static_cast<uint8_t>(key_id.size())};
+  base::Append(prefix, base::AsBytes(key_id));
+  return prefix;
+}
+
+std::string SealedKeyId(base::ByteView sealed) {
+  if (sealed.empty() || sealed.size() < size_t{1} + sealed[0]) return "";
+  const std::string_view id = base::AsText(sealed.subspan(1, sealed[0]));
+  // What is no id is not repeated: it may be a value that was stored unsealed.
+  return Keyring::IsId(id) ? std::string(id) : "";
+}
+
 base::Bytes Seal(const Keyring& keyring, base::ByteView plaintext, base::ByteView associated_data,
                  base::SecureRandom& random) {
   const Keyring::Key& key = keyring.active();
-  base::Bytes sealed = {static_cast<uint8_t>(key.id.size())};
-  base::Append(sealed, base::AsBytes(key.id));
+  base::Bytes sealed = SealedPrefix(key.id);
   base::Append(sealed, SealWithKey(key.secret, plaintext, associated_data, random));
   return sealed;
 }
 
 absl::StatusOr<base::Secret<base::Bytes>> Open(const Keyring& keyring, base::ByteView sealed,
                                                base::ByteView associated_data) {
-  if (sealed.empty() || sealed.size() < size_t{1} + sealed[0]) return NotOurs();
-  const std::string_view id = base::AsText(sealed.subspan(1, sealed[0]));
-  // What is no id is not repeated: it may be a value that was stored unsealed.
-  if (!Keyring::IsId(id)) return NotOurs();
+  const std::string id = SealedKeyId(sealed);
+  if (id.empty()) return NotOurs();
   const Keyring::Key* key = keyring.Find(id);
   if (key == nullptr) {
-    return absl::DataLossError("sealed value: the keyring has no key \"" + std::string(id) + "\"");
+    return absl::DataLossError("sealed value: the keyring has no key \"" + id + "\"");
   }
   return OpenWithKey(key->secret, sealed.subspan(1 + sealed[0]), associated_data);
 }

@@ -3,6 +3,9 @@
 #ifndef MUSUBI_LIB_CRYPTO_AEAD_H_
 #define MUSUBI_LIB_CRYPTO_AEAD_H_
 
+#include <string>
+#include <string_view>
+
 #include "absl/status/statusor.h"
 #include "lib/base/bytes.h"
 #include "lib/base/secret.h"
@@ -26,6 +29,11 @@ absl::StatusOr<base::Secret<base::Bytes>> OpenWithKey(const base::Secret256& key
 // the id) in front.
 base::Bytes Seal(const Keyring& keyring, base::ByteView plaintext, base::ByteView associated_data,
                  base::SecureRandom& random);
+
+// SealedPrefix is how every value of Seal under that key begins, and of no other key.
+base::Bytes SealedPrefix(std::string_view key_id);
+// SealedKeyId is the id of the key that made the value, or nothing if none of Seal's begins so.
+std::string SealedKeyId(base::ByteView sealed);
 
 // Open reverses Seal with the key that the value names. DATA_LOSS as above, or if the keyring has
 // no such key; the message names the key id.

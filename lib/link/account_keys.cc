@@ -32,6 +32,12 @@ AccountKeys::AccountKeys(const crypto::Keyring& keyring) : active_id_(keyring.ac
   }
 }
 
+absl::Status AccountKeys::CheckRegistered(const crypto::KeyIds& registered) const {
+  crypto::KeyIds known;
+  for (const auto& [id, keys] : keys_) known.insert(id);
+  return crypto::CheckRegistered("account keyring", registered, known, active_id_);
+}
+
 base::Hash256 AccountKeys::Hash(const Account& account) const {
   return HashWith(keys_.find(active_id_)->second.index, account);
 }

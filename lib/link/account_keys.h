@@ -13,6 +13,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/secret.h"
 #include "lib/base/secure_random.h"
+#include "lib/crypto/key_rotation.h"
 #include "lib/crypto/keyring.h"
 #include "lib/link/link_store.h"
 
@@ -35,6 +36,8 @@ class AccountKeys {
   // The id of the key that Seal and Hash use.
   const std::string& active_id() const { return active_id_; }
   bool Has(std::string_view key_id) const { return keys_.contains(key_id); }
+  // crypto::CheckRegistered, of the ids in the table account_keys.
+  absl::Status CheckRegistered(const crypto::KeyIds& registered) const;
 
   // Hash is HMAC-SHA-256 over the length-prefixed issuer and subject, under the active key.
   base::Hash256 Hash(const Account& account) const;

@@ -3,8 +3,9 @@
 // writes link, session end, audit entry and stored answer together. Knows no card data: a person is
 // an opaque id (lib/person), a card's pseudonym at a relying party is the link's subject.
 //
-// Errors of every method, besides those named: UNAVAILABLE (the database is busy or away: retry
-// with the same request), INTERNAL. Conflicts never name the other account.
+// Errors of every method, besides those named: UNAVAILABLE (the database is busy or away, or others
+// use an account key that this process lacks: retry with the same request), INTERNAL. Conflicts
+// never name the other account.
 #ifndef MUSUBI_LIB_LINK_LINK_STORE_H_
 #define MUSUBI_LIB_LINK_LINK_STORE_H_
 

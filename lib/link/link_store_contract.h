@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/crypto/key_rotation.h"
 #include "lib/link/link_store.h"
 #include "tests/fakes/fake_random.h"
 #include "tests/fakes/simulated_clock.h"
@@ -27,6 +28,8 @@ class LinkStoreWorld {
                                                           base::SecureRandom& random,
                                                           crypto::Keyring audit_keyring,
                                                           crypto::Keyring account_keyring) = 0;
+  virtual absl::StatusOr<std::unique_ptr<crypto::KeyedRows>> OpenAccountRows(
+      const crypto::Keyring& account_keyring, base::SecureRandom& random) = 0;
   // Whether several objects can be opened, as by several processes.
   virtual bool shared() const = 0;
 };
@@ -602,6 +605,33 @@ TEST_P(LinkStoreContract, AChangedAccountKeyChangesNothingForAnAccount) {
   const absl::Status refused = world_->Open(clock_, random_, keyring_, account_keyring_).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(refused.message().find("n2"), std::string::npos) << refused;
+}
+
+TEST_P(LinkStoreContract, AProcessWithoutAnAccountKeyThatOthersUseRefusesRatherThanGuesses) {
+  if (!world_->shared()) return;
+  const auto both =
+      crypto::Keyring::Parse(crypto::Keyring::Generate("n2", random_).Serialize().Reveal() +
+                             account_keyring_.Serialize().Reveal());
+  const auto new_first = std::move(world_->Open(clock_, random_, keyring_, *both)).value();
+  ASSERT_TRUE(
+      new_first->CreateLink(Request(), LinkOf(1, "taro"), AccountPolicy::kOneLinkPerAccount).ok());
+  const LinkFilter filter{.account = Account{"https://idp.example", "taro"}};
+  EndLinkArgs end = EndOf({.relying_party_id = "party-a", .account = *filter.account});
+  end.link_id.reset();
+  end.card = ProvenCard{.session_id = Session(), .person_id = PersonId{1}};
+  const absl::Status refusals[] = {
+      Create(LinkOf(2, "taro")).status(),
+      Create(LinkOf(2, "taro"), AccountPolicy::kManyLinksPerAccount).status(),
+      store_->ReplaceLink(Request(), LinkOf(2, "taro")).status(),
+      store_->EndLink(Request(), end).status(),
+      store_->ListLinks(filter, {}).status(),
+      store_->ListEvents(filter, {}).status(),
+  };
+  for (const absl::Status& refused : refusals) {
+    EXPECT_EQ(base::ReasonOf(refused), ErrorReason::kUnavailable) << refused;
+    EXPECT_NE(refused.message().find("key n2"), std::string::npos) << refused;
+  }
+  EXPECT_EQ(new_first->ListLinks(filter, {})->items.size(), 1u);
 }
 
 TEST_P(LinkStoreContract, APageTokenCannotBeTriedForItsAccount) {

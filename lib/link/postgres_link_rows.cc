@@ -103,6 +103,37 @@ std::string AccountCondition(size_t hashes, size_t first) {
   return condition + ")";
 }
 
+namespace {
+
+absl::StatusOr<crypto::KeyIds> RegisteredKeys(Connection& db) {
+  MUSUBI_ASSIGN_OR_RETURN(const Result rows, db.Query("SELECT key_id FROM account_keys"));
+  crypto::KeyIds ids;
+  for (int i = 0; i < rows.rows(); ++i) ids.insert(rows.row(i).Text(0));
+  return ids;
+}
+
+}  // namespace
+
+absl::Status RegisterKey(Connection& db, const AccountKeys& accounts) {
+  MUSUBI_ASSIGN_OR_RETURN(const crypto::KeyIds keys, RegisteredKeys(db));
+  for (const std::string& id : keys) {
+    if (accounts.Has(id)) continue;
+    return absl::FailedPreconditionError("the link database has accounts under key " + id +
+                                         ", which the account keyring lacks: put it back");
+  }
+  if (keys.contains(accounts.active_id())) return absl::OkStatus();
+  MUSUBI_RETURN_IF_ERROR(db.Execute("LOCK TABLE account_keys IN ACCESS EXCLUSIVE MODE").status());
+  return db
+      .Execute("INSERT INTO account_keys (key_id) VALUES ($1) ON CONFLICT DO NOTHING",
+               {accounts.active_id()})
+      .status();
+}
+
+absl::Status CheckKeys(Connection& db, const AccountKeys& accounts) {
+  MUSUBI_ASSIGN_OR_RETURN(const crypto::KeyIds keys, RegisteredKeys(db));
+  return accounts.CheckRegistered(keys);
+}
+
 absl::Status LockAccount(Connection& db, const AccountKeys& accounts, const Account& account) {
   const std::vector<base::Hash256> hashes = accounts.Hashes(account);
   return hashes.size() < 2 ? absl::OkStatus() : postgres::LockHashes(db, hashes);
@@ -162,16 +193,7 @@ absl::Status RequireCardFree(Connection& db, const NewLink& link) {
 absl::Status InsertLinkRow(Connection& db, const AccountKeys& accounts, const Link& link, bool sole,
                            base::SecureRandom& random) {
   const SealedAccount account = accounts.Seal(link.account, link.id, random);
-  // Without a look first, all transactions would wait for the first one of a new key.
-  MUSUBI_ASSIGN_OR_RETURN(
-      const Result known,
-      db.Query("SELECT 1 FROM account_keys WHERE key_id = $1", {account.key_id}));
-  if (known.empty()) {
-    MUSUBI_RETURN_IF_ERROR(
-        db.Execute("INSERT INTO account_keys (key_id) VALUES ($1) ON CONFLICT DO NOTHING",
-                   {account.key_id})
-            .status());
-  }
+  MUSUBI_RETURN_IF_ERROR(CheckKeys(db, accounts));
   return db
       .Execute(
           "INSERT INTO links (link_id, relying_party_id, account_hash, account_key_id,"
@@ -269,9 +291,12 @@ absl::StatusOr<Page<Link>> ReadLinkPage(Connection& db, const AccountKeys& accou
   if (filter.link_id) where.And("link_id = ?", *filter.link_id);
   if (where.values().empty()) return EmptyFilter();
   if (!filter.include_ended) where.And("ended_at IS NULL");
-  return ReadPage<Link>(db, "SELECT " + std::string(kLinkColumns) + " FROM links", std::move(where),
-                        /*row_column=*/0, page, TagOf("links", filter, accounts),
-                        [&](const Result::Row& row) { return ReadLink(row, accounts); });
+  auto links =
+      ReadPage<Link>(db, "SELECT " + std::string(kLinkColumns) + " FROM links", std::move(where),
+                     /*row_column=*/0, page, TagOf("links", filter, accounts),
+                     [&](const Result::Row& row) { return ReadLink(row, accounts); });
+  if (!hashes.empty()) MUSUBI_RETURN_IF_ERROR(CheckKeys(db, accounts));
+  return links;
 }
 
 absl::StatusOr<Page<AuditEntry>> ReadEventPage(Connection& db, const AccountKeys& accounts,
@@ -284,10 +309,12 @@ absl::StatusOr<Page<AuditEntry>> ReadEventPage(Connection& db, const AccountKeys
   }
   if (filter.link_id) where.And("link_id = ?", *filter.link_id);
   if (where.values().empty()) return EmptyFilter();
-  return ReadPage<AuditEntry>(
+  auto entries = ReadPage<AuditEntry>(
       db, "SELECT " + std::string(kAuditColumns) + ", row FROM audit", std::move(where),
       /*row_column=*/12, page, TagOf("events", filter, accounts),
       [](const Result::Row& row) -> absl::StatusOr<AuditEntry> { return ReadEntry(row); });
+  if (!hashes.empty()) MUSUBI_RETURN_IF_ERROR(CheckKeys(db, accounts));
+  return entries;
 }
 
 }  // namespace musubi::link

@@ -25,6 +25,14 @@ namespace musubi::link {
 // `account_hash IN ($first, ...)`, for that many of AccountKeys::Hashes.
 std::string AccountCondition(size_t hashes, size_t first);
 
+// RegisterKey makes the active key known to the other processes, after those who found nothing
+// without it. FAILED_PRECONDITION if the table has a key that `accounts` lacks.
+absl::Status RegisterKey(postgres::Connection& db, const AccountKeys& accounts);
+// UNAVAILABLE if others may have written what this process cannot see. For the transaction that
+// found nothing, after its look: a key is registered when no such transaction is under way, and
+// before anything is written with it.
+absl::Status CheckKeys(postgres::Connection& db, const AccountKeys& accounts);
+
 // LockAccount keeps others who may create a link of this account waiting until the transaction
 // ends. While all processes have one and the same key, the unique index over its hash does that,
 // and nothing is done here; while keys change, two of them may write different hashes of one
@@ -50,7 +58,7 @@ absl::StatusOr<std::vector<Link>> HoldLinksBeside(postgres::Connection& db,
 // CARD_ALREADY_LINKED if person or subject have an active link at the relying party.
 absl::Status RequireCardFree(postgres::Connection& db, const NewLink& link);
 // InsertLinkRow writes an active link, with its account sealed. `sole`: no other link of the
-// account may be active and sole.
+// account may be active and sole. Errors of CheckKeys.
 absl::Status InsertLinkRow(postgres::Connection& db, const AccountKeys& accounts, const Link& link,
                            bool sole, base::SecureRandom& random);
 // MarkEnded writes the end that `link` has, and returns whether it was sole. A conflict, which is

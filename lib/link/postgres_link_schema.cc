@@ -129,7 +129,11 @@ GRANT SELECT, INSERT, UPDATE ON audit_heads TO musubi_link;
 GRANT SELECT, INSERT ON audit_checkpoints TO musubi_link, musubi_audit;
 GRANT SELECT ON audit, audit_heads TO musubi_audit;
 )sql";
-constexpr std::array<std::string_view, 1> kSteps = {kSchemaV1};
+// For the lock under which a key is registered.
+constexpr std::string_view kSchemaV2 = R"sql(
+GRANT UPDATE ON account_keys TO musubi_link;
+)sql";
+constexpr std::array<std::string_view, 2> kSteps = {kSchemaV1, kSchemaV2};
 
 }  // namespace
 

@@ -99,20 +99,12 @@ AuditFact Linked(const Link& made, const NewLink& link) {
 }
 
 absl::Status PostgresLinkStore::Check() {
-  return Read(*pool_,
-              [&](Connection& db) -> absl::StatusOr<bool> {
-                MUSUBI_RETURN_IF_ERROR(CheckVersion(db, kPostgresLinkSchema));
-                MUSUBI_ASSIGN_OR_RETURN(const Result keys,
-                                        db.Query("SELECT key_id FROM account_keys"));
-                for (int i = 0; i < keys.rows(); ++i) {
-                  const std::string id = keys.row(i).Text(0);
-                  if (accounts_.Has(id)) continue;
-                  return absl::FailedPreconditionError(
-                      "the link database has accounts under key " + id +
-                      ", which the account keyring lacks: put it back");
-                }
-                return true;
-              })
+  return Transact(*pool_,
+                  [&](Connection& db) -> absl::StatusOr<bool> {
+                    MUSUBI_RETURN_IF_ERROR(CheckVersion(db, kPostgresLinkSchema));
+                    MUSUBI_RETURN_IF_ERROR(RegisterKey(db, accounts_));
+                    return true;
+                  })
       .status();
 }
 
@@ -173,7 +165,10 @@ absl::StatusOr<Link> PostgresLinkStore::ReplaceLink(const RequestKey& request,
     MUSUBI_ASSIGN_OR_RETURN(
         std::vector<Link> active,
         ActiveLinksOfAccount(db, accounts_, link.relying_party_id, link.account));
-    if (active.empty()) return AccountHasNoLink();
+    if (active.empty()) {
+      MUSUBI_RETURN_IF_ERROR(CheckKeys(db, accounts_));
+      return AccountHasNoLink();
+    }
     if (active.size() > 1) return AccountHasSeveralLinks();
     const absl::Time now = Now();
     Link& replaced = active.front();
@@ -241,7 +236,10 @@ absl::StatusOr<Link> PostgresLinkStore::LinkToEnd(Connection& db, const EndLinkA
   }
   MUSUBI_ASSIGN_OR_RETURN(std::vector<Link> active,
                           ActiveLinksOfAccount(db, accounts_, args.relying_party_id, args.account));
-  if (active.empty()) return NoActiveLinkOfAccount();
+  if (active.empty()) {
+    MUSUBI_RETURN_IF_ERROR(CheckKeys(db, accounts_));
+    return NoActiveLinkOfAccount();
+  }
   for (Link& link : active) {
     if (args.card->person_id == link.person_id) return std::move(link);
   }

@@ -2,7 +2,9 @@
 
 #include "lib/base/check.h"
 #include "lib/base/encoding.h"
+#include "lib/link/account_rotation_contract.h"
 #include "lib/link/audit_reader.h"
+#include "lib/link/link_rotation.h"
 #include "lib/link/link_store_contract.h"
 #include "lib/link/postgres_audit.h"
 #include "lib/link/postgres_link_schema.h"
@@ -40,6 +42,11 @@ class PostgresWorld final : public LinkStoreWorld {
          .account_keyring = std::move(account_keyring)},
         {.conninfo = fakes::PostgresServer::Shared().Conninfo(database_)});
   }
+  absl::StatusOr<std::unique_ptr<crypto::KeyedRows>> OpenAccountRows(
+      const crypto::Keyring& account_keyring, base::SecureRandom& random) override {
+    return OpenPostgresAccountRows(fakes::PostgresServer::Shared().Conninfo(database_),
+                                   account_keyring, random);
+  }
   bool shared() const override { return true; }
 
  private:
@@ -49,6 +56,7 @@ class PostgresWorld final : public LinkStoreWorld {
 std::unique_ptr<LinkStoreWorld> MakeWorld() { return std::make_unique<PostgresWorld>(); }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, LinkStoreContract, testing::Values(&MakeWorld));
+INSTANTIATE_TEST_SUITE_P(Postgres, AccountRotationContract, testing::Values(&MakeWorld));
 
 class PostgresLinkStoreTest : public testing::Test {
  protected:

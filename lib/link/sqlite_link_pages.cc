@@ -85,9 +85,11 @@ absl::StatusOr<Page<Link>> ReadLinkPage(sqlite::Database& db, const AccountKeys&
   if (filter.link_id) where.And("link_id = ?", *filter.link_id);
   if (where.values().empty()) return EmptyFilter();
   if (!filter.include_ended) where.And("ended_at IS NULL");
-  return ReadPage<Link>(db, "SELECT " + std::string(kLinkColumns) + " FROM links", std::move(where),
-                        "row", page, TagOf("links", filter, accounts),
-                        [&](const Statement& row) { return ReadLink(row, accounts); });
+  auto links = ReadPage<Link>(db, "SELECT " + std::string(kLinkColumns) + " FROM links",
+                              std::move(where), "row", page, TagOf("links", filter, accounts),
+                              [&](const Statement& row) { return ReadLink(row, accounts); });
+  if (!hashes.empty()) MUSUBI_RETURN_IF_ERROR(CheckKeys(db, accounts));
+  return links;
 }
 
 absl::StatusOr<Page<AuditEntry>> ReadEventPage(sqlite::Database& db, const AccountKeys& accounts,
@@ -102,10 +104,12 @@ absl::StatusOr<Page<AuditEntry>> ReadEventPage(sqlite::Database& db, const Accou
   }
   if (filter.link_id) where.And("link_id = ?", *filter.link_id);
   if (where.values().empty()) return EmptyFilter();
-  return ReadPage<AuditEntry>(
+  auto entries = ReadPage<AuditEntry>(
       db, "SELECT " + std::string(kAuditColumns) + " FROM audit", std::move(where), "sequence",
       page, TagOf("events", filter, accounts),
       [](const Statement& row) -> absl::StatusOr<AuditEntry> { return ReadEntry(row); });
+  if (!hashes.empty()) MUSUBI_RETURN_IF_ERROR(CheckKeys(db, accounts));
+  return entries;
 }
 
 }  // namespace musubi::link

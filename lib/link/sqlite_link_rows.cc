@@ -11,7 +11,34 @@ namespace {
 
 using sqlite::Statement;
 
+absl::StatusOr<crypto::KeyIds> RegisteredKeys(sqlite::Database& db) {
+  Statement query = db.Query("SELECT key_id FROM account_keys");
+  crypto::KeyIds ids;
+  while (true) {
+    MUSUBI_ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (!row) return ids;
+    ids.insert(query.Text(0));
+  }
+}
+
 }  // namespace
+
+absl::Status RegisterKey(sqlite::Database& db, const AccountKeys& accounts, std::string_view path) {
+  MUSUBI_ASSIGN_OR_RETURN(const crypto::KeyIds keys, RegisteredKeys(db));
+  for (const std::string& id : keys) {
+    if (accounts.Has(id)) continue;
+    return absl::FailedPreconditionError("link database " + std::string(path) +
+                                         " has accounts under key " + id +
+                                         ", which the account keyring lacks: put it back");
+  }
+  return db.Execute("INSERT INTO account_keys (key_id) VALUES (?1) ON CONFLICT DO NOTHING",
+                    {accounts.active_id()});
+}
+
+absl::Status CheckKeys(sqlite::Database& db, const AccountKeys& accounts) {
+  MUSUBI_ASSIGN_OR_RETURN(const crypto::KeyIds keys, RegisteredKeys(db));
+  return accounts.CheckRegistered(keys);
+}
 
 std::string AccountCondition(size_t hashes) {
   std::string condition = "account_hash IN (?";
@@ -60,8 +87,7 @@ absl::StatusOr<std::vector<Link>> ActiveLinksOfAccount(sqlite::Database& db,
 absl::Status InsertLinkRow(sqlite::Database& db, const AccountKeys& accounts, const Link& link,
                            base::SecureRandom& random) {
   const SealedAccount account = accounts.Seal(link.account, link.id, random);
-  MUSUBI_RETURN_IF_ERROR(db.Execute(
-      "INSERT INTO account_keys (key_id) VALUES (?1) ON CONFLICT DO NOTHING", {account.key_id}));
+  MUSUBI_RETURN_IF_ERROR(CheckKeys(db, accounts));
   return db.Execute(
       "INSERT INTO links (link_id, relying_party_id, account_hash, account_key_id, sealed_issuer,"
       " sealed_subject, subject, person_id, session_id, verdict_summary, created_at)"

@@ -26,6 +26,13 @@ namespace musubi::link {
 // `account_hash IN (?, ...)`, for that many of AccountKeys::Hashes.
 std::string AccountCondition(size_t hashes);
 
+// RegisterKey makes the active key known to the other processes; `path` is for the message.
+// FAILED_PRECONDITION if the table has a key that `accounts` lacks.
+absl::Status RegisterKey(sqlite::Database& db, const AccountKeys& accounts, std::string_view path);
+// UNAVAILABLE if others may have written what this process cannot see. Asked after nothing was
+// found: a key is registered before anything is written with it.
+absl::Status CheckKeys(sqlite::Database& db, const AccountKeys& accounts);
+
 // Whether there is a link for which the SQL condition holds.
 absl::StatusOr<bool> LinkExists(sqlite::Database& db, std::string_view condition,
                                 std::initializer_list<sqlite::Value> values);
@@ -38,7 +45,7 @@ absl::StatusOr<std::vector<Link>> ActiveLinksOfAccount(sqlite::Database& db,
                                                        const AccountKeys& accounts,
                                                        std::string_view relying_party_id,
                                                        const Account& account);
-// InsertLinkRow writes an active link, with its account sealed.
+// InsertLinkRow writes an active link, with its account sealed. Errors of CheckKeys.
 absl::Status InsertLinkRow(sqlite::Database& db, const AccountKeys& accounts, const Link& link,
                            base::SecureRandom& random);
 // MarkEnded writes the end that `link` has.

@@ -34,7 +34,7 @@ class SqliteLinkStore final : public LinkStore {
         db_(std::move(db)) {}
 
   // FAILED_PRECONDITION if accounts were hashed and sealed with a key that the keyring lacks.
-  absl::Status CheckAccountKeys(const std::string& path);
+  absl::Status RegisterAccountKey(const std::string& path);
 
   absl::StatusOr<Link> CreateLink(const RequestKey& request, const NewLink& link,
                                   AccountPolicy policy) override;
@@ -81,18 +81,11 @@ class SqliteLinkStore final : public LinkStore {
   const std::unique_ptr<Database> db_ ABSL_PT_GUARDED_BY(mutex_);
 };
 
-absl::Status SqliteLinkStore::CheckAccountKeys(const std::string& path) {
+absl::Status SqliteLinkStore::RegisterAccountKey(const std::string& path) {
   base::MutexLock lock(mutex_);
-  Statement query = db_->Query("SELECT key_id FROM account_keys");
-  while (true) {
-    MUSUBI_ASSIGN_OR_RETURN(const bool row, query.Step());
-    if (!row) return absl::OkStatus();
-    const std::string id = query.Text(0);
-    if (!accounts_.Has(id)) {
-      return absl::FailedPreconditionError("link database " + path + " has accounts under key " +
-                                           id + ", which the account keyring lacks: put it back");
-    }
-  }
+  MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
+  MUSUBI_RETURN_IF_ERROR(RegisterKey(*db_, accounts_, path));
+  return transaction.Commit();
 }
 
 absl::StatusOr<Link> SqliteLinkStore::CreateLink(const RequestKey& request, const NewLink& link,
@@ -145,6 +138,7 @@ absl::StatusOr<Link> SqliteLinkStore::ReplaceLink(const RequestKey& request, con
       std::vector<Link> active,
       ActiveLinksOfAccount(*db_, accounts_, link.relying_party_id, link.account));
   if (active.empty()) {
+    MUSUBI_RETURN_IF_ERROR(CheckKeys(*db_, accounts_));
     return AccountHasNoLink();
   }
   if (active.size() > 1) {
@@ -219,6 +213,7 @@ absl::StatusOr<Link> SqliteLinkStore::LinkToEnd(const EndLinkArgs& args) {
       std::vector<Link> active,
       ActiveLinksOfAccount(*db_, accounts_, args.relying_party_id, args.account));
   if (active.empty()) {
+    MUSUBI_RETURN_IF_ERROR(CheckKeys(*db_, accounts_));
     return NoActiveLinkOfAccount();
   }
   for (Link& link : active) {
@@ -440,7 +435,7 @@ absl::StatusOr<std::unique_ptr<LinkStore>> CreateSqliteLinkStore(
       std::unique_ptr<Database> db,
       Database::Open(options.path, kSqliteLinkSchema, Database::Mode::kCreateAndMigrate));
   auto store = std::make_unique<SqliteLinkStore>(std::move(dependencies), std::move(db));
-  MUSUBI_RETURN_IF_ERROR(store->CheckAccountKeys(options.path));
+  MUSUBI_RETURN_IF_ERROR(store->RegisterAccountKey(options.path));
   return store;
 }
 

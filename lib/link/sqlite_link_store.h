@@ -19,7 +19,7 @@ struct SqliteLinkStoreDependencies {
   crypto::Keyring audit_keyring;
   // Seals accounts and finds them again. To change the key, first add the new one behind the active
   // one on every process, then make it the active one: a process that lacks a key in use would not
-  // see an account's links. Page tokens of lists by account end with the change.
+  // see an account's links, and so refuses. Page tokens of lists by account end with the change.
   crypto::Keyring account_keyring;
 };
 

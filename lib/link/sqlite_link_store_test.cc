@@ -5,7 +5,9 @@
 #include "lib/base/encoding.h"
 #include "lib/base/file.h"
 #include "lib/crypto/hash.h"
+#include "lib/link/account_rotation_contract.h"
 #include "lib/link/audit_reader.h"
+#include "lib/link/link_rotation.h"
 #include "lib/link/link_store_contract.h"
 #include "lib/sqlite/database.h"
 #include "tests/fakes/temp_dir.h"
@@ -28,6 +30,10 @@ class SqliteWorld final : public LinkStoreWorld {
                                   .account_keyring = std::move(account_keyring)},
                                  {.path = path_});
   }
+  absl::StatusOr<std::unique_ptr<crypto::KeyedRows>> OpenAccountRows(
+      const crypto::Keyring& account_keyring, base::SecureRandom& random) override {
+    return OpenSqliteAccountRows(path_, account_keyring, random);
+  }
   bool shared() const override { return !in_memory_; }
 
  private:
@@ -40,6 +46,7 @@ std::unique_ptr<LinkStoreWorld> MakeFileWorld() { return std::make_unique<Sqlite
 std::unique_ptr<LinkStoreWorld> MakeMemoryWorld() { return std::make_unique<SqliteWorld>(true); }
 
 INSTANTIATE_TEST_SUITE_P(SqliteFile, LinkStoreContract, testing::Values(&MakeFileWorld));
+INSTANTIATE_TEST_SUITE_P(SqliteFile, AccountRotationContract, testing::Values(&MakeFileWorld));
 INSTANTIATE_TEST_SUITE_P(SqliteMemory, LinkStoreContract, testing::Values(&MakeMemoryWorld));
 
 // A store's file, and what opens it.

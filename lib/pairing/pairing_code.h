@@ -23,10 +23,16 @@ base::Secret<std::string> NewPairingCode(base::SecureRandom& random);
 bool IsPairingCode(std::string_view code);
 
 // PairingCodeMac is how a code is stored: a plain hash of six digits could be searched through.
-// HMAC-SHA256 under a key derived from the active key, over session id, generation and code. (The
-// code lives for two minutes: after a key change the person asks for a new one.)
+// HMAC-SHA256 under a key derived from the active key, over session id, generation and code.
 base::Hash256 PairingCodeMac(const crypto::Keyring& keyring, const base::Id128& session_id,
                              uint32_t generation, std::string_view code);
+
+// PairingCodeMacToCompare is the Mac of the key under which `code` gives `stored`, or of the active
+// key if there is none: while keys change, another process may have stored it under another one,
+// and a right code must not count as a wrong one.
+base::Hash256 PairingCodeMacToCompare(const crypto::Keyring& keyring, const base::Id128& session_id,
+                                      uint32_t generation, std::string_view code,
+                                      const base::Hash256& stored);
 
 }  // namespace musubi::pairing
 

@@ -40,5 +40,20 @@ TEST(PairingCodeMac, DependsOnKeySessionGenerationAndCode) {
   EXPECT_TRUE(macs.contains(PairingCodeMac(keyring, session, 1, "123456")));
 }
 
+TEST(PairingCodeMac, IsComparedUnderTheKeyThatStoredIt) {
+  fakes::FakeRandom random;
+  const auto older = crypto::Keyring::Generate("k1", random);
+  const auto newer = crypto::Keyring::Generate("k2", random);
+  const auto both =
+      *crypto::Keyring::Parse(newer.Serialize().Reveal() + older.Serialize().Reveal());
+  const base::Id128 session{1};
+  const base::Hash256 stored = PairingCodeMac(older, session, 1, "123456");
+  EXPECT_EQ(PairingCodeMacToCompare(both, session, 1, "123456", stored), stored);
+  EXPECT_EQ(PairingCodeMacToCompare(older, session, 1, "123456", stored), stored);
+  EXPECT_NE(PairingCodeMacToCompare(both, session, 1, "123457", stored), stored);
+  EXPECT_NE(PairingCodeMacToCompare(both, session, 2, "123456", stored), stored);
+  EXPECT_NE(PairingCodeMacToCompare(newer, session, 1, "123456", stored), stored);
+}
+
 }  // namespace
 }  // namespace musubi::pairing

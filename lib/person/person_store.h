@@ -2,7 +2,8 @@
 // encrypted, and the key under which the audit chain commits to the person. Opened only by the
 // processes that validate and link. Knows no account and no link.
 //
-// Errors of every method, besides those named: UNAVAILABLE (the database is busy or away),
+// Errors of every method, besides those named: UNAVAILABLE (the database is busy or away, or others
+// use a key of the index keyring that this process lacks, so that it cannot say who a card is),
 // DATA_LOSS (a value does not open: a key is missing or the row was changed), INTERNAL. No message
 // holds card data.
 #ifndef MUSUBI_LIB_PERSON_PERSON_STORE_H_

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/crypto/key_rotation.h"
 #include "lib/crypto/keyring.h"
 #include "lib/person/person_store.h"
 #include "tests/fakes/fake_random.h"
@@ -30,6 +31,10 @@ class PersonStoreWorld {
                                                             base::SecureRandom& random,
                                                             crypto::Keyring index_keyring,
                                                             crypto::Keyring data_keyring) = 0;
+  virtual absl::StatusOr<std::unique_ptr<crypto::KeyedRows>> OpenIndexRows(
+      crypto::Keyring index_keyring, crypto::Keyring data_keyring) = 0;
+  virtual absl::StatusOr<std::unique_ptr<crypto::KeyedRows>> OpenDataRows(
+      crypto::Keyring data_keyring, base::SecureRandom& random) = 0;
 };
 using MakePersonStoreWorld = std::unique_ptr<PersonStoreWorld> (*)();
 
@@ -137,15 +142,20 @@ TEST_P(PersonStoreContract, OldIndexKeysStillFindAndMissingOnesAreRefused) {
   EXPECT_NE(status.message().find("key i1"), std::string::npos) << status;
 }
 
-TEST_P(PersonStoreContract, OldDataKeysStillOpenAndMissingOnesLoseData) {
+TEST_P(PersonStoreContract, OldDataKeysStillOpenAndMissingOnesAreRefused) {
   const crypto::Keyring newer = Keyring("d2");
-  const PersonId person = *Open()->Record(Card(1, "試験 一号"));
-  EXPECT_EQ(std::move(Open(index_, Join(newer, data_))).value()->GetName(person)->value().Reveal(),
-            "試験 一号");
-  const auto without = std::move(Open(index_, newer)).value();
-  EXPECT_EQ(without->GetName(person).status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(without->GetCertificate(person).status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(without->Commit(person, {}).status().code(), absl::StatusCode::kDataLoss);
+  const auto old_only = Open();
+  const PersonId person = *old_only->Record(Card(1, "試験 一号"));
+  const auto both = std::move(Open(index_, Join(newer, data_))).value();
+  EXPECT_EQ(both->GetName(person)->value().Reveal(), "試験 一号");
+  const absl::Status status = Open(index_, newer).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("key d1"), std::string::npos) << status;
+  // A process that was not given the new key cannot read what it seals.
+  const PersonId other = *both->Record(Card(2, "試験 二号"));
+  EXPECT_EQ(old_only->GetName(other).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(old_only->GetCertificate(other).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(old_only->Commit(other, {}).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_P(PersonStoreContract, CommitmentsDependOnThePersonAndEachFact) {
@@ -240,6 +250,51 @@ TEST_P(PersonStoreContract, ACardIsOnePersonEvenWhileTheIndexKeyChanges) {
     }
     for (std::thread& thread : threads) thread.join();
     for (const PersonId& id : ids) EXPECT_EQ(id, ids[0]);
+  }
+}
+
+TEST_P(PersonStoreContract, AProcessWithoutAKeyThatOthersUseRefusesRatherThanGuesses) {
+  const crypto::Keyring newer = Keyring("i2");
+  const auto old_only = Open();
+  const PersonId known = *old_only->Record(Card(1));
+  // The step that gives every process the new key was left out.
+  const auto new_first = std::move(Open(Join(newer, index_), data_)).value();
+  const PersonId person = *new_first->Record(Card(2));
+  EXPECT_EQ(*old_only->Find(Card(1).card), known);
+  EXPECT_EQ(*old_only->Record(Card(1)), known);
+  for (const absl::Status& refused :
+       {old_only->Find(Card(2).card).status(), old_only->Record(Card(2)).status(),
+        old_only->Record(Card(3)).status()}) {
+    EXPECT_EQ(base::ReasonOf(refused), base::ErrorReason::kUnavailable) << refused;
+    EXPECT_NE(refused.message().find("key i2"), std::string::npos) << refused;
+  }
+  EXPECT_EQ(*new_first->Find(Card(2).card), person);
+  EXPECT_EQ(*new_first->Find(Card(3).card), std::nullopt);
+}
+
+TEST_P(PersonStoreContract, ACardIsOnePersonEvenWhileAProcessLacksTheNewIndexKey) {
+  const crypto::Keyring newer = Keyring("i2");
+  const auto old_only = Open();
+  std::vector<std::thread> threads;
+  std::vector<absl::StatusOr<PersonId>> by_old(20, PersonId{});
+  threads.emplace_back([&] {
+    for (size_t i = 0; i < by_old.size(); ++i) {
+      by_old[i] = old_only->Record(Card(static_cast<uint8_t>(i + 1)));
+    }
+  });
+  // Starts in the middle of it, with the new key in front.
+  const auto new_first = std::move(Open(Join(newer, index_), data_)).value();
+  std::vector<PersonId> by_new;
+  for (size_t i = by_old.size(); i > 0; --i) {
+    by_new.push_back(*new_first->Record(Card(static_cast<uint8_t>(i))));
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t i = 0; i < by_old.size(); ++i) {
+    if (by_old[i].ok()) {
+      EXPECT_EQ(*by_old[i], by_new[by_old.size() - 1 - i]);
+    } else {
+      EXPECT_EQ(base::ReasonOf(by_old[i].status()), base::ErrorReason::kUnavailable);
+    }
   }
 }
 

@@ -1,5 +1,7 @@
 #include "lib/person/person_values.h"
 
+#include <algorithm>
+
 #include "lib/base/error.h"
 #include "lib/base/status.h"
 #include "lib/crypto/aead.h"
@@ -12,6 +14,7 @@ base::Bytes AssociatedData(Sealed column, const PersonId& person) {
   std::string_view name = "certificates.certificate";
   if (column == Sealed::kCommitmentKey) name = "persons.commitment_key";
   if (column == Sealed::kName) name = "persons.name";
+  if (column == Sealed::kIdentity) name = "certificates.identity";
   base::Bytes data = base::ToBytes(name);
   base::Append(data, person);  // Of fixed length, so the two parts cannot be confused.
   return data;
@@ -54,6 +57,51 @@ absl::StatusOr<base::Secret<std::string>> OpenName(const PersonId& person, base:
   return base::Secret<std::string>(base::ToString(name.RevealBytes()));
 }
 
+base::Bytes SealIdentity(const PersonId& person, const CardIdentity& card,
+                         const crypto::Keyring& keyring, base::SecureRandom& random) {
+  base::Bytes identity = base::ToBytes(card.issuer_key_hash);
+  base::Append(identity, card.serial);
+  return SealFor(person, Sealed::kIdentity, identity, keyring, random);
+}
+
+absl::StatusOr<CardIdentity> OpenIdentity(const PersonId& person, base::ByteView sealed,
+                                          const crypto::Keyring& keyring) {
+  MUSUBI_ASSIGN_OR_RETURN(const base::Secret<base::Bytes> opened,
+                          OpenOf(person, Sealed::kIdentity, sealed, keyring));
+  const base::ByteView identity = opened.RevealBytes();
+  CardIdentity card;
+  if (identity.size() <= card.issuer_key_hash.size()) {
+    return absl::DataLossError("a card's sealed identity is cut");
+  }
+  std::copy_n(identity.begin(), card.issuer_key_hash.size(), card.issuer_key_hash.begin());
+  card.serial = base::ToBytes(identity.subspan(card.issuer_key_hash.size()));
+  return card;
+}
+
+absl::StatusOr<std::optional<base::Bytes>> Reseal(const PersonId& person, Sealed column,
+                                                  base::ByteView sealed,
+                                                  const crypto::Keyring& keyring,
+                                                  base::SecureRandom& random) {
+  if (crypto::SealedKeyId(sealed) == keyring.active().id) return std::nullopt;
+  MUSUBI_ASSIGN_OR_RETURN(const base::Secret<base::Bytes> opened,
+                          OpenOf(person, column, sealed, keyring));
+  return SealFor(person, column, opened.RevealBytes(), keyring, random);
+}
+
+absl::StatusOr<base::Hash256> Reindex(const PersonId& person, base::ByteView sealed_identity,
+                                      const base::Hash256& index_hash, std::string_view key_id,
+                                      const crypto::Keyring& index_keyring,
+                                      const crypto::Keyring& data_keyring) {
+  const crypto::Keyring::Key* key = index_keyring.Find(key_id);
+  if (key == nullptr) return IndexKeyMissing("the person database", key_id);
+  MUSUBI_ASSIGN_OR_RETURN(const CardIdentity card,
+                          OpenIdentity(person, sealed_identity, data_keyring));
+  if (IndexHash(*key, card) != index_hash) {
+    return absl::DataLossError("a card's index hash is not its sealed identity's");
+  }
+  return IndexHash(index_keyring.active(), card);
+}
+
 absl::StatusOr<base::Hash256> CommitWith(const PersonId& person, base::ByteView sealed_key,
                                          const crypto::Keyring& keyring,
                                          std::initializer_list<base::ByteView> facts) {
@@ -86,6 +134,25 @@ absl::Status IndexKeyMissing(std::string_view database, std::string_view key_id)
   return absl::FailedPreconditionError(std::string(database) + " has cards indexed with key " +
                                        std::string(key_id) +
                                        ", which the person-index keyring lacks: put it back");
+}
+
+absl::Status DataKeyMissing(std::string_view database, std::string_view key_id) {
+  return absl::FailedPreconditionError(std::string(database) + " has values sealed with key " +
+                                       std::string(key_id) +
+                                       ", which the person-data keyring lacks: put it back");
+}
+
+absl::Status CheckIndexKeys(const crypto::KeyIds& registered, const crypto::Keyring& keyring) {
+  return crypto::CheckRegistered("person-index keyring", registered, crypto::IdsOf(keyring),
+                                 keyring.active().id);
+}
+
+std::string IndexCondition(size_t hashes, char sign) {
+  std::string condition = "index_hash IN (";
+  for (size_t i = 1; i <= hashes; ++i) {
+    condition += (i > 1 ? ", " : "") + std::string(1, sign) + std::to_string(i);
+  }
+  return condition + ")";
 }
 
 }  // namespace musubi::person

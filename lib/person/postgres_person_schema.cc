@@ -46,7 +46,18 @@ GRANT SELECT, INSERT ON index_keys TO musubi_person;
 GRANT SELECT, INSERT, DELETE, UPDATE (sealed_name, recorded_at) ON persons TO musubi_person;
 GRANT SELECT, INSERT ON certificates TO musubi_person;
 )sql";
-constexpr std::array<std::string_view, 1> kSteps = {kSchemaV1};
+// So that the index can be made anew under another key, and that no process starts without a data
+// key in use. UPDATE of index_keys is for the lock under which a key is registered.
+constexpr std::string_view kSchemaV2 = R"sql(
+ALTER TABLE certificates ADD COLUMN sealed_identity BYTEA;
+GRANT UPDATE (sealed_identity) ON certificates TO musubi_person;
+GRANT UPDATE ON index_keys TO musubi_person;
+CREATE TABLE data_keys (
+  key_id TEXT PRIMARY KEY
+);
+GRANT SELECT, INSERT ON data_keys TO musubi_person;
+)sql";
+constexpr std::array<std::string_view, 2> kSteps = {kSchemaV1, kSchemaV2};
 
 }  // namespace
 

@@ -18,6 +18,20 @@ using postgres::Read;
 using postgres::Result;
 using postgres::Transact;
 
+// What a card's row says.
+struct Found {
+  PersonId person{};
+  base::Hash256 index_hash{};
+  bool has_identity = false;
+};
+
+absl::StatusOr<crypto::KeyIds> KeysOf(Connection& db, const std::string& table) {
+  MUSUBI_ASSIGN_OR_RETURN(const Result rows, db.Query("SELECT key_id FROM " + table));
+  crypto::KeyIds ids;
+  for (int i = 0; i < rows.rows(); ++i) ids.insert(rows.row(i).Text(0));
+  return ids;
+}
+
 class PostgresPersonStore final : public PersonStore {
  public:
   PostgresPersonStore(PostgresPersonStoreDependencies dependencies, std::unique_ptr<Pool> pool)
@@ -39,7 +53,12 @@ class PostgresPersonStore final : public PersonStore {
   absl::StatusOr<int> SweepUnreferenced(absl::Time before, const ReferencedFn& referenced) override;
 
  private:
-  absl::StatusOr<std::optional<PersonId>> FindIn(Connection& db, const CardIdentity& card);
+  absl::StatusOr<std::optional<Found>> FindIn(Connection& db, const CardIdentity& card);
+  // UNAVAILABLE if others may have written what this process cannot see. Asked within the
+  // transaction that found nothing: a key is registered when no such transaction is under way, and
+  // before anything is written with it.
+  absl::Status CheckKeys(Connection& db);
+  absl::Status RegisterDataKey(Connection& db);
   absl::StatusOr<PersonId> Insert(Connection& db, const CardRecord& record, int64_t now);
   // The first row that `sql` gives for the person; NOT_FOUND if there is none.
   absl::StatusOr<Result> RowOf(std::string_view sql, const PersonId& person);
@@ -52,20 +71,44 @@ class PostgresPersonStore final : public PersonStore {
 };
 
 absl::Status PostgresPersonStore::Check() {
-  return Read(*pool_,
-              [&](Connection& db) -> absl::StatusOr<bool> {
-                MUSUBI_RETURN_IF_ERROR(CheckVersion(db, kPostgresPersonSchema));
-                MUSUBI_ASSIGN_OR_RETURN(const Result keys,
-                                        db.Query("SELECT key_id FROM index_keys"));
-                for (int i = 0; i < keys.rows(); ++i) {
-                  const std::string id = keys.row(i).Text(0);
-                  if (index_keyring_.Find(id) == nullptr) {
-                    return IndexKeyMissing("the person database", id);
-                  }
-                }
-                return true;
-              })
+  return Transact(*pool_,
+                  [&](Connection& db) -> absl::StatusOr<bool> {
+                    MUSUBI_RETURN_IF_ERROR(CheckVersion(db, kPostgresPersonSchema));
+                    MUSUBI_RETURN_IF_ERROR(RegisterDataKey(db));
+                    MUSUBI_ASSIGN_OR_RETURN(const crypto::KeyIds keys, KeysOf(db, "index_keys"));
+                    for (const std::string& id : keys) {
+                      if (index_keyring_.Find(id) == nullptr) {
+                        return IndexKeyMissing("the person database", id);
+                      }
+                    }
+                    const std::string& active = index_keyring_.active().id;
+                    if (keys.contains(active)) return true;
+                    // Waits for those who found nothing without this key.
+                    MUSUBI_RETURN_IF_ERROR(
+                        db.Execute("LOCK TABLE index_keys IN ACCESS EXCLUSIVE MODE").status());
+                    MUSUBI_RETURN_IF_ERROR(db.Execute("INSERT INTO index_keys (key_id) VALUES ($1)"
+                                                      " ON CONFLICT DO NOTHING",
+                                                      {active})
+                                               .status());
+                    return true;
+                  })
       .status();
+}
+
+absl::Status PostgresPersonStore::RegisterDataKey(Connection& db) {
+  MUSUBI_ASSIGN_OR_RETURN(const crypto::KeyIds keys, KeysOf(db, "data_keys"));
+  for (const std::string& id : keys) {
+    if (data_keyring_.Find(id) == nullptr) return DataKeyMissing("the person database", id);
+  }
+  return db
+      .Execute("INSERT INTO data_keys (key_id) VALUES ($1) ON CONFLICT DO NOTHING",
+               {data_keyring_.active().id})
+      .status();
+}
+
+absl::Status PostgresPersonStore::CheckKeys(Connection& db) {
+  MUSUBI_ASSIGN_OR_RETURN(const crypto::KeyIds keys, KeysOf(db, "index_keys"));
+  return CheckIndexKeys(keys, index_keyring_);
 }
 
 absl::StatusOr<PersonId> PostgresPersonStore::Record(const CardRecord& record) {
@@ -76,9 +119,19 @@ absl::StatusOr<PersonId> PostgresPersonStore::Record(const CardRecord& record) {
     // write different hashes of one card.
     const std::vector<base::Hash256> hashes = IndexHashes(index_keyring_, record.card);
     if (hashes.size() > 1) MUSUBI_RETURN_IF_ERROR(postgres::LockHashes(db, hashes));
-    MUSUBI_ASSIGN_OR_RETURN(std::optional<PersonId> person, FindIn(db, record.card));
-    if (!person.has_value()) {
+    MUSUBI_ASSIGN_OR_RETURN(const std::optional<Found> found, FindIn(db, record.card));
+    std::optional<PersonId> person;
+    if (found.has_value()) {
+      person = found->person;
+    } else {
       MUSUBI_ASSIGN_OR_RETURN(person, Insert(db, record, now));
+    }
+    if (found.has_value() && !found->has_identity) {
+      MUSUBI_RETURN_IF_ERROR(
+          db.Execute(
+                "UPDATE certificates SET sealed_identity = $2 WHERE index_hash = $1",
+                {found->index_hash, SealIdentity(*person, record.card, data_keyring_, random_)})
+              .status());
     }
     std::optional<base::Bytes> name;
     if (record.name.has_value()) {
@@ -99,6 +152,7 @@ absl::StatusOr<PersonId> PostgresPersonStore::Record(const CardRecord& record) {
 
 absl::StatusOr<PersonId> PostgresPersonStore::Insert(Connection& db, const CardRecord& record,
                                                      int64_t now) {
+  MUSUBI_RETURN_IF_ERROR(CheckKeys(db));
   const PersonId person = random_.Bytes<16>();
   const base::Secret256 commitment_key(random_.Bytes<32>());
   MUSUBI_RETURN_IF_ERROR(
@@ -110,38 +164,40 @@ absl::StatusOr<PersonId> PostgresPersonStore::Insert(Connection& db, const CardR
                   now})
           .status());
   const crypto::Keyring::Key& key = index_keyring_.active();
-  // Without a look first, all transactions would wait for the first one of a new key.
-  MUSUBI_ASSIGN_OR_RETURN(const Result known,
-                          db.Query("SELECT 1 FROM index_keys WHERE key_id = $1", {key.id}));
-  if (known.empty()) {
-    MUSUBI_RETURN_IF_ERROR(
-        db.Execute("INSERT INTO index_keys (key_id) VALUES ($1) ON CONFLICT DO NOTHING", {key.id})
-            .status());
-  }
-  MUSUBI_RETURN_IF_ERROR(db.Execute("INSERT INTO certificates (index_hash, index_key_id, person_id,"
-                                    " sealed_certificate, added_at) VALUES ($1, $2, $3, $4, $5)",
-                                    {IndexHash(key, record.card), key.id, person,
-                                     SealFor(person, Sealed::kCertificate, record.certificate_der,
-                                             data_keyring_, random_),
-                                     now})
-                             .status());
+  MUSUBI_RETURN_IF_ERROR(
+      db.Execute(
+            "INSERT INTO certificates (index_hash, index_key_id, person_id,"
+            " sealed_certificate, sealed_identity, added_at) VALUES ($1, $2, $3, $4, $5, $6)",
+            {IndexHash(key, record.card), key.id, person,
+             SealFor(person, Sealed::kCertificate, record.certificate_der, data_keyring_, random_),
+             SealIdentity(person, record.card, data_keyring_, random_), now})
+          .status());
   return person;
 }
 
 absl::StatusOr<std::optional<PersonId>> PostgresPersonStore::Find(const CardIdentity& card) {
   MUSUBI_RETURN_IF_ERROR(CheckCard(card));
-  return Read(*pool_, [&](Connection& db) { return FindIn(db, card); });
+  return Read(*pool_, [&](Connection& db) -> absl::StatusOr<std::optional<PersonId>> {
+    MUSUBI_ASSIGN_OR_RETURN(const std::optional<Found> found, FindIn(db, card));
+    if (found.has_value()) return found->person;
+    MUSUBI_RETURN_IF_ERROR(CheckKeys(db));
+    return std::nullopt;
+  });
 }
 
-absl::StatusOr<std::optional<PersonId>> PostgresPersonStore::FindIn(Connection& db,
-                                                                    const CardIdentity& card) {
-  for (const base::Hash256& hash : IndexHashes(index_keyring_, card)) {
-    MUSUBI_ASSIGN_OR_RETURN(
-        const Result rows,
-        db.Query("SELECT person_id FROM certificates WHERE index_hash = $1", {hash}));
-    if (!rows.empty()) return rows.row(0).Array<16>(0);
-  }
-  return std::nullopt;
+absl::StatusOr<std::optional<Found>> PostgresPersonStore::FindIn(Connection& db,
+                                                                 const CardIdentity& card) {
+  // One statement for all keys: between two, the row could go from one hash to the other.
+  const std::vector<base::Hash256> hashes = IndexHashes(index_keyring_, card);
+  const std::vector<postgres::Value> values(hashes.begin(), hashes.end());
+  MUSUBI_ASSIGN_OR_RETURN(
+      const Result rows,
+      db.Query("SELECT person_id, index_hash, sealed_identity IS NULL FROM certificates WHERE " +
+                   IndexCondition(hashes.size(), '$'),
+               values));
+  if (rows.empty()) return std::nullopt;
+  const Result::Row row = rows.row(0);
+  return Found{row.Array<16>(0), row.Array<32>(1), row.Int(2) == 0};
 }
 
 absl::StatusOr<Result> PostgresPersonStore::RowOf(std::string_view sql, const PersonId& person) {

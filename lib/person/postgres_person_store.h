@@ -29,7 +29,7 @@ struct PostgresPersonStoreOptions {
 
 // CreatePostgresPersonStore connects and checks; `musubictl migrate` has made the tables.
 // FAILED_PRECONDITION, naming the fix, if the schema is older or newer than this binary, the login
-// may not act as musubi_person, or the index keyring lacks a key that rows were made with;
+// may not act as musubi_person, or a keyring lacks a key that rows were made with;
 // UNAVAILABLE if the database does not answer.
 //
 // Beside PersonStore's errors: OVERLOADED if all connections are in use for too long. What is

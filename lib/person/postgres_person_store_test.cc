@@ -2,6 +2,8 @@
 
 #include "lib/base/check.h"
 #include "lib/base/encoding.h"
+#include "lib/person/person_rotation.h"
+#include "lib/person/person_rotation_contract.h"
 #include "lib/person/person_store_contract.h"
 #include "lib/person/postgres_person_schema.h"
 #include "lib/postgres/connection.h"
@@ -30,6 +32,15 @@ class PostgresWorld final : public PersonStoreWorld {
                                       .data_keyring = std::move(data_keyring)},
                                      {.conninfo = server_.Conninfo(database_)});
   }
+  absl::StatusOr<std::unique_ptr<crypto::KeyedRows>> OpenIndexRows(
+      crypto::Keyring index_keyring, crypto::Keyring data_keyring) override {
+    return OpenPostgresIndexRows(server_.Conninfo(database_), std::move(index_keyring),
+                                 std::move(data_keyring));
+  }
+  absl::StatusOr<std::unique_ptr<crypto::KeyedRows>> OpenDataRows(
+      crypto::Keyring data_keyring, base::SecureRandom& random) override {
+    return OpenPostgresDataRows(server_.Conninfo(database_), std::move(data_keyring), random);
+  }
   absl::StatusOr<std::unique_ptr<Connection>> Connect(const std::string& role) {
     return Connection::Open(server_.Conninfo(database_),
                             {.role = role, .search_path = "musubi_person"});
@@ -42,6 +53,7 @@ class PostgresWorld final : public PersonStoreWorld {
 std::unique_ptr<PersonStoreWorld> MakeWorld() { return std::make_unique<PostgresWorld>(); }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, PersonStoreContract, testing::Values(&MakeWorld));
+INSTANTIATE_TEST_SUITE_P(Postgres, PersonRotationContract, testing::Values(&MakeWorld));
 
 class PostgresPersonStoreTest : public testing::Test {
  protected:

@@ -1,7 +1,6 @@
 #include "lib/person/sqlite_person_store.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -9,6 +8,7 @@
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "lib/person/person_values.h"
+#include "lib/person/sqlite_person_schema.h"
 #include "lib/sqlite/database.h"
 
 namespace musubi::person {
@@ -18,35 +18,12 @@ using sqlite::Database;
 using sqlite::Statement;
 using sqlite::Transaction;
 
-// A person may have several certificates over the years: `successor` leads from an old one to the
-// one that replaced it. Sealed columns are AEAD values bound to table, column and person.
-constexpr std::string_view kSchemaV1 = R"sql(
-CREATE TABLE persons (
-  person_id BLOB PRIMARY KEY CHECK (length(person_id) = 16),
-  sealed_commitment_key BLOB NOT NULL,
-  sealed_name BLOB,
-  recorded_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX persons_recorded_at ON persons (recorded_at);
-
-CREATE TABLE certificates (
-  index_hash BLOB PRIMARY KEY CHECK (length(index_hash) = 32),
-  index_key_id TEXT NOT NULL REFERENCES index_keys (key_id),
-  person_id BLOB NOT NULL REFERENCES persons (person_id) ON DELETE CASCADE,
-  sealed_certificate BLOB NOT NULL,
-  successor BLOB REFERENCES certificates (index_hash) ON DELETE SET NULL,
-  added_at INTEGER NOT NULL
-) STRICT;
-CREATE INDEX certificates_person ON certificates (person_id);
-CREATE INDEX certificates_successor ON certificates (successor);
-
-CREATE TABLE index_keys (
-  key_id TEXT PRIMARY KEY
-) STRICT, WITHOUT ROWID;
-)sql";
-constexpr std::array<std::string_view, 1> kSteps = {kSchemaV1};
-// "MsPn" in ASCII.
-constexpr sqlite::Schema kSchema = {0x4d73506e, "person database", kSteps};
+// What a card's row says.
+struct Found {
+  PersonId person{};
+  base::Hash256 index_hash{};
+  bool has_identity = false;
+};
 
 class SqlitePersonStore final : public PersonStore {
  public:
@@ -57,8 +34,9 @@ class SqlitePersonStore final : public PersonStore {
         data_keyring_(std::move(dependencies.data_keyring)),
         db_(std::move(db)) {}
 
-  // FAILED_PRECONDITION if rows were indexed with a key that the keyring lacks.
-  absl::Status CheckIndexKeys(const std::string& path);
+  // RegisterKeys makes the active keys known to the other processes. FAILED_PRECONDITION if rows
+  // were made with a key that a keyring lacks.
+  absl::Status RegisterKeys(const std::string& path);
 
   absl::StatusOr<PersonId> Record(const CardRecord& record) override;
   absl::StatusOr<std::optional<PersonId>> Find(const CardIdentity& card) override;
@@ -70,8 +48,13 @@ class SqlitePersonStore final : public PersonStore {
   absl::StatusOr<int> SweepUnreferenced(absl::Time before, const ReferencedFn& referenced) override;
 
  private:
-  absl::StatusOr<std::optional<PersonId>> FindLocked(const CardIdentity& card)
+  absl::StatusOr<std::optional<Found>> FindLocked(const CardIdentity& card)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<crypto::KeyIds> KeysOf(const std::string& table)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // UNAVAILABLE if others may have written what this process cannot see. Asked after nothing was
+  // found: a key is registered before anything is written with it.
+  absl::Status CheckKeys() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<PersonId> InsertLocked(const CardRecord& record, int64_t now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Persons recorded before `before`, in order of id, after `after`.
@@ -89,17 +72,41 @@ class SqlitePersonStore final : public PersonStore {
   const std::unique_ptr<Database> db_ ABSL_PT_GUARDED_BY(mutex_);
 };
 
-absl::Status SqlitePersonStore::CheckIndexKeys(const std::string& path) {
+absl::Status SqlitePersonStore::RegisterKeys(const std::string& path) {
   base::MutexLock lock(mutex_);
-  Statement query = db_->Query("SELECT key_id FROM index_keys");
-  while (true) {
-    MUSUBI_ASSIGN_OR_RETURN(const bool row, query.Step());
-    if (!row) return absl::OkStatus();
-    const std::string id = query.Text(0);
+  MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
+  MUSUBI_ASSIGN_OR_RETURN(const crypto::KeyIds index_keys, KeysOf("index_keys"));
+  for (const std::string& id : index_keys) {
     if (index_keyring_.Find(id) == nullptr) {
       return IndexKeyMissing("person database " + path, id);
     }
   }
+  MUSUBI_ASSIGN_OR_RETURN(const crypto::KeyIds data_keys, KeysOf("data_keys"));
+  for (const std::string& id : data_keys) {
+    if (data_keyring_.Find(id) == nullptr) return DataKeyMissing("person database " + path, id);
+  }
+  MUSUBI_RETURN_IF_ERROR(
+      db_->Execute("INSERT INTO data_keys (key_id) VALUES (?1) ON CONFLICT DO NOTHING",
+                   {data_keyring_.active().id}));
+  MUSUBI_RETURN_IF_ERROR(
+      db_->Execute("INSERT INTO index_keys (key_id) VALUES (?1) ON CONFLICT DO NOTHING",
+                   {index_keyring_.active().id}));
+  return transaction.Commit();
+}
+
+absl::StatusOr<crypto::KeyIds> SqlitePersonStore::KeysOf(const std::string& table) {
+  Statement query = db_->Query("SELECT key_id FROM " + table);
+  crypto::KeyIds ids;
+  while (true) {
+    MUSUBI_ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (!row) return ids;
+    ids.insert(query.Text(0));
+  }
+}
+
+absl::Status SqlitePersonStore::CheckKeys() {
+  MUSUBI_ASSIGN_OR_RETURN(const crypto::KeyIds keys, KeysOf("index_keys"));
+  return CheckIndexKeys(keys, index_keyring_);
 }
 
 absl::StatusOr<PersonId> SqlitePersonStore::Record(const CardRecord& record) {
@@ -107,9 +114,17 @@ absl::StatusOr<PersonId> SqlitePersonStore::Record(const CardRecord& record) {
   const int64_t now = absl::ToUnixMicros(clock_.Now());
   base::MutexLock lock(mutex_);
   MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
-  MUSUBI_ASSIGN_OR_RETURN(std::optional<PersonId> person, FindLocked(record.card));
-  if (!person.has_value()) {
+  MUSUBI_ASSIGN_OR_RETURN(const std::optional<Found> found, FindLocked(record.card));
+  std::optional<PersonId> person;
+  if (found.has_value()) {
+    person = found->person;
+  } else {
     MUSUBI_ASSIGN_OR_RETURN(person, InsertLocked(record, now));
+  }
+  if (found.has_value() && !found->has_identity) {
+    MUSUBI_RETURN_IF_ERROR(db_->Execute(
+        "UPDATE certificates SET sealed_identity = ?2 WHERE index_hash = ?1",
+        {found->index_hash, SealIdentity(*person, record.card, data_keyring_, random_)}));
   }
   MUSUBI_RETURN_IF_ERROR(
       db_->Execute("UPDATE persons SET recorded_at = ?2 WHERE person_id = ?1", {*person, now}));
@@ -123,36 +138,43 @@ absl::StatusOr<PersonId> SqlitePersonStore::Record(const CardRecord& record) {
 }
 
 absl::StatusOr<PersonId> SqlitePersonStore::InsertLocked(const CardRecord& record, int64_t now) {
+  MUSUBI_RETURN_IF_ERROR(CheckKeys());
   const PersonId person = random_.Bytes<16>();
   const base::Secret256 commitment_key(random_.Bytes<32>());
   MUSUBI_RETURN_IF_ERROR(db_->Execute(
       "INSERT INTO persons (person_id, sealed_commitment_key, recorded_at) VALUES (?1, ?2, ?3)",
       {person, Seal(commitment_key.RevealBytes(), Sealed::kCommitmentKey, person), now}));
   const crypto::Keyring::Key& key = index_keyring_.active();
-  MUSUBI_RETURN_IF_ERROR(
-      db_->Execute("INSERT INTO index_keys (key_id) VALUES (?1) ON CONFLICT DO NOTHING", {key.id}));
   MUSUBI_RETURN_IF_ERROR(db_->Execute(
-      "INSERT INTO certificates (index_hash, index_key_id, person_id, sealed_certificate, added_at)"
-      " VALUES (?1, ?2, ?3, ?4, ?5)",
+      "INSERT INTO certificates (index_hash, index_key_id, person_id, sealed_certificate,"
+      " sealed_identity, added_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
       {IndexHash(key, record.card), key.id, person,
-       Seal(record.certificate_der, Sealed::kCertificate, person), now}));
+       Seal(record.certificate_der, Sealed::kCertificate, person),
+       SealIdentity(person, record.card, data_keyring_, random_), now}));
   return person;
 }
 
 absl::StatusOr<std::optional<PersonId>> SqlitePersonStore::Find(const CardIdentity& card) {
   MUSUBI_RETURN_IF_ERROR(CheckCard(card));
   base::MutexLock lock(mutex_);
-  return FindLocked(card);
+  MUSUBI_ASSIGN_OR_RETURN(const std::optional<Found> found, FindLocked(card));
+  if (found.has_value()) return found->person;
+  MUSUBI_RETURN_IF_ERROR(CheckKeys());
+  return std::nullopt;
 }
 
-absl::StatusOr<std::optional<PersonId>> SqlitePersonStore::FindLocked(const CardIdentity& card) {
-  for (const base::Hash256& hash : IndexHashes(index_keyring_, card)) {
-    Statement query =
-        db_->Query("SELECT person_id FROM certificates WHERE index_hash = ?1", {hash});
-    MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
-    if (found) return query.Array<16>(0);
-  }
-  return std::nullopt;
+absl::StatusOr<std::optional<Found>> SqlitePersonStore::FindLocked(const CardIdentity& card) {
+  // One statement for all keys: between two, the row could go from one hash to the other.
+  const std::vector<base::Hash256> hashes = IndexHashes(index_keyring_, card);
+  const std::vector<sqlite::Value> values(hashes.begin(), hashes.end());
+  Statement query = db_->Query(
+      "SELECT person_id, index_hash, sealed_identity IS NULL"
+      " FROM certificates WHERE " +
+          IndexCondition(hashes.size(), '?'),
+      values);
+  MUSUBI_ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found) return std::nullopt;
+  return Found{query.Array<16>(0), query.Array<32>(1), query.Int(2) == 0};
 }
 
 absl::StatusOr<std::optional<base::Secret<std::string>>> SqlitePersonStore::GetName(
@@ -242,10 +264,11 @@ absl::StatusOr<std::unique_ptr<PersonStore>> CreateSqlitePersonStore(
     SqlitePersonStoreDependencies dependencies, const SqlitePersonStoreOptions& options) {
   MUSUBI_CHECK(dependencies.clock != nullptr && dependencies.random != nullptr,
                "a person store needs a clock and randomness");
-  MUSUBI_ASSIGN_OR_RETURN(std::unique_ptr<Database> db,
-                          Database::Open(options.path, kSchema, Database::Mode::kCreateAndMigrate));
+  MUSUBI_ASSIGN_OR_RETURN(
+      std::unique_ptr<Database> db,
+      Database::Open(options.path, kSqlitePersonSchema, Database::Mode::kCreateAndMigrate));
   auto store = std::make_unique<SqlitePersonStore>(std::move(dependencies), std::move(db));
-  MUSUBI_RETURN_IF_ERROR(store->CheckIndexKeys(options.path));
+  MUSUBI_RETURN_IF_ERROR(store->RegisterKeys(options.path));
   return store;
 }
 

@@ -18,7 +18,7 @@ struct SqlitePersonStoreDependencies {
   base::SecureRandom* random = nullptr;  // Must outlive the store.
   // HMAC keys of the card index. To change the key, first add the new one behind the active one on
   // every process, then make it the active one: a process that lacks a key in use would take a
-  // known card for a new one.
+  // known card for a new one, and so refuses.
   crypto::Keyring index_keyring;
   crypto::Keyring data_keyring;  // AEAD keys of certificate, name and commitment key.
 };
@@ -29,7 +29,7 @@ struct SqlitePersonStoreOptions {
 
 // CreateSqlitePersonStore opens the file, makes it (mode 0600) if absent and brings its schema up
 // to date. FAILED_PRECONDITION, naming file and fix, if the schema is newer than this binary, the
-// file is another kind of database, or the index keyring lacks a key that rows were made with.
+// file is another kind of database, or a keyring lacks a key that rows were made with.
 absl::StatusOr<std::unique_ptr<PersonStore>> CreateSqlitePersonStore(
     SqlitePersonStoreDependencies dependencies, const SqlitePersonStoreOptions& options);
 

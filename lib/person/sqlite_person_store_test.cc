@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "lib/base/file.h"
+#include "lib/person/person_rotation.h"
+#include "lib/person/person_rotation_contract.h"
 #include "lib/person/person_store_contract.h"
+#include "lib/person/sqlite_person_schema.h"
 #include "lib/sqlite/database.h"
 #include "tests/fakes/temp_dir.h"
 
@@ -22,6 +25,15 @@ class SqliteWorld final : public PersonStoreWorld {
                                     .data_keyring = std::move(data_keyring)},
                                    {.path = dir_.File("persons.db")});
   }
+  absl::StatusOr<std::unique_ptr<crypto::KeyedRows>> OpenIndexRows(
+      crypto::Keyring index_keyring, crypto::Keyring data_keyring) override {
+    return OpenSqliteIndexRows(dir_.File("persons.db"), std::move(index_keyring),
+                               std::move(data_keyring));
+  }
+  absl::StatusOr<std::unique_ptr<crypto::KeyedRows>> OpenDataRows(
+      crypto::Keyring data_keyring, base::SecureRandom& random) override {
+    return OpenSqliteDataRows(dir_.File("persons.db"), std::move(data_keyring), random);
+  }
 
  private:
   fakes::TempDir dir_;
@@ -29,6 +41,7 @@ class SqliteWorld final : public PersonStoreWorld {
 std::unique_ptr<PersonStoreWorld> MakeWorld() { return std::make_unique<SqliteWorld>(); }
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, PersonStoreContract, testing::Values(&MakeWorld));
+INSTANTIATE_TEST_SUITE_P(Sqlite, PersonRotationContract, testing::Values(&MakeWorld));
 
 class SqlitePersonStoreTest : public testing::Test {
  protected:
@@ -54,9 +67,7 @@ TEST_F(SqlitePersonStoreTest, ASealedValueDoesNotOpenInAnotherRowOrColumn) {
   const PersonId one = *store->Record(Card(1, "試験 一号"));
   const PersonId two = *store->Record(Card(2, "試験 二号"));
   {
-    constexpr std::array<std::string_view, 1> kAsItIs = {"SELECT 1;"};
-    auto db = sqlite::Database::Open(path_, {0x4d73506e, "person database", kAsItIs},
-                                     sqlite::Database::Mode::kExisting);
+    auto db = sqlite::Database::Open(path_, kSqlitePersonSchema, sqlite::Database::Mode::kExisting);
     ASSERT_TRUE(db.ok()) << db.status();
     ASSERT_TRUE((*db)
                     ->Execute("UPDATE persons SET sealed_name ="
@@ -94,9 +105,7 @@ TEST_F(SqlitePersonStoreTest, ErasingLeavesNothingNotEvenInTheFiles) {
   const PersonId person = *store->Record(Card(1, "試験 一号"));
   std::string sealed_key;
   {
-    constexpr std::array<std::string_view, 1> kAsItIs = {"SELECT 1;"};
-    auto db = sqlite::Database::Open(path_, {0x4d73506e, "person database", kAsItIs},
-                                     sqlite::Database::Mode::kExisting);
+    auto db = sqlite::Database::Open(path_, kSqlitePersonSchema, sqlite::Database::Mode::kExisting);
     ASSERT_TRUE(db.ok()) << db.status();
     sqlite::Statement query = (*db)->Query("SELECT sealed_commitment_key FROM persons");
     ASSERT_TRUE(*query.Step());

@@ -195,10 +195,13 @@ absl::Status PairingUseCases::ConfirmCode(const SessionCall& call, const Request
       .Apply(
           call.session_id,
           [&](const SessionRecord& record) {
-            return Event{.payload = session::ConfirmCode{pairing::PairingCodeMac(
-                             journey_.service_keyring(), record.id, record.generation, code)},
-                         .credential = HashOf(call.credential),
-                         .once = once};
+            const base::Hash256 stored =
+                record.pairing_code.has_value() ? record.pairing_code->hash : base::Hash256{};
+            return Event{
+                .payload = session::ConfirmCode{pairing::PairingCodeMacToCompare(
+                    journey_.service_keyring(), record.id, record.generation, code, stored)},
+                .credential = HashOf(call.credential),
+                .once = once};
           },
           count)
       .status();

@@ -126,10 +126,9 @@ absl::StatusOr<std::optional<ClientNetwork>> NetworkOf(const Caller& caller,
 
 // The same request id of the same caller gives the same session, so that a call that comes again
 // finds what it made. Unpredictable to everybody without the service key.
-session::SessionId SessionIdFor(const crypto::Keyring& keyring, const Caller& caller,
+session::SessionId SessionIdFor(const crypto::Keyring::Key& service_key, const Caller& caller,
                                 const RequestId& request_id) {
-  const base::Secret256 key =
-      crypto::DeriveKey(keyring.active().secret.RevealBytes(), "session-id");
+  const base::Secret256 key = crypto::DeriveKey(service_key.secret.RevealBytes(), "session-id");
   const std::string role = caller.role == CallerRole::kFront ? "front" : "relying-party";
   const base::Hash256 mac = crypto::HmacSha256LengthPrefixed(
       key.RevealBytes(),
@@ -223,15 +222,19 @@ absl::StatusOr<CreatedSession> SessionUseCases::Create(const Caller& caller,
   MUSUBI_ASSIGN_OR_RETURN(const FlowPolicy policy,
                           EffectivePolicy(*relying_party, args.act, args.flow_policy));
   MUSUBI_ASSIGN_OR_RETURN(const std::optional<ClientNetwork> network, NetworkOf(caller, args));
-  const session::SessionId id = SessionIdFor(journey_.service_keyring(), caller, args.request_id);
+  const crypto::Keyring& keyring = journey_.service_keyring();
+  const session::SessionId id = SessionIdFor(keyring.active(), caller, args.request_id);
   // The start code or the first browser credential.
   const base::Secret256 entry(journey_.random().Bytes<32>());
   const session::Once once = OnceForCreate(args, relying_party_id, id, entry, journey_.random());
 
-  // A call that comes again is answered before anything is counted.
-  auto stored = journey_.sessions().Get(id);
-  if (stored.ok()) return AnswerAgain(args, stored->record, *relying_party, once);
-  if (base::ReasonOf(stored.status()) != ErrorReason::kSessionNotFound) return stored.status();
+  // A call that comes again is answered before anything is counted. While keys change, another
+  // process may have made its session under another one.
+  for (const auto& [key_id, key] : keyring.all()) {
+    auto made = journey_.sessions().Get(SessionIdFor(key, caller, args.request_id));
+    if (made.ok()) return AnswerAgain(args, made->record, *relying_party, once);
+    if (base::ReasonOf(made.status()) != ErrorReason::kSessionNotFound) return made.status();
+  }
   MUSUBI_RETURN_IF_ERROR(journey_.limits().TakeSession(args.account, network));
 
   MUSUBI_ASSIGN_OR_RETURN(const absl::Time now, journey_.sessions().Now());

@@ -20,9 +20,9 @@ class MigrateCommand : public CommandsFixture {
 TEST_F(MigrateCommand, MakesTheTablesOnceAndRolesThatDoNotSeeEachOther) {
   const Flags flags{.postgres = server_.Conninfo(database_)};
   ASSERT_EQ(Run({"migrate"}, flags), kExitOk) << err_;
-  EXPECT_EQ(out_, "musubi_link: version 0 -> 1\nmusubi_person: version 0 -> 1\n");
+  EXPECT_EQ(out_, "musubi_link: version 0 -> 2\nmusubi_person: version 0 -> 2\n");
   ASSERT_EQ(Run({"migrate"}, flags), kExitOk) << err_;
-  EXPECT_EQ(out_, "musubi_link: version 1 -> 1\nmusubi_person: version 1 -> 1\n");
+  EXPECT_EQ(out_, "musubi_link: version 2 -> 2\nmusubi_person: version 2 -> 2\n");
   struct Case {
     std::string role;
     std::string table;
