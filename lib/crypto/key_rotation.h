@@ -32,7 +32,7 @@ absl::Status CheckRegistered(std::string_view keyring, const KeyIds& registered,
 using KeyCounts = std::map<std::string, int64_t, std::less<>>;
 
 // Rows of one transaction: short enough that no server waits for it for long.
-inline constexpr int kRotationBatch = 100;
+inline constexpr int kRotationBatch = 50;
 
 // KeyedRows is what one store has under one keyring. Not thread-safe; several objects, and the
 // servers' stores, may work on one database. Errors of every method: those of the store, and

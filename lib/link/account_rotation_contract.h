@@ -58,7 +58,7 @@ class AccountRotationContract : public LinkStoreContract {
   }
 
   // More than two batches.
-  static constexpr int kLinks = 2 * crypto::kRotationBatch + 20;
+  static constexpr int kLinks = 2 * crypto::kRotationBatch + 10;
   const crypto::Keyring newer_ = crypto::Keyring::Generate("n2", random_);
   const crypto::Keyring old_first_ = Join(account_keyring_, newer_);
   const crypto::Keyring new_first_ = Join(newer_, account_keyring_);

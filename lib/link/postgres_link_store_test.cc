@@ -1,5 +1,8 @@
 #include "lib/link/postgres_link_store.h"
 
+#include <atomic>
+#include <thread>
+
 #include "lib/base/check.h"
 #include "lib/base/encoding.h"
 #include "lib/link/account_rotation_contract.h"
@@ -129,6 +132,38 @@ TEST_F(PostgresLinkStoreTest, OneAccountHasOneLinkEvenWhileItsKeyChanges) {
             }),
         1);
   }
+}
+
+TEST_F(PostgresLinkStoreTest, ANewAccountKeyWaitsForWhoeverFoundNothingWithoutIt) {
+  const auto store = Open();
+  const auto connect = [&](const std::string& role) {
+    return std::move(Connection::Open(server_.Conninfo(database_),
+                                      {.role = role, .search_path = "musubi_link"}))
+        .value();
+  };
+  const auto looker = connect("musubi_link");
+  ASSERT_TRUE(looker->Run("BEGIN; SELECT key_id FROM account_keys").ok());
+  std::atomic<bool> opened = false;
+  std::thread other([&] {
+    Open(server_.Conninfo(database_),
+         *crypto::Keyring::Parse(crypto::Keyring::Generate("n2", random_).Serialize().Reveal() +
+                                 account_keyring_.Serialize().Reveal()));
+    opened = true;
+  });
+  const auto watcher = connect("");
+  bool waits = false;
+  while (!waits && !opened) {
+    waits = !watcher
+                 ->Run(
+                     "SELECT 1 FROM pg_locks WHERE NOT granted"
+                     " AND mode = 'AccessExclusiveLock'"
+                     " AND relation = 'musubi_link.account_keys'::regclass")
+                 ->empty();
+  }
+  EXPECT_TRUE(waits);
+  ASSERT_TRUE(looker->Run("COMMIT").ok());
+  other.join();
+  EXPECT_TRUE(opened);
 }
 
 TEST_F(PostgresLinkStoreTest, OfManyReplacementsEachEndsTheOneBefore) {

@@ -64,7 +64,7 @@ class PersonRotationContract : public PersonStoreContract {
   }
 
   // More than two batches.
-  static constexpr int kCards = 2 * crypto::kRotationBatch + 20;
+  static constexpr int kCards = 2 * crypto::kRotationBatch + 10;
   // Commitment key, certificate and identity of each, and every second one's name.
   static constexpr int64_t kValues = 3 * kCards + kCards / 2;
   std::vector<PersonId> persons_;

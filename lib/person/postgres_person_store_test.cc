@@ -1,10 +1,14 @@
 #include "lib/person/postgres_person_store.h"
 
+#include <atomic>
+#include <thread>
+
 #include "lib/base/check.h"
 #include "lib/base/encoding.h"
 #include "lib/person/person_rotation.h"
 #include "lib/person/person_rotation_contract.h"
 #include "lib/person/person_store_contract.h"
+#include "lib/person/person_values.h"
 #include "lib/person/postgres_person_schema.h"
 #include "lib/postgres/connection.h"
 #include "tests/fakes/postgres_server.h"
@@ -60,11 +64,54 @@ class PostgresPersonStoreTest : public testing::Test {
   PostgresWorld world_;
   fakes::SimulatedClock clock_;
   fakes::FakeRandom random_;
+  const crypto::Keyring index_ = crypto::Keyring::Generate("i1", random_);
+  const crypto::Keyring data_ = crypto::Keyring::Generate("d1", random_);
   const std::unique_ptr<PersonStore> store_ =
-      std::move(world_.Open(clock_, random_, crypto::Keyring::Generate("i1", random_),
-                            crypto::Keyring::Generate("d1", random_)))
-          .value();
+      std::move(world_.Open(clock_, random_, index_, data_)).value();
 };
+
+TEST_F(PostgresPersonStoreTest, ACardOfVersionOneMovesToAnotherKeyOnceItIsRecordedAnew) {
+  fakes::PostgresServer& server = fakes::PostgresServer::Shared();
+  const std::string conninfo = server.Conninfo(server.NewDatabase());
+  const PersonId person = {7};
+  {
+    const auto db = std::move(Connection::Open(conninfo, {})).value();
+    postgres::Schema first = kPostgresPersonSchema;
+    first.steps = first.steps.first(1);
+    ASSERT_TRUE(Migrate(*db, first).ok());
+    ASSERT_TRUE(db->Run("SET search_path = musubi_person").ok());
+    const auto seal = [&](Sealed column, base::ByteView value) {
+      return SealFor(person, column, value, data_, random_);
+    };
+    ASSERT_TRUE(db->Run("INSERT INTO index_keys VALUES ('i1')").ok());
+    ASSERT_TRUE(db->Execute("INSERT INTO persons VALUES ($1, $2, NULL, 0)",
+                            {person, seal(Sealed::kCommitmentKey, base::Bytes(32))})
+                    .ok());
+    ASSERT_TRUE(db->Execute("INSERT INTO certificates (index_hash, index_key_id, person_id,"
+                            " sealed_certificate, added_at) VALUES ($1, 'i1', $2, $3, 0)",
+                            {IndexHash(index_.active(), Card(1).card), person,
+                             seal(Sealed::kCertificate, Card(1).certificate_der)})
+                    .ok());
+    EXPECT_EQ(*Migrate(*db, kPostgresPersonSchema), 1);
+  }
+  const crypto::Keyring both = *crypto::Keyring::Parse(
+      crypto::Keyring::Generate("i2", random_).Serialize().Reveal() + index_.Serialize().Reveal());
+  const auto store =
+      std::move(
+          CreatePostgresPersonStore(
+              {.clock = &clock_, .random = &random_, .index_keyring = both, .data_keyring = data_},
+              {.conninfo = conninfo}))
+          .value();
+  EXPECT_EQ(*store->Find(Card(1).card), person);
+  const auto rows = std::move(OpenPostgresIndexRows(conninfo, both, data_)).value();
+  const auto go_on = [](int64_t) { return absl::OkStatus(); };
+  EXPECT_EQ(*crypto::MoveAll(*rows, go_on), 0);
+  EXPECT_FALSE(rows->Retire("i1").ok());
+  EXPECT_EQ(*store->Record(Card(1)), person);
+  EXPECT_EQ(*crypto::MoveAll(*rows, go_on), 1);
+  EXPECT_TRUE(rows->Retire("i1").ok());
+  EXPECT_EQ(*store->Find(Card(1).card), person);
+}
 
 TEST_F(PostgresPersonStoreTest, NothingOfTheCardIsReadableInATable) {
   CardRecord record = Card(1, "TEST PERSON NUMBER ONE");
@@ -81,6 +128,36 @@ TEST_F(PostgresPersonStoreTest, NothingOfTheCardIsReadableInATable) {
       EXPECT_EQ(text.find(base::HexEncode(base::AsBytes(secret))), std::string::npos) << table;
     }
   }
+}
+
+TEST_F(PostgresPersonStoreTest, ANewIndexKeyWaitsForWhoeverFoundNothingWithoutIt) {
+  const auto looker = std::move(world_.Connect("musubi_person")).value();
+  ASSERT_TRUE(looker->Run("BEGIN; SELECT key_id FROM index_keys").ok());
+  std::atomic<bool> opened = false;
+  std::thread other([&] {
+    EXPECT_TRUE(world_
+                    .Open(clock_, random_,
+                          *crypto::Keyring::Parse(
+                              crypto::Keyring::Generate("i2", random_).Serialize().Reveal() +
+                              index_.Serialize().Reveal()),
+                          data_)
+                    .ok());
+    opened = true;
+  });
+  const auto watcher = std::move(world_.Connect("")).value();
+  bool waits = false;
+  while (!waits && !opened) {
+    waits = !watcher
+                 ->Run(
+                     "SELECT 1 FROM pg_locks WHERE NOT granted"
+                     " AND mode = 'AccessExclusiveLock'"
+                     " AND relation = 'musubi_person.index_keys'::regclass")
+                 ->empty();
+  }
+  EXPECT_TRUE(waits);
+  ASSERT_TRUE(looker->Run("COMMIT").ok());
+  other.join();
+  EXPECT_TRUE(opened);
 }
 
 TEST_F(PostgresPersonStoreTest, ASealedValueDoesNotOpenInAnotherRow) {

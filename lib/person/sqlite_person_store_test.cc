@@ -6,6 +6,7 @@
 #include "lib/person/person_rotation.h"
 #include "lib/person/person_rotation_contract.h"
 #include "lib/person/person_store_contract.h"
+#include "lib/person/person_values.h"
 #include "lib/person/sqlite_person_schema.h"
 #include "lib/sqlite/database.h"
 #include "tests/fakes/temp_dir.h"
@@ -83,6 +84,46 @@ TEST_F(SqlitePersonStoreTest, ASealedValueDoesNotOpenInAnotherRowOrColumn) {
   }
   EXPECT_EQ(store->GetName(one).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(store->GetName(two).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(SqlitePersonStoreTest, ACardOfVersionOneMovesToAnotherKeyOnceItIsRecordedAnew) {
+  const PersonId person = {7};
+  {
+    sqlite::Schema first = kSqlitePersonSchema;
+    first.steps = first.steps.first(1);
+    auto db = sqlite::Database::Open(path_, first, sqlite::Database::Mode::kCreateAndMigrate);
+    ASSERT_TRUE(db.ok()) << db.status();
+    const auto seal = [&](Sealed column, base::ByteView value) {
+      return SealFor(person, column, value, data_, random_);
+    };
+    ASSERT_TRUE((*db)->Execute("INSERT INTO index_keys VALUES ('i1')").ok());
+    ASSERT_TRUE((*db)
+                    ->Execute("INSERT INTO persons VALUES (?1, ?2, NULL, 0)",
+                              {person, seal(Sealed::kCommitmentKey, base::Bytes(32))})
+                    .ok());
+    ASSERT_TRUE((*db)
+                    ->Execute("INSERT INTO certificates VALUES (?1, 'i1', ?2, ?3, NULL, 0)",
+                              {IndexHash(index_.active(), Card(1).card), person,
+                               seal(Sealed::kCertificate, Card(1).certificate_der)})
+                    .ok());
+  }
+  const crypto::Keyring both = *crypto::Keyring::Parse(
+      crypto::Keyring::Generate("i2", random_).Serialize().Reveal() + index_.Serialize().Reveal());
+  const auto store =
+      std::move(
+          CreateSqlitePersonStore(
+              {.clock = &clock_, .random = &random_, .index_keyring = both, .data_keyring = data_},
+              {.path = path_}))
+          .value();
+  EXPECT_EQ(*store->Find(Card(1).card), person);
+  const auto rows = std::move(OpenSqliteIndexRows(path_, both, data_)).value();
+  const auto go_on = [](int64_t) { return absl::OkStatus(); };
+  EXPECT_EQ(*crypto::MoveAll(*rows, go_on), 0);
+  EXPECT_FALSE(rows->Retire("i1").ok());
+  EXPECT_EQ(*store->Record(Card(1)), person);
+  EXPECT_EQ(*crypto::MoveAll(*rows, go_on), 1);
+  EXPECT_TRUE(rows->Retire("i1").ok());
+  EXPECT_EQ(*store->Find(Card(1).card), person);
 }
 
 TEST_F(SqlitePersonStoreTest, NothingOfTheCardIsReadableInTheFile) {

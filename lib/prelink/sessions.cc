@@ -250,8 +250,9 @@ absl::StatusOr<CreatedSession> SessionUseCases::Create(const Caller& caller,
                                                  .sealed = once.sealed_answer});
   MUSUBI_ASSIGN_OR_RETURN(const bool inserted, journey_.sessions().Insert(record));
   if (!inserted) {
-    MUSUBI_ASSIGN_OR_RETURN(stored, journey_.sessions().Get(id));
-    return AnswerAgain(args, stored->record, *relying_party, once);
+    MUSUBI_ASSIGN_OR_RETURN(const session::SessionStore::Stored stored,
+                            journey_.sessions().Get(id));
+    return AnswerAgain(args, stored.record, *relying_party, once);
   }
   if (journey_.observer() != nullptr) journey_.observer()->OnCreated(record);
   return Answer(record, *relying_party, entry, journey_.lifetimes());

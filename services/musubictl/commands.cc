@@ -23,6 +23,7 @@
 #include "lib/prelink/evidence.h"
 #include "services/musubictl/audit.h"
 #include "services/musubictl/checks.h"
+#include "services/musubictl/keys.h"
 #include "services/musubictl/roles.h"
 
 namespace musubi::services::musubictl {
@@ -196,6 +197,36 @@ constexpr Command kCommands[] = {
     {"keyring new", "--id=ID --out=FILE",
      "makes a keyring with one fresh key, for its owner's eyes only (mode 0600). Never overwrites",
      &NewKeyring},
+    {"keys add", "--file=FILE --id=ID",
+     "puts a fresh key behind the others of a keyring, where it opens and checks but makes nothing",
+     &AddKey},
+    {"keys activate", "--file=FILE --id=ID",
+     "puts a key in front, where it makes new values. First give it to every musubid behind the\n"
+     "      others. See docs/keys.md",
+     &ActivateKey},
+    {"keys status",
+     "--keyring=account|person_index|person_data|audit|service|card|subject --file=FILE\n"
+     "      [--link_db=FILE|--person_db=FILE|--postgres=CONNINFO] [--data_keyring=FILE]\n"
+     "      [--check_log=DIR|none]",
+     "counts the values that need each key: of accounts in the link database, of cards in the\n"
+     "      person database (the index with --data_keyring), of audit entries and segments of the\n"
+     "      check log",
+     &KeyStatus},
+    {"keys rotate", "as keys status",
+     "moves the values to the key in front, in batches, while servers run. Cut off at any moment, "
+     "it\n"
+     "      goes on when it is called again. Exit code 0: none is left under another key; 1: some "
+     "are.\n"
+     "      Where nothing is moved it says why, and when the old key may go",
+     &RotateKeys},
+    {"keys retire", "as keys status, with --id=ID [--active_since=TIME]",
+     "takes a key that nothing needs out of database and file. Exit code 1: something needs it, "
+     "and "
+     "how\n"
+     "      much. Sessions are not counted: --active_since says when the last musubid was started "
+     "with\n"
+     "      the new key in front",
+     &RetireKey},
     {"evidence public-key", "--key=FILE",
      "prints id and public key (32 octets in base64url) of the key that signs evidence, for those\n"
      "      who verify it",

@@ -1,6 +1,6 @@
 // The operator's commands, apart from the flags of the command line. Each prints what it found and
-// returns the process's exit code. Starts no server; of stores it
-// changes only the schema, by `migrate`.
+// returns the process's exit code. Starts no server; of stores it changes only the schema, by
+// `migrate`, and which key values are under, by `keys rotate`.
 #ifndef MUSUBI_SERVICES_MUSUBICTL_COMMANDS_H_
 #define MUSUBI_SERVICES_MUSUBICTL_COMMANDS_H_
 
@@ -24,6 +24,7 @@ inline constexpr int kExitError = 2;   // Could not be done: usage, files, keys.
 // The flags that were given; empty if not.
 struct Flags {
   std::string link_db;
+  std::string person_db;
   std::string postgres;
   std::string audit_keyring;
   std::string expected_head;
@@ -32,6 +33,10 @@ struct Flags {
   std::string signing_key;
   std::string check_log;
   int64_t first_segment = 1;
+  std::string keyring;
+  std::string file;
+  std::string data_keyring;
+  std::string active_since;
   std::string id;
   std::string out;
   std::string key;

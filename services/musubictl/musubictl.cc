@@ -30,7 +30,17 @@ ABSL_FLAG(std::string, check_log, "", "The folder of the check log (checks verif
 ABSL_FLAG(int64_t, first_segment, 1,
           "The oldest segment that is due; above 1 if older ones were put away (checks verify, "
           "checks export)");
-ABSL_FLAG(std::string, id, "", "The new key's id: 1 to 16 of a-z, 0-9 and - (keyring new)");
+ABSL_FLAG(std::string, person_db, "", "The SQLite file of the person store (keys)");
+ABSL_FLAG(std::string, keyring, "",
+          "Which keyring: account, person_index, person_data, audit, service, card or subject "
+          "(keys status, keys rotate, keys retire)");
+ABSL_FLAG(std::string, file, "", "The keyring's file (keys)");
+ABSL_FLAG(std::string, data_keyring, "",
+          "The file of the person-data keyring (keys, for person_index)");
+ABSL_FLAG(std::string, active_since, "",
+          "When the last musubid was started with another key in front, as in "
+          "2026-04-01T00:00:00Z (keys retire, for service, card and subject)");
+ABSL_FLAG(std::string, id, "", "A key's id: 1 to 16 of a-z, 0-9 and - (keyring new, keys)");
 ABSL_FLAG(std::string, out, "", "The file to make (keyring new)");
 ABSL_FLAG(
     std::string, key, "",
@@ -102,6 +112,7 @@ int main(int argc, char** argv) {
   return ctl::Run(
       {positional.begin() + 1, positional.end()},
       {.link_db = absl::GetFlag(FLAGS_link_db),
+       .person_db = absl::GetFlag(FLAGS_person_db),
        .postgres = absl::GetFlag(FLAGS_postgres),
        .audit_keyring = absl::GetFlag(FLAGS_audit_keyring),
        .expected_head = absl::GetFlag(FLAGS_expected_head),
@@ -110,6 +121,10 @@ int main(int argc, char** argv) {
        .signing_key = absl::GetFlag(FLAGS_signing_key),
        .check_log = absl::GetFlag(FLAGS_check_log),
        .first_segment = absl::GetFlag(FLAGS_first_segment),
+       .keyring = absl::GetFlag(FLAGS_keyring),
+       .file = absl::GetFlag(FLAGS_file),
+       .data_keyring = absl::GetFlag(FLAGS_data_keyring),
+       .active_since = absl::GetFlag(FLAGS_active_since),
        .id = absl::GetFlag(FLAGS_id),
        .out = absl::GetFlag(FLAGS_out),
        .key = absl::GetFlag(FLAGS_key),
