@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "lib/base/check.h"
 #include "lib/base/error.h"
 #include "lib/base/status.h"
 #include "lib/crypto/hash.h"
@@ -15,6 +14,10 @@ using base::ErrorReason;
 using limits::Limit;
 using limits::WindowCount;
 using limits::WindowStep;
+
+// Wrong codes are nobody's: counted together though replicas have different active keys for a
+// while.
+constexpr limits::Key kWrongCodes{};
 
 struct Bound {
   std::string_view flag;
@@ -37,7 +40,7 @@ std::string_view Name(JourneyLimit limit) {
     case JourneyLimit::kWrongCodes:
       return "WRONG_CODES";
   }
-  MUSUBI_CHECK(false, "not a JourneyLimit");
+  return "UNSPECIFIED";
 }
 
 absl::Status LimitRates::Validate() const {
@@ -110,8 +113,7 @@ absl::Status JourneyLimits::TakeChallenge(const session::SessionId& session_id) 
 }
 
 absl::StatusOr<WindowCount> JourneyLimits::WrongCodes(WindowStep step) const {
-  auto count =
-      dependencies_.limiter.Window(KeyOf(JourneyLimit::kWrongCodes, {}), rates_.wrong_codes, step);
+  auto count = dependencies_.limiter.Window(kWrongCodes, rates_.wrong_codes, step);
   LimitObserver* observer = dependencies_.observer;
   if (!count.ok()) {
     if (observer != nullptr) observer->OnUncounted(JourneyLimit::kWrongCodes, count.status());
