@@ -16,6 +16,7 @@ MAY_INCLUDE = {
     "lib/postgres": ["lib/base"],
     "lib/telemetry": ["lib/base"],
     "lib/checklog": ["lib/base", "lib/crypto", "lib/pki"],
+    "lib/replica": ["lib/base", "lib/redis"],
     "lib/revocation": ["lib/base", "lib/crypto", "lib/pki", "lib/http"],
     "lib/jpki": ["lib/base", "lib/crypto", "lib/pki"],
     "lib/session": ["lib/base", "lib/crypto", "lib/redis"],

@@ -37,11 +37,12 @@ class CardFixture : public JourneyFixture {
   }
 
   void MakeProofs(revocation::RevocationMode mode) {
-    proofs =
-        std::make_unique<ProofUseCases>(ProofUseCases::Dependencies{.journey = *journey_,
-                                                                    .validation = validation_,
-                                                                    .name_issuers = name_issuers_,
-                                                                    .revocation_mode = mode});
+    proofs = std::make_unique<ProofUseCases>(
+        ProofUseCases::Dependencies{.journey = *journey_,
+                                    .validation = validation_,
+                                    .name_issuers = name_issuers_,
+                                    .revocation_mode = mode,
+                                    .crl_lag = [this] { return crl_lag_; }});
   }
 
   // What the app sends for `issued`, after the card has signed.
@@ -113,6 +114,7 @@ class CardFixture : public JourneyFixture {
                                     base::Base64UrlEncode(name_key_.public_key()) + "\"}]}",
                                 "name-issuers.json");
 
+  absl::Duration crl_lag_;               // For how long another replica has had newer CRLs.
   std::atomic<bool> ocsp_down_ = false;  // Read by the thread of a call.
   fakes::FakeResponder responder_{ca_, fakes::ParseCertificate(card_der_), clock_};
   fakes::FakeHttpClient http_{[this](const http::Request& request) {

@@ -130,6 +130,15 @@ absl::Status ProofUseCases::CheckArgs(const SubmitProofArgs& args,
   return absl::OkStatus();
 }
 
+absl::Status ProofUseCases::CheckCrlLag(session::Act act) const {
+  if (act != session::Act::kLink && act != session::Act::kReplace) return absl::OkStatus();
+  if (dependencies_.crl_lag == nullptr || dependencies_.crl_lag() <= dependencies_.max_crl_lag) {
+    return absl::OkStatus();
+  }
+  return base::Error(ErrorReason::kReplicaBehind,
+                     "another replica has had newer CRLs for too long");
+}
+
 revocation::RevocationMode ProofUseCases::RevocationModeOf(session::Act act) const {
   using revocation::RevocationMode;
   const bool degraded = dependencies_.revocation_mode == RevocationMode::kDegradedWithProof;
@@ -194,6 +203,7 @@ absl::StatusOr<ProofAnswer> ProofUseCases::SubmitProof(const SessionCall& call,
   MUSUBI_ASSIGN_OR_RETURN(const RelyingParty* relying_party,
                           journey().FindRelyingParty(stored.record.relying_party_id));
   MUSUBI_RETURN_IF_ERROR(CheckArgs(args, *relying_party));
+  MUSUBI_RETURN_IF_ERROR(CheckCrlLag(stored.record.act));
   const base::Hash256 proof_hash = ProofHash(args);
   auto once_with = [&](base::ByteView answer) {
     return MakeOnce(args.request_id.RevealBytes(), call.session_id, "SubmitProof",

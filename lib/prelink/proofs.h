@@ -3,6 +3,7 @@
 #ifndef MUSUBI_LIB_PRELINK_PROOFS_H_
 #define MUSUBI_LIB_PRELINK_PROOFS_H_
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,10 @@ struct SubmitProofArgs {
 // Largest signature that is looked at: RSA-4096.
 inline constexpr size_t kMaxSignatureSize = 512;
 
+// A replica that has not read a list so long after another did makes no links: some reloads of
+// --crl_reload_interval's default have failed, or its folder is not what the others' is.
+inline constexpr absl::Duration kMaxCrlLag = absl::Minutes(15);
+
 struct ProofAnswer {
   pki::Verdict verdict;
   session::State state = session::State::kUnspecified;
@@ -70,6 +75,9 @@ class ProofUseCases {
     // Of every journey. kDegradedWithProof is for VERIFY alone: what else a journey does lasts, so
     // there it is kOcspThenCrl.
     revocation::RevocationMode revocation_mode;
+    // For how long another replica has had newer CRLs than this one. Null: there is no other.
+    std::function<absl::Duration()> crl_lag = nullptr;
+    absl::Duration max_crl_lag = kMaxCrlLag;
   };
 
   explicit ProofUseCases(Dependencies dependencies) : dependencies_(dependencies) {}
@@ -80,7 +88,8 @@ class ProofUseCases {
   // SubmitProof takes the nonce out, then judges the proof. A verdict other than VALID is an
   // answer, not an error; the state says whether another try is left. `deadline` bounds the
   // network. CHALLENGE_INVALID, MY_NUMBER_PRESENT (nothing is consumed), FIELD_INVALID,
-  // FIELD_NOT_ALLOWED (a name that nobody asked for).
+  // FIELD_NOT_ALLOWED (a name that nobody asked for). REPLICA_BEHIND: what LINK and REPLACE make
+  // lasts, and this replica's CRLs lag; nothing is consumed.
   absl::StatusOr<ProofAnswer> SubmitProof(const SessionCall& call, const SubmitProofArgs& args,
                                           absl::Time deadline) const;
 
@@ -93,6 +102,7 @@ class ProofUseCases {
  private:
   const Journey& journey() const { return dependencies_.journey; }
 
+  absl::Status CheckCrlLag(session::Act act) const;
   absl::Status CheckArgs(const SubmitProofArgs& args, const RelyingParty& relying_party) const;
   revocation::RevocationMode RevocationModeOf(session::Act act) const;
   absl::StatusOr<session::Applied> BeginAttempt(const SessionCall& call,

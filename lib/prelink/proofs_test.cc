@@ -43,6 +43,34 @@ TEST_F(ProofUseCasesTest, GoodProofLeadsToConsentAndReady) {
   EXPECT_EQ(sessions->GetView(browser)->record.account->subject, "u-0001");
 }
 
+TEST_F(ProofUseCasesTest, WhatLastsIsNotMadeByAReplicaWhoseCrlsLag) {
+  struct Case {
+    session::Act act;
+    absl::Duration lag;
+    bool refused;
+  };
+  for (const Case& c : {Case{session::Act::kLink, kMaxCrlLag, false},
+                        Case{session::Act::kLink, kMaxCrlLag + absl::Microseconds(1), true},
+                        Case{session::Act::kReplace, absl::Hours(1), true},
+                        Case{session::Act::kUnlink, absl::Hours(1), false}}) {
+    SCOPED_TRACE(session::Name(c.act));
+    const SessionCall phone = PairAcrossDevices(Open(c.act));
+    const auto issued = proofs->GetChallenge(phone);
+    ASSERT_TRUE(issued.ok()) << issued.status();
+    const SubmitProofArgs proof = Prove(*issued);
+    crl_lag_ = c.lag;
+    const auto answer = Submit(phone, proof);
+    EXPECT_EQ(base::ReasonOf(answer.status()),
+              c.refused ? std::optional(ErrorReason::kReplicaBehind) : std::nullopt);
+    // Nothing was consumed: another replica takes the same proof.
+    crl_lag_ = absl::ZeroDuration();
+    const auto elsewhere = Submit(phone, proof);
+    ASSERT_TRUE(elsewhere.ok()) << elsewhere.status();
+    EXPECT_EQ(elsewhere->state, State::kProven);
+    EXPECT_EQ(elsewhere->proof_tries_left, issued->proof_tries_left - 1);
+  }
+}
+
 TEST_F(ProofUseCasesTest, OneDeviceReturnsToTheBrowserThatBegan) {
   const SessionCall browser = Open();
   const auto handoff = pairings->CreateHandoff(browser, NewRequest());

@@ -312,6 +312,17 @@ void CrlStore::Publish() {
   for (int i = 0; i < kReclaimTries && snapshot_.Reclaim() > 0; ++i) std::this_thread::yield();
 }
 
+std::vector<CrlInForce> CrlStore::InForce() const {
+  std::vector<CrlInForce> lists;
+  const auto snapshot = snapshot_.Read();
+  for (const std::shared_ptr<const CrlScope>& scope : snapshot->scopes()) {
+    if (!scope->expected || !scope->list.has_value()) continue;
+    lists.push_back({crypto::Sha256LengthPrefixed({scope->key.issuer_key, scope->key.point}),
+                     scope->list->this_update()});
+  }
+  return lists;
+}
+
 bool CrlStore::ClockIsTrusted(absl::Time now) const {
   const int64_t seconds = absl::ToUnixSeconds(now);
   int64_t latest = latest_time_.load(std::memory_order_relaxed);

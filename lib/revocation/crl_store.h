@@ -37,6 +37,11 @@ inline constexpr size_t kMaxVanishedPerScope = size_t{1} << 20;
 // Beyond it nobody knows which time is right, and no list is fresh.
 inline constexpr absl::Duration kMaxClockStepBack = absl::Minutes(10);
 
+struct CrlInForce {
+  base::Hash256 scope{};  // The same for one scope in every process.
+  absl::Time this_update;
+};
+
 // CrlStore answers from memory. A scope is (key that signs the certificates, distribution point or
 // "full"). Look-ups see either all of one load or all of the next. In the JPKI profile nothing
 // un-revokes (even certificateHold is final), so an entry that vanishes from a later list stays
@@ -89,8 +94,12 @@ class CrlStore {
   void Lookup(std::span<const CrlQuery> queries, absl::Time now,
               std::span<pki::RevocationFinding> findings) const;
 
-  // How many loads were put in force: replicas report it.
+  // How many loads were put in force.
   uint64_t snapshot_epoch() const { return snapshot_.epoch(); }
+
+  // The lists in force: for replicas, which compare them. Scopes without a list are not among them:
+  // they answer nothing.
+  std::vector<CrlInForce> InForce() const;
 
  private:
   using Scopes = std::map<CrlScopeKey, std::shared_ptr<const CrlScope>>;

@@ -233,6 +233,23 @@ TEST_F(CrlStoreTest, RefusesAListThatForgetsMoreThanCanBeRemembered) {
   EXPECT_EQ(LastEvent(), "LOADED USABLE");
 }
 
+TEST_F(CrlStoreTest, TwoProcessesNameOneScopeAlikeAndEachSaysHowNewItsListIs) {
+  directory_.Expect("auth-01", point_, kFile);
+  directory_.Expect("auth-01", {}, "absent.crl");
+  Write(Spec(7));
+  Start();
+  const std::vector<CrlInForce> here = store_->InForce();
+  ASSERT_EQ(here.size(), 1u);
+  EXPECT_EQ(here[0].this_update, clock_.Now() - absl::Hours(1));
+  clock_.Advance(absl::Hours(2));
+  Write(Spec(8));
+  Start();
+  const std::vector<CrlInForce> there = store_->InForce();
+  ASSERT_EQ(there.size(), 1u);
+  EXPECT_EQ(there[0].scope, here[0].scope);
+  EXPECT_EQ(there[0].this_update, here[0].this_update + absl::Hours(2));
+}
+
 TEST_F(CrlStoreTest, AScopeThatTheManifestNoLongerHasIsNotGood) {
   directory_.Expect("auth-01", point_, kFile);
   Write(Spec(7).Revoke(Card(0x42).serial(), clock_.Now()));
