@@ -32,6 +32,7 @@
 #include "lib/telemetry/metrics.h"
 #include "services/link/link_service.h"
 #include "services/musubid/checkpoints.h"
+#include "services/musubid/crl_lag.h"
 #include "services/musubid/health.h"
 #include "services/musubid/housekeeping.h"
 #include "services/musubid/limit_reporter.h"
@@ -100,6 +101,7 @@ struct Assembly::Parts {
 
   absl::Status OpenCheckLog(const Config& config);
   absl::Status OpenRevocation(const Config& config);
+  void OpenCrlLag(const Config& config);
   absl::Status MakeUseCases(const Config& config);
   absl::Status Listen(const Config& config);
   absl::Status ListenForOperators(const Config& config);
@@ -135,6 +137,7 @@ struct Assembly::Parts {
   std::optional<ObservedHttpClient> http;
   std::unique_ptr<revocation::CrlFetcher> crl_fetcher;
   std::unique_ptr<revocation::CrlStore> crl_store;
+  std::unique_ptr<CrlLag> crl_lag;  // Null: there are no other replicas, or no CRLs.
   std::unique_ptr<revocation::OcspClient> ocsp_client;
   std::unique_ptr<revocation::RevocationChecker> revocation_checker;
   std::unique_ptr<crypto::SignatureVerifier> signature_verifier;
@@ -155,6 +158,7 @@ struct Assembly::Parts {
   // One thread, since a CRL's server may take its time.
   std::unique_ptr<base::WorkerPool> crl_workers;
   std::unique_ptr<Periodic> crl_reload;
+  std::unique_ptr<Periodic> crl_report;
   std::unique_ptr<Periodic> sweep;
   std::unique_ptr<Periodic> probe;
   std::unique_ptr<Periodic> checkpoint;
@@ -220,6 +224,20 @@ absl::Status Assembly::Parts::OpenRevocation(const Config& config) {
   return absl::OkStatus();
 }
 
+void Assembly::Parts::OpenCrlLag(const Config& config) {
+  if (crl_store == nullptr || stores->crl_epochs() == nullptr) return;
+  const auto report = [this] {
+    std::vector<replica::CrlEpoch> lists;
+    for (const revocation::CrlInForce& list : crl_store->InForce()) {
+      lists.push_back({std::string(base::AsText(list.scope)), list.this_update});
+    }
+    return stores->crl_epochs()->Report(lists);
+  };
+  crl_lag = std::make_unique<CrlLag>(
+      CrlLag::Dependencies{.clock = clock, .log = log, .report = report}, config.max_crl_lag);
+  crl_lag->Report();
+}
+
 absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
   limits.emplace(prelink::JourneyLimits::Dependencies{.limiter = stores->rate_limiter(),
                                                       .service_keyring = material.service_keyring,
@@ -249,11 +267,13 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
                                                    .degraded_crl_age = config.degraded_crl_age});
   session_use_cases.emplace(*journey);
   pairing_use_cases.emplace(*journey);
-  proof_use_cases.emplace(
-      prelink::ProofUseCases::Dependencies{.journey = *journey,
-                                           .validation = *validation,
-                                           .name_issuers = material.name_issuers,
-                                           .revocation_mode = config.revocation_mode});
+  prelink::ProofUseCases::Dependencies proofs{.journey = *journey,
+                                              .validation = *validation,
+                                              .name_issuers = material.name_issuers,
+                                              .revocation_mode = config.revocation_mode,
+                                              .max_crl_lag = config.max_crl_lag};
+  if (crl_lag != nullptr) proofs.crl_lag = [this] { return crl_lag->Ask(); };
+  proof_use_cases.emplace(std::move(proofs));
   link_use_cases.emplace(prelink::LinkUseCases::Dependencies{.journey = *journey,
                                                              .persons = stores->persons(),
                                                              .evidence_key = material.evidence_key,
@@ -270,6 +290,10 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
     (void)crl_workers->Submit([this] { UpdateCrls(Folder::kJustRead); });
     crl_reload = std::make_unique<Periodic>(timer, *crl_workers, config.crl_reload_interval,
                                             [this] { UpdateCrls(Folder::kMayHaveChanged); });
+  }
+  if (crl_lag != nullptr) {
+    crl_report = std::make_unique<Periodic>(timer, *workers, kCrlReportInterval,
+                                            [this] { crl_lag->Report(); });
   }
   sweep = std::make_unique<Periodic>(timer, *workers, kSweepInterval, [this] { Sweep(); });
   probe = std::make_unique<Periodic>(timer, *workers, kProbeInterval, [this] {
@@ -380,6 +404,7 @@ absl::Status Assembly::Parts::ListenForOperators(const Config& config) {
     metrics.worker_queue.Set(static_cast<double>(bulk_workers->queued()), Pool::kBulk);
     metrics.worker_rejections.RaiseTo(static_cast<double>(workers->rejected()), Pool::kJourneys);
     metrics.worker_rejections.RaiseTo(static_cast<double>(bulk_workers->rejected()), Pool::kBulk);
+    if (crl_lag != nullptr) metrics.crl_lag.Set(absl::ToDoubleSeconds(crl_lag->Get()));
     metrics.check_log_queue.Set(static_cast<double>(check_log->pending()));
     stores->SetGauges();
   });
@@ -429,6 +454,7 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Create(Dependencies dependen
                                                                 config));
   MUSUBI_RETURN_IF_ERROR(parts->OpenCheckLog(config));
   MUSUBI_RETURN_IF_ERROR(parts->OpenRevocation(config));
+  parts->OpenCrlLag(config);
   MUSUBI_RETURN_IF_ERROR(parts->MakeUseCases(config));
   MUSUBI_RETURN_IF_ERROR(parts->ListenForOperators(config));
   MUSUBI_RETURN_IF_ERROR(parts->Listen(config));

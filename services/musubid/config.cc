@@ -7,6 +7,8 @@
 #include "lib/base/status.h"
 #include "lib/postgres/pool.h"
 #include "lib/prelink/certificate_validation.h"
+#include "lib/prelink/proofs.h"
+#include "services/musubid/crl_lag.h"
 #include "services/musubid/limit_flags.h"
 
 ABSL_FLAG(std::vector<std::string>, listen, {"127.0.0.1:7443"},
@@ -47,6 +49,9 @@ ABSL_FLAG(std::string, revoked_overlay, "",
           "absent; default: --link_db with .revoked behind it. Of this process alone");
 ABSL_FLAG(absl::Duration, crl_reload_interval, absl::Minutes(5),
           "How often the CRL folder is read again");
+ABSL_FLAG(absl::Duration, max_crl_lag, musubi::prelink::kMaxCrlLag,
+          "With --session_store=redis: a replica that has not read a CRL so long after another did "
+          "makes no links; at least 3m");
 ABSL_FLAG(std::string, responders, "", "The OCSP responders, JSON");
 ABSL_FLAG(std::string, relying_parties, "", "The relying parties (docs/relying-parties.md)");
 ABSL_FLAG(std::string, service_keyring, "",
@@ -349,6 +354,7 @@ absl::StatusOr<Config> ReadFlags() {
                 .revoked_overlay = absl::GetFlag(FLAGS_revoked_overlay),
                 .degraded_crl_age = absl::GetFlag(FLAGS_degraded_crl_age),
                 .crl_reload_interval = absl::GetFlag(FLAGS_crl_reload_interval),
+                .max_crl_lag = absl::GetFlag(FLAGS_max_crl_lag),
                 .responders = absl::GetFlag(FLAGS_responders),
                 .relying_parties = absl::GetFlag(FLAGS_relying_parties),
                 .service_keyring = absl::GetFlag(FLAGS_service_keyring),
@@ -394,6 +400,10 @@ absl::StatusOr<Config> ReadFlags() {
   MUSUBI_RETURN_IF_ERROR(config.lifetimes.Validate());
   MUSUBI_ASSIGN_OR_RETURN(config.limits, ReadLimits());
   MUSUBI_RETURN_IF_ERROR(CheckInterval("crl_reload_interval", config.crl_reload_interval));
+  if (config.max_crl_lag < kMinMaxCrlLag) {
+    return Bad("max_crl_lag", absl::FormatDuration(config.max_crl_lag),
+               "must be at least 3m: replicas tell each other once a minute");
+  }
   MUSUBI_RETURN_IF_ERROR(CheckInterval("degraded_crl_age", config.degraded_crl_age));
   MUSUBI_RETURN_IF_ERROR(CheckInterval("tls_refresh_interval", config.tls_refresh_interval));
   MUSUBI_ASSIGN_OR_RETURN(

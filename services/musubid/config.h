@@ -48,6 +48,7 @@ struct Config {
   std::string revoked_overlay;  // The same.
   absl::Duration degraded_crl_age;
   absl::Duration crl_reload_interval;
+  absl::Duration max_crl_lag;
   std::string responders;
   // Relying parties, keys and stores.
   std::string relying_parties;

@@ -134,6 +134,8 @@ TEST(ReadFlags, RefusesNamingFlagRuleAndFix) {
        {"--redis_user_file", "without --redis_password_file"}},
       {With(Good(), With(kSentinels, {{"redis_sentinel_user_file", "/u"}})),
        {"--redis_sentinel_user_file", "without --redis_sentinel_password_file"}},
+      {With(Good(), With(kRedis, {{"max_crl_lag", "2m59s"}})),
+       {"--max_crl_lag=2m59s", "at least 3m"}},
       // PostgreSQL.
       {With(Good(), {{"link_postgres", "host=/run/postgresql"}}),
        {"--link_db and --link_postgres exclude each other"}},

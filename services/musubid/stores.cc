@@ -102,6 +102,7 @@ struct Stores::Parts {
   std::unique_ptr<musubi::session::MemorySessionStore> memory_sessions;  // One of these two.
   std::unique_ptr<musubi::session::RedisSessionStore> redis_sessions;
   std::unique_ptr<limits::RateLimiter> limiter;
+  std::unique_ptr<replica::CrlEpochs> crl_epochs;  // With Redis.
   std::optional<ObservedSessionStore> sessions;
   std::unique_ptr<musubi::link::LinkStore> link_store;
   std::optional<ObservedLinkStore> links;
@@ -137,6 +138,9 @@ absl::Status Stores::Parts::OpenSessions(const Config& config) {
   MUSUBI_ASSIGN_OR_RETURN(limiter, limits::RedisRateLimiter::Create(
                                        *redis, {.prefix = config.redis->prefix,
                                                 .time_offset = dependencies.store_time_offset}));
+  MUSUBI_ASSIGN_OR_RETURN(crl_epochs, replica::CrlEpochs::Create(
+                                          *redis, {.prefix = config.redis->prefix,
+                                                   .time_offset = dependencies.store_time_offset}));
   sessions.emplace(*redis_sessions, dependencies.machine_clock, dependencies.metrics,
                    dependencies.health);
   if (const absl::Status ready = redis->WaitUntilReady(kStartWait); !ready.ok()) {
@@ -164,6 +168,7 @@ absl::StatusOr<std::unique_ptr<Stores>> Stores::Open(Dependencies dependencies,
 
 musubi::session::SessionStore& Stores::sessions() { return *parts_->sessions; }
 musubi::link::LinkStore& Stores::links() { return *parts_->links; }
+replica::CrlEpochs* Stores::crl_epochs() { return parts_->crl_epochs.get(); }
 person::PersonStore& Stores::persons() { return *parts_->persons; }
 limits::RateLimiter& Stores::rate_limiter() { return *parts_->limiter; }
 

@@ -14,6 +14,7 @@
 #include "lib/limits/rate_limiter.h"
 #include "lib/link/link_store.h"
 #include "lib/person/person_store.h"
+#include "lib/replica/crl_epochs.h"
 #include "lib/session/session_store.h"
 #include "lib/telemetry/log.h"
 #include "services/musubid/config.h"
@@ -53,6 +54,9 @@ class Stores {
   person::PersonStore& persons();
   // Counts where sessions are kept.
   limits::RateLimiter& rate_limiter();
+
+  // Null: there are no other replicas.
+  replica::CrlEpochs* crl_epochs();
 
   // SetGauges brings up to date the metrics that nobody reports: before a scrape.
   void SetGauges();

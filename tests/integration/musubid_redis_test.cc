@@ -269,5 +269,33 @@ TEST_F(MusubidReplicas, AWatchAtOneHearsWhatIsDoneAtTheOther) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
+TEST_F(MusubidReplicas, OneThatDidNotGetTheNewCrlsMakesNoLinks) {
+  const auto card = a_.NewCard();
+  int accounts = 0;
+  const auto prove = [&](TestStage& at) {
+    const auto front = at->Connect("front");
+    const std::string account = "shiken-" + std::to_string(++accounts);
+    Journey journey({.clock = at->clock(), .random = at->random(), .front = *front, .card = *card},
+                    at->JourneyOf(v1::ACT_LINK, v1::FLOW_ONE_DEVICE, account));
+    return journey.Reach(v1::SESSION_STATE_PROVEN);
+  };
+  // The world moves on by a minute, and its new lists reach A alone.
+  b_->flags()["crl_directory"] = b_->File("crl-of-yesterday");
+  std::filesystem::copy(a_->flags().at("crl_directory"), b_->flags()["crl_directory"]);
+  ASSERT_TRUE(b_->Restart().ok()) << b_->output();
+  ASSERT_TRUE(a_->Advance(absl::Minutes(1)).ok());
+  ASSERT_TRUE(a_->world().PublishCrls().ok());
+  absl::Status at_b = prove(b_);
+  EXPECT_TRUE(at_b.ok()) << at_b;
+  // A reads its folder every 5 minutes, both report every minute, on threads of their own.
+  do {
+    for (TestStage* stage : {&a_, &b_}) ASSERT_TRUE((*stage)->Advance(absl::Minutes(4)).ok());
+    at_b = prove(b_);
+  } while (at_b.ok());
+  EXPECT_EQ(base::ReasonOf(at_b), ErrorReason::kReplicaBehind) << at_b;
+  const absl::Status at_a = prove(a_);
+  EXPECT_TRUE(at_a.ok()) << at_a;
+}
+
 }  // namespace
 }  // namespace musubi::integration
