@@ -56,6 +56,16 @@ class Connection {
   // Set before the first call. Calls of streams are not heard.
   void Listen(Listener listener) { listener_ = std::move(listener); }
 
+  // Patience is for whoever calls over a bad network. Call then gives each try `deadline`, and asks
+  // `again`, on the caller's thread, after each try that failed: true sends the same message, and
+  // so the same request id, once more.
+  struct Patience {
+    absl::Duration deadline = kCallDeadline;
+    std::function<bool(const absl::Status&)> again;
+  };
+  // Set before the first call.
+  void BePatient(Patience patience) { patience_ = std::move(patience); }
+
   // Prepare sets what every call carries. `credential` is the octets of a browser or device
   // credential, or empty.
   void Prepare(grpc::ClientContext& context, const std::string& credential,
@@ -68,17 +78,20 @@ class Connection {
                                                                       const Request&, Response*),
                                 const Request& request, const std::string& credential) const {
     const auto stub = Service::NewStub(channel_);
-    grpc::ClientContext context;
-    Prepare(context, credential);
-    Response response;
-    if (listener_.on_message) listener_.on_message(request);
-    const absl::Status status = rpc::FromGrpc((stub.get()->*method)(&context, request, &response));
-    if (!status.ok()) {
+    while (true) {
+      grpc::ClientContext context;
+      Prepare(context, credential, patience_.deadline);
+      Response response;
+      if (listener_.on_message) listener_.on_message(request);
+      const absl::Status status =
+          rpc::FromGrpc((stub.get()->*method)(&context, request, &response));
+      if (status.ok()) {
+        if (listener_.on_message) listener_.on_message(response);
+        return response;
+      }
       if (listener_.on_error) listener_.on_error(status);
-      return status;
+      if (!patience_.again || !patience_.again(status)) return status;
     }
-    if (listener_.on_message) listener_.on_message(response);
-    return response;
   }
 
   // CallRaw runs any method ("/musubi.v1.LinkService/GetLink"), unary or streaming, with one
@@ -96,6 +109,7 @@ class Connection {
   const std::shared_ptr<grpc::Channel> channel_;
   const std::optional<std::string> stated_role_;
   Listener listener_;
+  Patience patience_;
 };
 
 }  // namespace musubi::sandbox

@@ -30,6 +30,8 @@ class ChildProcess {
   // WaitForText blocks until the output holds `text`: true, or false if the process ended before.
   bool WaitForText(const std::string& text);
   void Signal(int number);
+  // Of the process, also when it has ended.
+  pid_t pid() const { return pid_; }
   // Wait returns the exit code, or minus the number of the signal that ended it.
   int Wait();
   // Everything that came on standard output and error so far; all of it after Wait.

@@ -97,11 +97,17 @@ void TcpProxy::Release() {
   Wake();
 }
 
+void TcpProxy::Swallow() {
+  base::MutexLock lock(mutex_);
+  swallowing_ = true;
+}
+
 void TcpProxy::Cut() {
   {
     base::MutexLock lock(mutex_);
     CutAll();
     holding_ = false;
+    swallowing_ = false;
   }
   // A socket that is polled closes when the poll is over.
   Wake();
@@ -188,7 +194,7 @@ void TcpProxy::Accept() {
 }
 
 bool TcpProxy::MayForward(const Way& way) const {
-  if (way.is_answer && holding_) return false;
+  if (swallowing_ || (way.is_answer && holding_)) return false;
   return !way.octets.empty() || (way.ended && !way.forwarded);
 }
 
@@ -197,7 +203,7 @@ bool TcpProxy::Receive(Way& way) {
   char buffer[kBuffer];
   const ssize_t n = recv(way.from, buffer, kBuffer - way.octets.size(), MSG_DONTWAIT);
   if (n < 0) return errno == EAGAIN || errno == EINTR;
-  way.octets.append(buffer, static_cast<size_t>(n));
+  if (!swallowing_) way.octets.append(buffer, static_cast<size_t>(n));
   way.ended = n == 0;
   return true;
 }

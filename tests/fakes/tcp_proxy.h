@@ -1,6 +1,6 @@
 // A bad network between a client and a server of a test: forwards octets between a port of its own
-// on 127.0.0.1 and the server's, and on command cuts, holds back or drips. Nothing in it goes by
-// time.
+// on 127.0.0.1 and the server's, and on command cuts, holds back, swallows or drips. Nothing
+// in it goes by time.
 #ifndef MUSUBI_TESTS_FAKES_TCP_PROXY_H_
 #define MUSUBI_TESTS_FAKES_TCP_PROXY_H_
 
@@ -31,8 +31,12 @@ class TcpProxy {
   // WaitUntilHeld blocks until at least one octet is kept.
   void WaitUntilHeld();
   void Release();
+  // Swallow takes what both sides send from now on and forwards nothing of it, nor that one of them
+  // has ended: each believes that the other is there. Also of connections that come later. Until
+  // Cut.
+  void Swallow();
   // Cut resets every connection on both sides; what was held is lost. Connections after it are
-  // whole, and nothing is held.
+  // whole, and nothing is held or swallowed.
   void Cut();
   // Drip forwards at most `octets` at a time from now on, both ways.
   void Drip(size_t octets);
@@ -73,6 +77,7 @@ class TcpProxy {
   base::CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
+  bool swallowing_ ABSL_GUARDED_BY(mutex_) = false;
   size_t at_a_time_ ABSL_GUARDED_BY(mutex_);
   size_t forwards_ ABSL_GUARDED_BY(mutex_) = 0;
   std::list<Connection> connections_ ABSL_GUARDED_BY(mutex_);

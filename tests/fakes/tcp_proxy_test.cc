@@ -115,6 +115,29 @@ TEST_F(TcpProxyTest, CutsBothSidesAndLosesWhatWasHeld) {
   EXPECT_EQ(next_client.Receive(5), "whole");
 }
 
+TEST_F(TcpProxyTest, SwallowsBothWaysUntilCut) {
+  Peer client(Connect());
+  Peer server(Accept());
+  proxy_->Swallow();
+  client.Send("question");
+  server.Send("answer");
+  server.End();
+  // Another connection is accepted, and as deaf.
+  Peer late_client(Connect());
+  Peer late_server(Accept());
+  late_client.Send("question");
+  EXPECT_TRUE(client.HasNothing());
+  EXPECT_TRUE(server.HasNothing());
+  EXPECT_TRUE(late_server.HasNothing());
+  proxy_->Cut();
+  EXPECT_TRUE(client.IsReset());
+  EXPECT_TRUE(late_server.IsReset());
+  Peer next_client(Connect());
+  Peer next_server(Accept());
+  next_client.Send("whole");
+  EXPECT_EQ(next_server.Receive(5), "whole");
+}
+
 TEST_F(TcpProxyTest, DripsAFewOctetsAtATime) {
   proxy_->Drip(3);
   Peer client(Connect());
