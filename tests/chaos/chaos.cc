@@ -44,10 +44,18 @@ constexpr size_t kPresented = 40;
 constexpr int kMoreDescriptors = 2 * 6 + 4;
 constexpr int64_t kMoreKib = int64_t{32} << 10;
 
+std::string List(const std::map<std::string, int>& counts) {
+  std::string list;
+  for (const auto& [name, count] : counts) {
+    absl::StrAppend(&list, list.empty() ? "" : ", ", name, " ", count);
+  }
+  return list.empty() ? "none" : list;
+}
+
 // Over the whole run.
 struct Totals {
   std::map<std::string, int> accepted;
-  int replays = 0;
+  std::map<std::string, int> replays;
   std::vector<std::string> violations;
 };
 
@@ -115,14 +123,15 @@ class Scene {
 
   void Print(const std::string& name, absl::Duration recovery) {
     const Window window = ledger_.Cut();
-    std::string reasons;
-    for (const auto& [reason, count] : window.refusals) {
-      absl::StrAppend(&reasons, reasons.empty() ? "" : ", ", reason, " ", count);
+    const std::string reasons = List(window.refusals);
+    int replays = 0;
+    for (const auto& [reason, count] : window.replays) {
+      totals_.replays[reason] += count;
+      replays += count;
     }
-    totals_.replays += window.replays;
     std::printf("%-48s %8d %9d %5d %8d %8.1f s %8d  %s; %s\n", name.c_str(), window.journeys,
                 window.succeeded, window.cured, window.restarts, absl::ToDoubleSeconds(recovery),
-                window.replays, reasons.empty() ? "none" : reasons.c_str(), checked_.c_str());
+                replays, reasons.c_str(), checked_.c_str());
     const std::vector<std::string> all = ledger_.violations();
     for (; seen_ < all.size(); ++seen_) {
       totals_.violations.push_back(name + ": " + all[seen_]);
@@ -194,10 +203,8 @@ int Main() {
   if (wants("sentinel")) OnPostgres(outside, Cluster::Sessions::kSentinel, totals);
   if (wants("redis")) OnPostgres(outside, Cluster::Sessions::kSingleRedis, totals);
   if (wants("sqlite")) OnSqlite(outside, totals);
-  std::string kinds;
-  for (const auto& [kind, count] : totals.accepted) absl::StrAppend(&kinds, ", ", kind, " ", count);
-  std::printf("\none-time values that were accepted: %s\npresented again and refused: %d times\n",
-              kinds.empty() ? "none" : kinds.substr(2).c_str(), totals.replays);
+  std::printf("\none-time values that were accepted: %s\npresented again and refused: %s\n",
+              List(totals.accepted).c_str(), List(totals.replays).c_str());
   for (const std::string& one : totals.violations) std::printf("FAILED: %s\n", one.c_str());
   return totals.violations.empty() ? 0 : 1;
 }

@@ -23,6 +23,7 @@ constexpr absl::Duration kLong = absl::Seconds(5);   // As the issue of a frozen
 constexpr absl::Duration kShort = absl::Seconds(3);  // Longer than musubid waits for a store.
 constexpr absl::Duration kBlink = absl::Milliseconds(250);
 constexpr int kBlinks = 10;
+constexpr int kCuts = 12;
 constexpr size_t kDripOctets = 7;
 constexpr size_t kNoDrip = size_t{64} << 10;
 
@@ -65,10 +66,16 @@ std::vector<Fault> NetworkFaults(const std::string& pair, std::vector<fakes::Tcp
                Rest(kBlink / 5);
              }
            }},
-      {.name = pair + ": cut, ten times",
+      {.name = pair + ": cut, twelve times",
        .run =
            [each] {
-             for (int i = 0; i < kBlinks; ++i) {
+             // In turn: what was just asked is lost, what was just answered is, neither is.
+             for (int i = 0; i < kCuts; ++i) {
+               each([i](fakes::TcpProxy& proxy) {
+                 if (i % 3 == 0) proxy.Swallow();
+                 if (i % 3 == 1) proxy.HoldAnswers();
+               });
+               Rest(kBlink / 2);
                each([](fakes::TcpProxy& proxy) { proxy.Cut(); });
                Rest(kBlink);
              }

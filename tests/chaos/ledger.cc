@@ -65,9 +65,9 @@ void Ledger::Restarted() {
   ++window_.restarts;
 }
 
-void Ledger::Replayed() {
+void Ledger::Replayed(const absl::Status& refusal) {
   base::MutexLock lock(mutex_);
-  ++window_.replays;
+  ++window_.replays[ReasonName(refusal)];
 }
 
 void Ledger::Ended(int thread, absl::Time began, bool was_refused) {

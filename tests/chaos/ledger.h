@@ -55,7 +55,7 @@ struct Window {
   int cured = 0;      // Of those, after at least one refusal that reached the person.
   int restarts = 0;   // Sessions that had to begin anew.
   std::map<std::string, int> refusals;
-  int replays = 0;  // Values that were presented again, and refused.
+  std::map<std::string, int> replays;  // Values that were presented again: why they were refused.
 };
 
 // Ledger is thread-safe.
@@ -71,7 +71,7 @@ class Ledger {
   void Unlinked(const std::string& link_id);
   void Refused(const absl::Status& status);
   void Restarted();
-  void Replayed();
+  void Replayed(const absl::Status& refusal);
   // A journey of `thread` that began at `began` has ended well.
   void Ended(int thread, absl::Time began, bool was_refused);
   void Violation(std::string what);

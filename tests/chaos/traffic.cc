@@ -183,7 +183,7 @@ void PresentAgain(const base::Clock& clock, Ledger& ledger, const std::vector<in
       if (again.ok()) {
         ledger.Violation("a " + one.kind + " was accepted when it was presented again");
       } else {
-        ledger.Replayed();
+        ledger.Replayed(again);
       }
     }
   }
