@@ -108,7 +108,8 @@ Cluster::Cluster(Outside& outside, fakes::PostgresServer& postgres, Sessions ses
   sandbox::ChildProcess migrate({Binary("musubictl"), "migrate", "--postgres=" + conninfo()}, {},
                                 {});
   MUSUBI_CHECK(migrate.Wait() == 0, migrate.output());
-  postgres_proxy_ = std::make_unique<fakes::TcpProxy>(postgres.port());
+  links_proxy_ = std::make_unique<fakes::TcpProxy>(postgres.port());
+  persons_proxy_ = std::make_unique<fakes::TcpProxy>(postgres.port());
 
   sandbox::Stage::Flags flags = outside.Flags();
   flags["session_store"] = "redis";
@@ -121,8 +122,8 @@ Cluster::Cluster(Outside& outside, fakes::PostgresServer& postgres, Sessions ses
     redis_proxy_ = std::make_unique<fakes::TcpProxy>(redis_->port());
     flags["redis_server"] = absl::StrCat("127.0.0.1:", redis_proxy_->port());
   }
-  flags["link_postgres"] = postgres_.TcpConninfo(database_, postgres_proxy_->port());
-  flags["person_postgres"] = flags["link_postgres"];
+  flags["link_postgres"] = postgres_.TcpConninfo(database_, links_proxy_->port());
+  flags["person_postgres"] = postgres_.TcpConninfo(database_, persons_proxy_->port());
   flags["postgres_connections"] = kPostgresConnections;
   for (int i = 0; i < kReplicas; ++i) {
     const std::string own = directory_.File(absl::StrCat("replica-", i));

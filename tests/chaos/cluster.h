@@ -88,7 +88,9 @@ class Cluster {
   // kSingleRedis only, and what is between it and the replicas.
   fakes::RedisServer& redis() { return *redis_; }
   fakes::TcpProxy& redis_proxy() { return *redis_proxy_; }
-  fakes::TcpProxy& postgres_proxy() { return *postgres_proxy_; }
+  // Each of the two stores in PostgreSQL has its own.
+  fakes::TcpProxy& links_proxy() { return *links_proxy_; }
+  fakes::TcpProxy& persons_proxy() { return *persons_proxy_; }
   fakes::PostgresServer& postgres() { return postgres_; }
   // Of a login that may act as every role.
   std::string conninfo() const { return postgres_.Conninfo(database_); }
@@ -100,7 +102,8 @@ class Cluster {
   std::unique_ptr<fakes::RedisSentinels> sentinels_;
   std::unique_ptr<fakes::RedisServer> redis_;
   std::unique_ptr<fakes::TcpProxy> redis_proxy_;
-  std::unique_ptr<fakes::TcpProxy> postgres_proxy_;
+  std::unique_ptr<fakes::TcpProxy> links_proxy_;
+  std::unique_ptr<fakes::TcpProxy> persons_proxy_;
   std::vector<std::unique_ptr<Replica>> replicas_;
 };
 

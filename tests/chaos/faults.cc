@@ -9,6 +9,7 @@
 #include <fstream>
 #include <memory>
 #include <random>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +25,8 @@ constexpr absl::Duration kShort = absl::Seconds(3);  // Longer than musubid wait
 constexpr absl::Duration kBlink = absl::Milliseconds(250);
 constexpr int kBlinks = 10;
 constexpr int kCuts = 12;
+// The command, and the tag of its answer. With its end: BEGIN says READ COMMITTED.
+constexpr std::string_view kCommit("COMMIT\0", 7);
 constexpr size_t kDripOctets = 7;
 constexpr size_t kNoDrip = size_t{64} << 10;
 
@@ -266,7 +269,16 @@ std::vector<Fault> SingleRedisFaults(Outside& outside, Cluster& cluster, Ledger&
   };
   add(NetworkFaults("front - one musubid", {&cluster.replicas()[2]->proxy()}));
   add(NetworkFaults("musubid - Redis", {&cluster.redis_proxy()}));
-  add(NetworkFaults("musubid - PostgreSQL", {&cluster.postgres_proxy()}));
+  add(NetworkFaults("musubid - PostgreSQL", {&cluster.links_proxy(), &cluster.persons_proxy()}));
+  for (const bool in_answers : {false, true}) {
+    add({{.name = absl::StrCat("musubid - PostgreSQL: cut at ", in_answers ? "the answer to " : "",
+                               "links' COMMITs, 1 s"),
+          .run = [&cluster, in_answers] {
+            cluster.links_proxy().CutOn(std::string(kCommit), in_answers);
+            Rest(absl::Seconds(1));
+            cluster.links_proxy().CutOn("");
+          }}});
+  }
   return faults;
 }
 

@@ -26,7 +26,7 @@ void Ledger::Accepted(Spent spent) {
   base::MutexLock lock(mutex_);
   ++accepted_[spent.kind];
   if (!seen_.emplace(spent.kind, spent.value).second) {
-    violations_.push_back("a " + spent.kind + " was accepted twice");
+    Note("a " + spent.kind + " was accepted twice");
   }
   spent_.push_back(std::move(spent));
 }
@@ -35,7 +35,7 @@ void Ledger::Linked(const std::string& link_id, const std::string& account) {
   base::MutexLock lock(mutex_);
   const auto [entry, is_new] = links_.try_emplace(link_id, AckedLink{.account = account});
   if (!is_new && entry->second.account != account) {
-    violations_.push_back("one link was acknowledged to two accounts");
+    Note("one link was acknowledged to two accounts");
   }
 }
 
@@ -46,7 +46,7 @@ void Ledger::UnlinkAsked(const std::string& link_id) {
 
 void Ledger::Unlinked(const std::string& link_id) {
   base::MutexLock lock(mutex_);
-  if (!links_.contains(link_id)) violations_.push_back("an unlink named a link of nobody");
+  if (!links_.contains(link_id)) Note("an unlink named a link of nobody");
   links_[link_id].unlinked = true;
 }
 
@@ -56,7 +56,7 @@ void Ledger::Refused(const absl::Status& status) {
   ++window_.refusals[name];
   // No fault outside may look like one of ours.
   if (!IsTransient(status) && (!base::ReasonOf(status) || name == "INTERNAL")) {
-    violations_.push_back("not a typed refusal: " + status.ToString());
+    Note("not a typed refusal: " + status.ToString());
   }
 }
 
@@ -79,9 +79,21 @@ void Ledger::Ended(int thread, absl::Time began, bool was_refused) {
   changed_.NotifyAll();
 }
 
-void Ledger::Violation(std::string what) {
+void Ledger::Stuck(const std::string& what) {
   base::MutexLock lock(mutex_);
-  violations_.push_back(std::move(what));
+  ++window_.journeys;
+  Note("a journey does not come through: " + what);
+}
+
+void Ledger::Violation(const std::string& what) {
+  base::MutexLock lock(mutex_);
+  Note(what);
+}
+
+void Ledger::Note(const std::string& what) {
+  if (std::find(violations_.begin(), violations_.end(), what) == violations_.end()) {
+    violations_.push_back(what);
+  }
 }
 
 std::pair<bool, absl::Duration> Ledger::WaitForJourneys(int threads, absl::Time start,

@@ -51,9 +51,9 @@ struct AckedLink {
 // What happened since the last Cut, for a row of the table.
 struct Window {
   int journeys = 0;
-  int succeeded = 0;  // All that ended, but for what Violation names.
-  int cured = 0;      // Of those, after at least one refusal that reached the person.
-  int restarts = 0;   // Sessions that had to begin anew.
+  int succeeded = 0;
+  int cured = 0;     // Of those, after at least one refusal that reached the person.
+  int restarts = 0;  // Sessions that had to begin anew.
   std::map<std::string, int> refusals;
   std::map<std::string, int> replays;  // Values that were presented again: why they were refused.
 };
@@ -74,7 +74,10 @@ class Ledger {
   void Replayed(const absl::Status& refusal);
   // A journey of `thread` that began at `began` has ended well.
   void Ended(int thread, absl::Time began, bool was_refused);
-  void Violation(std::string what);
+  // It did not come through.
+  void Stuck(const std::string& what);
+  // One of the same words counts once.
+  void Violation(const std::string& what);
 
   // WaitForJourneys blocks until each of the threads 0..n-1 has ended a journey that it began after
   // `start`, and returns how long after `start` that was; `bound` at the most, with false.
@@ -91,6 +94,8 @@ class Ledger {
   std::map<std::string, int> accepted();
 
  private:
+  void Note(const std::string& what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const base::Clock& clock_;
   base::Mutex mutex_;
   base::CondVar changed_;

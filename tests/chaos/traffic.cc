@@ -107,7 +107,7 @@ bool Traffic::Finish(Person& person, std::mt19937& chance) {
   const absl::Time began = clock_.Now();
   while (person.next() != Step::kDone) {
     if (clock_.Now() - began > options_.patience) {
-      ledger_.Violation("a journey does not come through: " + person.Describe());
+      ledger_.Stuck(person.Describe());
       return false;
     }
     // People take their time, so that every fault finds journeys at every step.

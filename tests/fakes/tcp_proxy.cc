@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/base/check.h"
@@ -113,6 +115,12 @@ void TcpProxy::Cut() {
   Wake();
 }
 
+void TcpProxy::CutOn(std::string text, bool in_answers) {
+  base::MutexLock lock(mutex_);
+  cut_on_ = std::move(text);
+  cut_on_answers_ = in_answers;
+}
+
 void TcpProxy::Drip(size_t octets) {
   base::MutexLock lock(mutex_);
   at_a_time_ = octets;
@@ -203,6 +211,10 @@ bool TcpProxy::Receive(Way& way) {
   char buffer[kBuffer];
   const ssize_t n = recv(way.from, buffer, kBuffer - way.octets.size(), MSG_DONTWAIT);
   if (n < 0) return errno == EAGAIN || errno == EINTR;
+  if (!cut_on_.empty() && way.is_answer == cut_on_answers_ &&
+      std::string_view(buffer, static_cast<size_t>(n)).find(cut_on_) != std::string_view::npos) {
+    return false;
+  }
   if (!swallowing_) way.octets.append(buffer, static_cast<size_t>(n));
   way.ended = n == 0;
   return true;

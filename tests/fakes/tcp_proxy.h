@@ -38,6 +38,9 @@ class TcpProxy {
   // Cut resets every connection on both sides; what was held is lost. Connections after it are
   // whole, and nothing is held or swallowed.
   void Cut();
+  // CutOn resets, from now on, each connection whose client (or server, for answers) sends `text`
+  // in one piece; that piece is lost, and what came before it is not. Empty: none.
+  void CutOn(std::string text, bool in_answers = false);
   // Drip forwards at most `octets` at a time from now on, both ways.
   void Drip(size_t octets);
   // How many times octets were forwarded, since the beginning.
@@ -78,6 +81,8 @@ class TcpProxy {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
   bool swallowing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::string cut_on_ ABSL_GUARDED_BY(mutex_);
+  bool cut_on_answers_ ABSL_GUARDED_BY(mutex_) = false;
   size_t at_a_time_ ABSL_GUARDED_BY(mutex_);
   size_t forwards_ ABSL_GUARDED_BY(mutex_) = 0;
   std::list<Connection> connections_ ABSL_GUARDED_BY(mutex_);

@@ -138,6 +138,31 @@ TEST_F(TcpProxyTest, SwallowsBothWaysUntilCut) {
   EXPECT_EQ(next_server.Receive(5), "whole");
 }
 
+TEST_F(TcpProxyTest, CutsOnAWordOfEitherSide) {
+  proxy_->CutOn("COMMIT");
+  Peer client(Connect());
+  Peer server(Accept());
+  client.Send("INSERT");
+  EXPECT_EQ(server.Receive(6), "INSERT");
+  server.Send("a COMMIT of the other side");
+  EXPECT_EQ(client.Receive(26), "a COMMIT of the other side");
+  client.Send("the COMMIT");
+  EXPECT_TRUE(client.IsReset());
+  EXPECT_TRUE(server.IsReset());
+  proxy_->CutOn("COMMIT", /*in_answers=*/true);
+  Peer next_client(Connect());
+  Peer next_server(Accept());
+  next_client.Send("COMMIT");
+  EXPECT_EQ(next_server.Receive(6), "COMMIT");
+  next_server.Send("COMMIT");
+  EXPECT_TRUE(next_client.IsReset());
+  proxy_->CutOn("");
+  Peer last_client(Connect());
+  Peer last_server(Accept());
+  last_server.Send("COMMIT");
+  EXPECT_EQ(last_client.Receive(6), "COMMIT");
+}
+
 TEST_F(TcpProxyTest, DripsAFewOctetsAtATime) {
   proxy_->Drip(3);
   Peer client(Connect());
