@@ -1,5 +1,6 @@
 #include "tests/chaos/person.h"
 
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -213,20 +214,28 @@ absl::Status Person::Prove() {
 }
 
 absl::Status Person::Return() {
+  const std::string before = browser_->credential();
   MUSUBI_ASSIGN_OR_RETURN(const v1::CompleteReturnResponse done,
                           browser_->CompleteReturn(one_device() ? return_code_ : std::string()));
   verify_return_ = done.verify();
   returned_ = true;
   if (one_device()) {
+    // With the credential that the answer gave, and with the one before it, which an older record
+    // knows.
     Spend("return code", return_code_,
-          [id = browser_->session_id(), credential = browser_->credential(),
+          [id = browser_->session_id(), credentials = std::array{before, browser_->credential()},
            code = return_code_](const Caller& caller) {
             auto request = Again<v1::CompleteReturnRequest>(id);
             request.set_return_code(code);
-            return caller.front
-                ->Call<v1::PairingService>(&v1::PairingService::Stub::CompleteReturn, request,
-                                           credential)
-                .status();
+            absl::Status again;
+            for (const std::string& credential : credentials) {
+              again = caller.front
+                          ->Call<v1::PairingService>(&v1::PairingService::Stub::CompleteReturn,
+                                                     request, credential)
+                          .status();
+              if (again.ok()) break;
+            }
+            return again;
           });
   }
   next_ = Step::kUse;
