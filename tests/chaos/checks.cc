@@ -8,13 +8,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/bytes.h"
-#include "lib/base/check.h"
 #include "lib/base/encoding.h"
 #include "lib/base/status.h"
 #include "lib/crypto/keyring.h"
-#include "lib/link/postgres_link_store.h"
+#include "lib/link/audit_reader.h"
 #include "lib/link/sqlite_link_schema.h"
-#include "lib/link/sqlite_link_store.h"
 #include "lib/postgres/connection.h"
 #include "lib/sqlite/database.h"
 
@@ -115,6 +113,17 @@ void CheckLinks(const std::map<std::string, AckedLink>& acked, const std::vector
   }
 }
 
+absl::StatusOr<link::AuditReport> CheckAudit(const base::Clock& clock, Stores& stores) {
+  MUSUBI_ASSIGN_OR_RETURN(const crypto::Keyring keyring,
+                          crypto::Keyring::Load(stores.audit_keyring));
+  MUSUBI_ASSIGN_OR_RETURN(const auto audit, stores.conninfo.empty()
+                                                ? link::OpenSqliteAudit(stores.link_db)
+                                                : link::OpenPostgresAudit(stores.conninfo));
+  MUSUBI_ASSIGN_OR_RETURN(link::AuditReport report, audit->Verify(keyring, stores.head));
+  MUSUBI_ASSIGN_OR_RETURN(stores.head, audit->Head(clock.Now()));
+  return report;
+}
+
 }  // namespace
 
 std::string Check(const base::Clock& clock, Ledger& ledger, Stores& stores) {
@@ -131,20 +140,12 @@ std::string Check(const base::Clock& clock, Ledger& ledger, Stores& stores) {
   for (auto& [id, link] : told) link.unlink_asked = later.at(id).unlink_asked;
   CheckLinks(told, *rows, ledger);
 
-  auto keyring = crypto::Keyring::Load(stores.audit_keyring);
-  MUSUBI_CHECK(keyring.ok(), keyring.status().ToString());
-  const auto report =
-      stores.conninfo.empty()
-          ? link::VerifySqliteAudit(stores.link_db, *std::move(keyring), stores.head)
-          : link::VerifyPostgresAudit(stores.conninfo, *std::move(keyring), stores.head);
+  const auto report = CheckAudit(clock, stores);
   if (!report.ok() || !report->ok) {
     ledger.Violation("the audit chain does not hold: " +
                      (report.ok() ? report->what : report.status().ToString()));
     return "audit broken";
   }
-  const auto head = stores.conninfo.empty() ? link::ReadSqliteAuditHead(stores.link_db)
-                                            : link::ReadPostgresAuditHead(stores.conninfo, clock);
-  if (head.ok()) stores.head = *head;
   return absl::StrCat(told.size(), " links acked, ", rows->size(), " rows, ", report->count,
                       " audit entries");
 }
