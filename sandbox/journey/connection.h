@@ -61,7 +61,7 @@ class Connection {
   // so the same request id, once more.
   struct Patience {
     absl::Duration deadline = kCallDeadline;
-    std::function<bool(const absl::Status&)> again;
+    std::function<bool(const absl::Status&, absl::Duration)> again;
   };
   // Set before the first call.
   void BePatient(Patience patience) { patience_ = std::move(patience); }
@@ -78,6 +78,7 @@ class Connection {
                                                                       const Request&, Response*),
                                 const Request& request, const std::string& credential) const {
     const auto stub = Service::NewStub(channel_);
+    const absl::Time began = clock_.Now();
     while (true) {
       grpc::ClientContext context;
       Prepare(context, credential, patience_.deadline);
@@ -90,7 +91,7 @@ class Connection {
         return response;
       }
       if (listener_.on_error) listener_.on_error(status);
-      if (!patience_.again || !patience_.again(status)) return status;
+      if (!patience_.again || !patience_.again(status, clock_.Now() - began)) return status;
     }
   }
 

@@ -42,35 +42,6 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::vector<int>& ports) {
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
 
-// Whether to try once more, on one connection, which one thread uses.
-class Repeats {
- public:
-  Repeats(const base::Clock& clock, Ledger& ledger) : clock_(clock), ledger_(ledger) {}
-  bool operator()(const absl::Status& status) {
-    if (!IsTransient(status)) {
-      since_ = absl::InfiniteFuture();
-      return false;
-    }
-    const absl::Time now = clock_.Now();
-    // Another call than the last one, if that was long ago: a try takes no longer.
-    if (since_ == absl::InfiniteFuture() || now - last_ > kTry + absl::Seconds(1)) since_ = now;
-    last_ = now;
-    if (now - since_ > kRepeats) {
-      since_ = absl::InfiniteFuture();
-      return false;
-    }
-    ledger_.Refused(status);
-    Rest(absl::Milliseconds(100));
-    return true;
-  }
-
- private:
-  const base::Clock& clock_;
-  Ledger& ledger_;
-  absl::Time since_ = absl::InfiniteFuture();
-  absl::Time last_ = absl::InfinitePast();
-};
-
 }  // namespace
 
 void Rest(absl::Duration duration) {
@@ -85,8 +56,14 @@ Caller NewCaller(const base::Clock& clock, Ledger& ledger, const std::vector<int
       .front = sandbox::Connection::Over(clock, NewChannel(ports), "front"),
       .relying_party = sandbox::Connection::Over(
           clock, NewChannel(ports), absl::StrCat("relying-party/", sandbox::Stage::kRelyingParty))};
+  const auto again = [&ledger](const absl::Status& status, absl::Duration so_far) {
+    if (!IsTransient(status) || so_far > kRepeats) return false;
+    ledger.Refused(status);
+    Rest(absl::Milliseconds(100));
+    return true;
+  };
   for (sandbox::Connection* one : {caller.front.get(), caller.relying_party.get()}) {
-    one->BePatient({.deadline = kTry, .again = Repeats(clock, ledger)});
+    one->BePatient({.deadline = kTry, .again = again});
   }
   return caller;
 }
