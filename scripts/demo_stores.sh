@@ -1,6 +1,6 @@
 # Sourced by scripts/demo: a Redis and a PostgreSQL of its own for --stores=redis,postgres, on free
 # ports of 127.0.0.1, each behind a password, gone with the demo. Uses its world, children, wait_for.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 new_password() { od -An -tx1 -N16 /dev/urandom | tr -d ' \n'; }
