@@ -39,7 +39,8 @@ std::vector<std::string> LeastRights() {
 void UseRedis(TestStage& stage, const fakes::RedisServer& redis) {
   ASSERT_TRUE(base::WriteFileAtomically(stage->File("redis-user"), "musubi\n", 0600).ok());
   ASSERT_TRUE(
-      base::WriteFileAtomically(stage->File("redis-password"), std::string(kPassword) + "\n", 0600).ok());
+      base::WriteFileAtomically(stage->File("redis-password"), std::string(kPassword) + "\n", 0600)
+          .ok());
   stage->flags()["session_store"] = "redis";
   stage->flags()["redis_server"] = redis.address();
   stage->flags()["redis_user_file"] = stage->File("redis-user");
