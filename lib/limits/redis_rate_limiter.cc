@@ -87,14 +87,7 @@ absl::StatusOr<RedisRateLimiter::Answer> RedisRateLimiter::Eval(const redis::Scr
   args.insert(args.begin(), Micros(offset));
   const auto reply =
       client_.Eval(script, {.keys = {NameOf(key)}, .args = std::move(args)}, options_.timeout);
-  if (!reply.ok()) {
-    const absl::Status& status = reply.status();
-    if (base::ReasonOf(status).has_value()) return status;
-    return base::Error(absl::IsDeadlineExceeded(status) || absl::IsCancelled(status)
-                           ? ErrorReason::kUnavailable
-                           : ErrorReason::kInternal,
-                       "rate limiter: " + std::string(base::ToStd(status.message())));
-  }
+  if (!reply.ok()) return redis::WithReason(reply.status(), "rate limiter");
   if (reply->elements.size() != 2 || !reply->elements[0].is_integer() ||
       !reply->elements[1].is_integer()) {
     return base::Error(ErrorReason::kInternal, "rate limiter: a script answers two numbers");

@@ -84,15 +84,11 @@ absl::StatusOr<std::unique_ptr<AuditReader>> OpenSqliteAudit(const std::string& 
 absl::StatusOr<std::unique_ptr<AuditReader>> OpenPostgresAudit(const std::string& conninfo) {
   MUSUBI_ASSIGN_OR_RETURN(
       std::unique_ptr<postgres::Pool> pool,
-      postgres::Pool::Create({.conninfo = conninfo,
-                              .setup = {.role = kPostgresAuditRole,
-                                        .search_path = std::string(kPostgresLinkSchema.name)},
-                              .connections = 1}));
-  const auto checked = Read(*pool, [](postgres::Connection& db) -> absl::StatusOr<bool> {
-    MUSUBI_RETURN_IF_ERROR(CheckVersion(db, kPostgresLinkSchema));
-    return true;
-  });
-  MUSUBI_RETURN_IF_ERROR(checked.status());
+      postgres::Pool::Open({.conninfo = conninfo,
+                            .setup = {.role = kPostgresAuditRole,
+                                      .search_path = std::string(kPostgresLinkSchema.name)},
+                            .connections = 1},
+                           kPostgresLinkSchema));
   return std::make_unique<PostgresReader>(std::move(pool));
 }
 

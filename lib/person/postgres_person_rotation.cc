@@ -1,4 +1,3 @@
-#include <array>
 #include <optional>
 #include <utility>
 
@@ -7,6 +6,7 @@
 #include "lib/person/person_rotation.h"
 #include "lib/person/person_values.h"
 #include "lib/person/postgres_person_schema.h"
+#include "lib/person/sealed_tables.h"
 #include "lib/postgres/pool.h"
 
 namespace musubi::person {
@@ -22,41 +22,13 @@ using postgres::Transact;
 // A count reads whole tables.
 constexpr absl::Duration kTimeout = absl::Minutes(10);
 
+// As the owner: servers may not move rows to another key.
 absl::StatusOr<std::unique_ptr<Pool>> OpenPool(const std::string& conninfo) {
-  MUSUBI_ASSIGN_OR_RETURN(
-      std::unique_ptr<Pool> pool,
-      Pool::Create({.conninfo = conninfo,
-                    .setup = {.role = "", .search_path = std::string(kPostgresPersonSchema.name)},
-                    .connections = 1,
-                    .timeout = kTimeout}));
-  MUSUBI_ASSIGN_OR_RETURN(Pool::Lease lease, pool->Acquire());
-  MUSUBI_RETURN_IF_ERROR(CheckVersion(*lease, kPostgresPersonSchema));
-  return pool;
-}
-
-struct Column {
-  Sealed sealed;
-  std::string name;
-};
-
-// A table with sealed columns: `row` names each row, and is the order of the pass.
-struct Table {
-  std::string name;
-  std::string row;
-  std::array<Column, 2> columns;
-};
-
-const std::array<Table, 2>& Tables() {
-  static const std::array<Table, 2> tables = {
-      Table{"persons",
-            "person_id",
-            {Column{Sealed::kCommitmentKey, "sealed_commitment_key"},
-             Column{Sealed::kName, "sealed_name"}}},
-      Table{"certificates",
-            "index_hash",
-            {Column{Sealed::kCertificate, "sealed_certificate"},
-             Column{Sealed::kIdentity, "sealed_identity"}}}};
-  return tables;
+  return Pool::Open({.conninfo = conninfo,
+                     .setup = {.role = "", .search_path = std::string(kPostgresPersonSchema.name)},
+                     .connections = 1,
+                     .timeout = kTimeout},
+                    kPostgresPersonSchema);
 }
 
 // Rows that a server writes at the moment are left out, so that neither waits for the other; what
@@ -81,7 +53,7 @@ class DataRows final : public crypto::KeyedRows {
     int rows = 0;
     base::Bytes last;
   };
-  absl::StatusOr<Moved> MoveRows(Connection& db, const Table& table);
+  absl::StatusOr<Moved> MoveRows(Connection& db, const SealedTable& table);
 
   const std::unique_ptr<Pool> pool_;
   const crypto::Keyring keyring_;
@@ -92,8 +64,8 @@ class DataRows final : public crypto::KeyedRows {
 
 absl::StatusOr<KeyCounts> DataRows::CountIn(Connection& db) {
   KeyCounts counts;
-  for (const Table& table : Tables()) {
-    for (const Column& column : table.columns) {
+  for (const SealedTable& table : SealedTables()) {
+    for (const SealedColumn& column : table.columns) {
       MUSUBI_ASSIGN_OR_RETURN(
           const Result rows,
           db.Query("SELECT substring(" + column.name + " FROM 1 FOR 1 + get_byte(" + column.name +
@@ -109,7 +81,7 @@ absl::StatusOr<KeyCounts> DataRows::CountIn(Connection& db) {
 
 absl::StatusOr<crypto::KeyedRows::Batch> DataRows::MoveBatch() {
   MUSUBI_ASSIGN_OR_RETURN(Moved moved, Transact(*pool_, [&](Connection& db) {
-                            return MoveRows(db, Tables()[table_]);
+                            return MoveRows(db, SealedTables()[table_]);
                           }));
   Batch batch{.moved = moved.values};
   if (moved.rows == crypto::kRotationBatch) {
@@ -117,19 +89,19 @@ absl::StatusOr<crypto::KeyedRows::Batch> DataRows::MoveBatch() {
     return batch;
   }
   after_.clear();
-  table_ = (table_ + 1) % Tables().size();
+  table_ = (table_ + 1) % SealedTables().size();
   batch.last = table_ == 0;
   return batch;
 }
 
-absl::StatusOr<DataRows::Moved> DataRows::MoveRows(Connection& db, const Table& table) {
+absl::StatusOr<DataRows::Moved> DataRows::MoveRows(Connection& db, const SealedTable& table) {
   MUSUBI_ASSIGN_OR_RETURN(
       const Result registered,
       db.Query("SELECT 1 FROM data_keys WHERE key_id = $1", {keyring_.active().id}));
   if (registered.empty()) return crypto::NotYetActive(keyring_.active().id);
   const base::Bytes prefix = crypto::SealedPrefix(keyring_.active().id);
   const auto& [first, second] = table.columns;
-  const auto other_key = [](const Column& column) {
+  const auto other_key = [](const SealedColumn& column) {
     return "substring(" + column.name + " FROM 1 FOR $2::bigint::int) <> $3";
   };
   MUSUBI_ASSIGN_OR_RETURN(

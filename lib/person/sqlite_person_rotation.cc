@@ -7,6 +7,7 @@
 #include "lib/crypto/aead.h"
 #include "lib/person/person_rotation.h"
 #include "lib/person/person_values.h"
+#include "lib/person/sealed_tables.h"
 #include "lib/person/sqlite_person_schema.h"
 
 namespace musubi::person {
@@ -19,31 +20,6 @@ using sqlite::Transaction;
 
 absl::StatusOr<std::unique_ptr<Database>> OpenDatabase(const std::string& path) {
   return Database::Open(path, kSqlitePersonSchema, Database::Mode::kExisting);
-}
-
-struct Column {
-  Sealed sealed;
-  std::string name;
-};
-
-// A table with sealed columns: `row` names each row, and is the order of the pass.
-struct Table {
-  std::string name;
-  std::string row;
-  std::array<Column, 2> columns;
-};
-
-const std::array<Table, 2>& Tables() {
-  static const std::array<Table, 2> tables = {
-      Table{"persons",
-            "person_id",
-            {Column{Sealed::kCommitmentKey, "sealed_commitment_key"},
-             Column{Sealed::kName, "sealed_name"}}},
-      Table{"certificates",
-            "index_hash",
-            {Column{Sealed::kCertificate, "sealed_certificate"},
-             Column{Sealed::kIdentity, "sealed_identity"}}}};
-  return tables;
 }
 
 class DataRows final : public crypto::KeyedRows {
@@ -65,7 +41,7 @@ class DataRows final : public crypto::KeyedRows {
   absl::StatusOr<std::vector<Row>> Next();
   // Reads them again under the write lock, which is not taken where there is nothing to do.
   absl::StatusOr<int64_t> Move(std::vector<Row>& rows);
-  absl::StatusOr<int64_t> MoveRow(const Table& table, const Row& row);
+  absl::StatusOr<int64_t> MoveRow(const SealedTable& table, const Row& row);
 
   const std::unique_ptr<Database> db_;
   const crypto::Keyring keyring_;
@@ -76,8 +52,8 @@ class DataRows final : public crypto::KeyedRows {
 
 absl::StatusOr<KeyCounts> DataRows::Count() {
   KeyCounts counts;
-  for (const Table& table : Tables()) {
-    for (const Column& column : table.columns) {
+  for (const SealedTable& table : SealedTables()) {
+    for (const SealedColumn& column : table.columns) {
       // The id is at most kMaxIdLength octets behind the one of its length.
       Statement query = db_->Query("SELECT substr(" + column.name + ", 1, 17) FROM " + table.name +
                                    " WHERE " + column.name + " IS NOT NULL");
@@ -106,7 +82,7 @@ absl::StatusOr<crypto::KeyedRows::Batch> DataRows::MoveBatch() {
     return batch;
   }
   after_.clear();
-  table_ = (table_ + 1) % Tables().size();
+  table_ = (table_ + 1) % SealedTables().size();
   batch.last = table_ == 0;
   // The log still has what the old key opens.
   if (batch.last) MUSUBI_RETURN_IF_ERROR(db_->Checkpoint());
@@ -114,7 +90,7 @@ absl::StatusOr<crypto::KeyedRows::Batch> DataRows::MoveBatch() {
 }
 
 absl::StatusOr<std::vector<DataRows::Row>> DataRows::Next() {
-  const Table& table = Tables()[table_];
+  const SealedTable& table = SealedTables()[table_];
   const auto& [first, second] = table.columns;
   const base::Bytes prefix = crypto::SealedPrefix(keyring_.active().id);
   Statement query =
@@ -136,14 +112,14 @@ absl::StatusOr<int64_t> DataRows::Move(std::vector<Row>& rows) {
   MUSUBI_ASSIGN_OR_RETURN(rows, Next());
   int64_t moved = 0;
   for (const Row& row : rows) {
-    MUSUBI_ASSIGN_OR_RETURN(const int64_t values, MoveRow(Tables()[table_], row));
+    MUSUBI_ASSIGN_OR_RETURN(const int64_t values, MoveRow(SealedTables()[table_], row));
     moved += values;
   }
   MUSUBI_RETURN_IF_ERROR(transaction.Commit());
   return moved;
 }
 
-absl::StatusOr<int64_t> DataRows::MoveRow(const Table& table, const Row& row) {
+absl::StatusOr<int64_t> DataRows::MoveRow(const SealedTable& table, const Row& row) {
   int64_t moved = 0;
   for (size_t i = 0; i < row.sealed.size(); ++i) {
     if (row.sealed[i].empty()) continue;  // NULL.

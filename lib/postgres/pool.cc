@@ -72,6 +72,13 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Create(PoolOptions options) {
   return std::unique_ptr<Pool>(new Pool(std::move(options)));
 }
 
+absl::StatusOr<std::unique_ptr<Pool>> Pool::Open(PoolOptions options, const Schema& schema) {
+  MUSUBI_ASSIGN_OR_RETURN(std::unique_ptr<Pool> pool, Create(std::move(options)));
+  MUSUBI_ASSIGN_OR_RETURN(Lease lease, pool->Acquire());
+  MUSUBI_RETURN_IF_ERROR(CheckVersion(*lease, schema));
+  return pool;
+}
+
 Pool::~Pool() {
   base::MutexLock lock(mutex_);
   MUSUBI_CHECK(open_ == idle_.size(), "a pool outlives its leases");

@@ -17,6 +17,7 @@
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "lib/postgres/connection.h"
+#include "lib/postgres/migration.h"
 
 namespace musubi::postgres {
 
@@ -46,6 +47,10 @@ class Pool {
   // Connects nothing yet. Errors of CheckConninfo, and INVALID_ARGUMENT for an option out of range.
   static absl::StatusOr<std::unique_ptr<Pool>> Create(PoolOptions options);
   ~Pool();
+
+  // Open is Create, and fails too if there is no connection to be had now, or if the schema's
+  // version is not the newest (CheckVersion).
+  static absl::StatusOr<std::unique_ptr<Pool>> Open(PoolOptions options, const Schema& schema);
 
   // Lease is a connection until it goes. Movable; for the thread that took it.
   class Lease {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,6 +24,11 @@ namespace musubi::redis {
 // MayHaveRun tells whether the command that failed with `status` may have taken effect: it was
 // sent, and what became of it is unknown. False: it has not run, and never will.
 bool MayHaveRun(const absl::Status& status);
+
+// WithReason is `status` as a store's callers know failures: with the base::ErrorReason that it
+// has, or UNAVAILABLE where there was no answer, or INTERNAL. `what` names the store in the
+// message.
+absl::Status WithReason(const absl::Status& status, std::string_view what);
 
 // Subscription ends when it is destroyed; a callback that is running then may still finish.
 class Subscription {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/cord.h"
 #include "lib/base/error.h"
+#include "lib/base/status.h"
 #include "lib/redis/client.h"
 
 namespace musubi::redis {
@@ -27,6 +28,13 @@ bool IsOneOf(const std::array<std::string_view, N>& list, std::string_view code)
 }
 
 }  // namespace
+
+absl::Status WithReason(const absl::Status& status, std::string_view what) {
+  if (base::ReasonOf(status).has_value()) return status;
+  const bool lost = absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
+  return base::Error(lost ? base::ErrorReason::kUnavailable : base::ErrorReason::kInternal,
+                     std::string(what) + ": " + std::string(base::ToStd(status.message())));
+}
 
 bool MayHaveRun(const absl::Status& status) { return status.GetPayload(kMayHaveRun).has_value(); }
 

@@ -60,14 +60,7 @@ absl::StatusOr<absl::Duration> CrlEpochs::Report(std::span<const CrlEpoch> lists
   const auto reply = client_.Eval(
       ReportScript(), {.keys = {options_.prefix + "crl-epochs"}, .args = std::move(args)},
       options_.timeout);
-  if (!reply.ok()) {
-    const absl::Status& status = reply.status();
-    if (base::ReasonOf(status).has_value()) return status;
-    return base::Error(absl::IsDeadlineExceeded(status) || absl::IsCancelled(status)
-                           ? ErrorReason::kUnavailable
-                           : ErrorReason::kInternal,
-                       "CRL epochs: " + std::string(base::ToStd(status.message())));
-  }
+  if (!reply.ok()) return redis::WithReason(reply.status(), "CRL epochs");
   if (!reply->is_integer()) {
     return base::Error(ErrorReason::kInternal, "CRL epochs: a script answers a number");
   }

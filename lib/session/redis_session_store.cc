@@ -79,16 +79,11 @@ absl::Status NotFound() {
   return base::Error(ErrorReason::kSessionNotFound, "no session of this id");
 }
 
-absl::Status Strange(std::string_view what) {
-  return base::Error(ErrorReason::kInternal, "session store: " + std::string(what));
-}
+// In messages.
+constexpr std::string_view kWhat = "session store";
 
-// Gives the client's failures the reasons that a store's callers know.
-absl::Status StoreError(const absl::Status& status) {
-  if (base::ReasonOf(status).has_value()) return status;
-  const bool lost = absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
-  return base::Error(lost ? ErrorReason::kUnavailable : ErrorReason::kInternal,
-                     "session store: " + std::string(base::ToStd(status.message())));
+absl::Status Strange(std::string_view what) {
+  return base::Error(ErrorReason::kInternal, std::string(kWhat) + ": " + std::string(what));
 }
 
 absl::StatusOr<absl::Time> ParseTime(const Reply& seconds, const Reply& microseconds) {
@@ -168,13 +163,13 @@ absl::StatusOr<Reply> RedisSessionStore::Eval(const redis::Script& script, const
                                               std::vector<std::string> args) {
   auto reply =
       dependencies_.client.Eval(script, {.keys = {KeyOf(id)}, .args = std::move(args)}, Timeout());
-  if (!reply.ok()) return StoreError(reply.status());
+  if (!reply.ok()) return redis::WithReason(reply.status(), kWhat);
   return reply;
 }
 
 absl::StatusOr<absl::Time> RedisSessionStore::Now() {
   const auto reply = dependencies_.client.Command({"TIME"}, Timeout());
-  if (!reply.ok()) return StoreError(reply.status());
+  if (!reply.ok()) return redis::WithReason(reply.status(), kWhat);
   if (reply->elements.size() != 2) return Strange("TIME has two parts");
   MUSUBI_ASSIGN_OR_RETURN(const absl::Time time, ParseTime(reply->elements[0], reply->elements[1]));
   return time + Offset();
@@ -200,7 +195,7 @@ absl::StatusOr<SessionStore::Stored> RedisSessionStore::Get(const SessionId& id)
   const std::string_view value = reply.elements[3].text;
   if (value.size() < kHeaderSize) return Strange("a value is too short");
   absl::StatusOr<SessionRecord> record = DecodeRecord(base::AsBytes(value.substr(kHeaderSize)));
-  if (!record.ok()) return StoreError(record.status());
+  if (!record.ok()) return redis::WithReason(record.status(), kWhat);
   if (record->id != id || EncodeVersion(record->version) != value.substr(0, kVersionSize)) {
     return Strange("a value is another record's");
   }
