@@ -3,9 +3,7 @@
 #include <google/protobuf/descriptor.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/ext/channelz_service_plugin.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/impl/server_builder_option.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -14,6 +12,7 @@
 
 #include "lib/base/check.h"
 #include "lib/base/status.h"
+#include "lib/rpc/plugins.h"
 
 namespace musubi::rpc {
 namespace {
@@ -22,32 +21,6 @@ namespace {
 constexpr int kMaxMetadataSize = 16 * 1024;
 // The web tier pings idle connections each 30 s, so that middle boxes keep them.
 constexpr int kMinPingIntervalMs = 10'000;
-
-// What gRPC's plugin for channelz is called; the class itself is not in a header.
-constexpr char kChannelzPlugin[] = "channelz_service";
-
-// Reflection and channelz, on or off for one server. gRPC turns reflection on for every server of a
-// process that merely links it, and channelz for every server after the first that wants it, so
-// that off means to take them out.
-class Plugins final : public grpc::ServerBuilderOption {
- public:
-  Plugins(bool reflection, bool channelz) : reflection_(reflection), channelz_(channelz) {}
-  void UpdateArguments(grpc::ChannelArguments* arguments) override {
-    arguments->SetInt(GRPC_ARG_ENABLE_CHANNELZ, channelz_ ? 1 : 0);
-  }
-  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    auto reflection = std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
-    const std::string name = reflection->name();
-    std::erase_if(*plugins, [&](const auto& plugin) {
-      return plugin->name() == name || (!channelz_ && plugin->name() == kChannelzPlugin);
-    });
-    if (reflection_) plugins->push_back(std::move(reflection));
-  }
-
- private:
-  const bool reflection_;
-  const bool channelz_;
-};
 
 // Fails unless the table has a rule for each method of the service; raises `max_request` to the
 // largest of them.
