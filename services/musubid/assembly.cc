@@ -27,6 +27,7 @@
 #include "lib/revocation/ocsp_client.h"
 #include "lib/revocation/revocation_checker.h"
 #include "lib/rpc/calls.h"
+#include "lib/rpc/health_server.h"
 #include "lib/rpc/server.h"
 #include "lib/telemetry/http_endpoint.h"
 #include "lib/telemetry/metrics.h"
@@ -82,7 +83,7 @@ struct Assembly::Parts {
         timer(dependencies.timer),
         log(dependencies.log),
         metrics(registry),
-        health(clock, log, metrics),
+        health(clock, log, metrics, config.services),
         request_reporter(log, metrics, config.log_requests),
         revocation_reporter(clock, log, metrics, health),
         session_reporter(metrics),
@@ -167,6 +168,7 @@ struct Assembly::Parts {
   std::optional<pairing::PairingService> pairing_service;
   std::optional<validation::ValidationService> validation_service;
   std::optional<link::LinkService> link_service;
+  std::unique_ptr<rpc::HealthServer> health_server;  // Null: none. Answers while `server` drains.
   std::unique_ptr<rpc::Server> server;
   std::unique_ptr<Periodic> tls_refresh;  // Of the server.
   std::unique_ptr<telemetry::HttpEndpoint> endpoint;
@@ -390,8 +392,15 @@ absl::Status Assembly::Parts::Listen(const Config& config) {
     tls_refresh = std::make_unique<Periodic>(timer, *workers, config.tls_refresh_interval,
                                              [this, config] { RefreshTls(config); });
   }
-  health.Follow([this, served = config.services](ServiceName service, bool serving) {
-    if (served.contains(service)) server->SetServing(FullName(service), serving);
+  if (!config.health_listen.empty()) {
+    MUSUBI_ASSIGN_OR_RETURN(
+        health_server, ForFlag("health_listen", rpc::HealthServer::Create(config.health_listen)));
+  }
+  health.Follow([this](ServiceName service, bool serving, bool ready) {
+    server->SetServing(FullName(service), serving);
+    if (health_server == nullptr) return;
+    health_server->SetServing(FullName(service), serving);
+    health_server->SetServing(rpc::kReadiness, ready);
   });
   return absl::OkStatus();
 }
@@ -465,6 +474,7 @@ rpc::Server& Assembly::server() { return *parts_->server; }
 
 void Assembly::Drain(absl::Duration grace) {
   parts_->health.Drain();
+  if (parts_->health_server != nullptr) parts_->health_server->SetServing("", false);
   parts_->server->Drain(grace);
   // Of what the last calls did. A kill leaves it to the next start.
   if (parts_->checkpoints != nullptr) parts_->checkpoints->Write();
@@ -473,6 +483,11 @@ void Assembly::Drain(absl::Duration grace) {
 std::optional<int> Assembly::metrics_port() const {
   if (parts_->endpoint == nullptr) return std::nullopt;
   return parts_->endpoint->port();
+}
+
+std::optional<int> Assembly::health_port() const {
+  if (parts_->health_server == nullptr) return std::nullopt;
+  return parts_->health_server->port();
 }
 
 }  // namespace musubi::services::musubid

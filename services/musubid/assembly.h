@@ -41,8 +41,9 @@ class Assembly {
   rpc::Server& server();
   // Drain is Server::Drain, and readiness says so from its beginning.
   void Drain(absl::Duration grace);
-  // The port of metrics and health; nothing if there is none.
+  // The ports of metrics, and of probes; nothing if there is none.
   std::optional<int> metrics_port() const;
+  std::optional<int> health_port() const;
 
  private:
   struct Parts;

@@ -123,6 +123,11 @@ ABSL_FLAG(std::string, metrics_listen, "",
           "Address of /metrics, /healthz and /readyz, HOST:PORT, plain HTTP; port 0 takes a free "
           "one; empty: none");
 ABSL_FLAG(std::string, metrics_port_file, "", "File to write that port to");
+ABSL_FLAG(
+    std::string, health_listen, "",
+    "Address of gRPC's health service alone, HOST:PORT, in plaintext, for probes; port 0 takes "
+    "a free one; empty: none");
+ABSL_FLAG(std::string, health_port_file, "", "File to write that port to");
 ABSL_FLAG(std::string, log_requests, "refused",
           "Of which calls the log shows the message, without personal data: off, refused or all");
 
@@ -295,13 +300,15 @@ absl::StatusOr<LogRequests> ReadLogRequests() {
   return Bad("log_requests", name, "must be off, refused or all");
 }
 
-absl::Status CheckMetricsAddress(const Config& config) {
-  if (config.metrics_listen.empty()) {
-    if (config.metrics_port_file.empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError("--metrics_port_file needs --metrics_listen");
+// A port for operators, which may be any machine's, and the file that it is written to.
+absl::Status CheckOperatorsPort(const std::string& flag, const std::string& address,
+                                const std::string& port_file) {
+  if (!address.empty()) {
+    return base::Annotate(rpc::CheckListenAddress(address, /*loopback_only=*/false),
+                          "--" + flag + "_listen");
   }
-  return base::Annotate(rpc::CheckListenAddress(config.metrics_listen, /*loopback_only=*/false),
-                        "--metrics_listen");
+  if (port_file.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError("--" + flag + "_port_file needs --" + flag + "_listen");
 }
 
 session::Lifetimes ReadLifetimes() {
@@ -375,7 +382,9 @@ absl::StatusOr<Config> ReadFlags() {
                 .lifetimes = ReadLifetimes(),
                 .drain_grace = absl::GetFlag(FLAGS_drain_grace),
                 .metrics_listen = absl::GetFlag(FLAGS_metrics_listen),
-                .metrics_port_file = absl::GetFlag(FLAGS_metrics_port_file)};
+                .metrics_port_file = absl::GetFlag(FLAGS_metrics_port_file),
+                .health_listen = absl::GetFlag(FLAGS_health_listen),
+                .health_port_file = absl::GetFlag(FLAGS_health_port_file)};
   MUSUBI_ASSIGN_OR_RETURN(config.services, ReadServices());
   MUSUBI_ASSIGN_OR_RETURN(config.redis, ReadSessionStore());
   const std::string roles = absl::GetFlag(FLAGS_insecure_loopback_roles);
@@ -395,7 +404,10 @@ absl::StatusOr<Config> ReadFlags() {
   MUSUBI_RETURN_IF_ERROR(CheckFiles(config));
   MUSUBI_RETURN_IF_ERROR(CheckSubset(config));
   MUSUBI_RETURN_IF_ERROR(CheckCheckpoints(config));
-  MUSUBI_RETURN_IF_ERROR(CheckMetricsAddress(config));
+  MUSUBI_RETURN_IF_ERROR(
+      CheckOperatorsPort("metrics", config.metrics_listen, config.metrics_port_file));
+  MUSUBI_RETURN_IF_ERROR(
+      CheckOperatorsPort("health", config.health_listen, config.health_port_file));
   MUSUBI_ASSIGN_OR_RETURN(config.log_requests, ReadLogRequests());
   MUSUBI_RETURN_IF_ERROR(config.lifetimes.Validate());
   MUSUBI_ASSIGN_OR_RETURN(config.limits, ReadLimits());

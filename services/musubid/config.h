@@ -81,6 +81,8 @@ struct Config {
   // For operators.
   std::string metrics_listen;  // Empty: no metrics and no health over HTTP.
   std::string metrics_port_file;
+  std::string health_listen;  // Empty: probes have to ask the services' port.
+  std::string health_port_file;
   LogRequests log_requests = LogRequests::kRefused;
 
   bool Serves(ServiceName service) const { return services.contains(service); }

@@ -9,10 +9,6 @@
 namespace musubi::services::musubid {
 namespace {
 
-constexpr ServiceName kServices[] = {ServiceName::kSession, ServiceName::kPairing,
-                                     ServiceName::kValidation, ServiceName::kLink};
-static_assert(std::size(kServices) == kNumServices);
-
 Dependency ToDependency(size_t index) { return static_cast<Dependency>(index); }
 
 std::string Timestamp(absl::Time time) {
@@ -42,9 +38,10 @@ bool Stops(Dependency dependency, ServiceName service) {
   return true;
 }
 
-Health::Health(const base::Clock& clock, telemetry::Log& log, Metrics& metrics)
-    : clock_(clock), log_(log), metrics_(metrics) {
-  for (const ServiceName service : kServices) metrics_.service_serving.Set(1, service);
+Health::Health(const base::Clock& clock, telemetry::Log& log, Metrics& metrics,
+               std::set<ServiceName> served)
+    : clock_(clock), log_(log), metrics_(metrics), served_(std::move(served)) {
+  for (const ServiceName service : served_) metrics_.service_serving.Set(1, service);
 }
 
 void Health::Use(Dependency dependency) {
@@ -106,24 +103,28 @@ void Health::Drain() {
 
 Health::AllServing Health::ServingOfAll() const {
   AllServing serving{};
-  for (size_t i = 0; i < serving.size(); ++i) serving[i] = ServingLocked(kServices[i]);
+  for (const ServiceName service : served_) {
+    serving[static_cast<size_t>(service)] = ServingLocked(service);
+  }
   return serving;
 }
 
 void Health::Tell(const AllServing& before) {
-  for (size_t i = 0; i < before.size(); ++i) {
-    const bool serving = ServingLocked(kServices[i]);
-    if (serving == before[i]) continue;
-    metrics_.service_serving.Set(serving ? 1 : 0, kServices[i]);
-    if (serving_) serving_(kServices[i], serving);
+  for (const ServiceName service : served_) {
+    const bool serving = ServingLocked(service);
+    if (serving == before[static_cast<size_t>(service)]) continue;
+    metrics_.service_serving.Set(serving ? 1 : 0, service);
+    if (follower_) follower_(service, serving, ReadyLocked());
   }
 }
 
-void Health::Follow(std::function<void(ServiceName, bool)> serving) {
+void Health::Follow(Follower follower) {
   base::MutexLock lock(mutex_);
-  serving_ = std::move(serving);
-  if (!serving_) return;
-  for (const ServiceName service : kServices) serving_(service, ServingLocked(service));
+  follower_ = std::move(follower);
+  if (!follower_) return;
+  for (const ServiceName service : served_) {
+    follower_(service, ServingLocked(service), ReadyLocked());
+  }
 }
 
 bool Health::ServingLocked(ServiceName service) const {
@@ -135,7 +136,7 @@ bool Health::ServingLocked(ServiceName service) const {
 }
 
 bool Health::ReadyLocked() const {
-  for (const ServiceName service : kServices) {
+  for (const ServiceName service : served_) {
     if (!ServingLocked(service)) return false;
   }
   return true;
@@ -154,7 +155,7 @@ bool Health::Ready() {
 std::string Health::Describe() {
   base::MutexLock lock(mutex_);
   nlohmann::ordered_json json = {{"ready", ReadyLocked()}, {"draining", draining_}};
-  for (const ServiceName service : kServices) {
+  for (const ServiceName service : served_) {
     json["services"][std::string(Name(service))] =
         ServingLocked(service) ? "SERVING" : "NOT_SERVING";
   }
@@ -166,7 +167,7 @@ std::string Health::Describe() {
                                     {"up", standing.up},
                                     {"since", Timestamp(standing.since)},
                                     {"stops", nlohmann::ordered_json::array()}};
-    for (const ServiceName service : kServices) {
+    for (const ServiceName service : served_) {
       if (Stops(ToDependency(i), service)) entry["stops"].push_back(Name(service));
     }
     if (!standing.last_error.empty()) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -42,8 +43,10 @@ bool Stops(Dependency dependency, ServiceName service);
 // Health is thread-safe.
 class Health {
  public:
-  // `clock` dates changes. All must outlive the object.
-  Health(const base::Clock& clock, telemetry::Log& log, Metrics& metrics);
+  // `clock` dates changes. The three must outlive the object. `served` are this server's services:
+  // nothing is said of others, and nothing waits for them.
+  Health(const base::Clock& clock, telemetry::Log& log, Metrics& metrics,
+         std::set<ServiceName> served);
 
   // Use makes a dependency one of this server's. It is up until told otherwise.
   void Use(Dependency dependency);
@@ -53,15 +56,17 @@ class Health {
   // Set tells how the dependency stands, at once. `text` says what is wrong; no personal data.
   void Set(Dependency dependency, bool up, std::string_view text);
 
-  // Follow calls `serving` for each service now and whenever one changes, with the lock held, until
-  // another Follow; null: nobody follows.
-  void Follow(std::function<void(ServiceName, bool)> serving);
+  // Whether a service serves, and what Ready says by then.
+  using Follower = std::function<void(ServiceName, bool serving, bool ready)>;
+  // Follow calls `follower` for each service served now and whenever one changes, with the lock
+  // held, until another Follow; null: nobody follows.
+  void Follow(Follower follower);
 
   // Drain makes every service NOT_SERVING, for good: the process is about to end.
   void Drain();
 
   bool Serving(ServiceName service);
-  // True if all services serve.
+  // True if all services served serve.
   bool Ready();
   // What /readyz shows, as JSON.
   std::string Describe();
@@ -78,7 +83,7 @@ class Health {
   bool ServingLocked(ServiceName service) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ReadyLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Change(Dependency dependency, bool up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // By ServiceName.
+  // By ServiceName; of one that is not served nobody reads it.
   using AllServing = std::array<bool, kNumServices>;
   AllServing ServingOfAll() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tells whoever follows which services have stopped or come back since `before`.
@@ -87,11 +92,12 @@ class Health {
   const base::Clock& clock_;
   telemetry::Log& log_;
   Metrics& metrics_;
+  const std::set<ServiceName> served_;
   // Failures in a row.
   std::array<std::atomic<int>, kNumDependencies> failures_{};
   base::Mutex mutex_;
   std::array<Standing, kNumDependencies> standings_ ABSL_GUARDED_BY(mutex_);
-  std::function<void(ServiceName, bool)> serving_ ABSL_GUARDED_BY(mutex_);
+  Follower follower_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -5,6 +5,8 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "lib/base/error.h"
@@ -23,8 +25,8 @@ using base::ErrorReason;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr ServiceName kAll[] = {ServiceName::kSession, ServiceName::kPairing,
-                                ServiceName::kValidation, ServiceName::kLink};
+const std::set<ServiceName> kAll = {ServiceName::kSession, ServiceName::kPairing,
+                                    ServiceName::kValidation, ServiceName::kLink};
 
 // Knows nobody, or fails.
 class ScriptedPersons final : public person::PersonStore {
@@ -57,7 +59,10 @@ class HealthTest : public testing::Test {
          {Dependency::kSessionStore, Dependency::kPersonStore, Dependency::kResponders}) {
       health_.Use(dependency);
     }
-    health_.Follow([this](ServiceName service, bool serving) { followed_[service] = serving; });
+    health_.Follow([this](ServiceName service, bool serving, bool ready) {
+      followed_[service] = serving;
+      followed_ready_ = ready;
+    });
   }
   ~HealthTest() override { health_.Follow(nullptr); }
 
@@ -73,8 +78,9 @@ class HealthTest : public testing::Test {
   telemetry::Log log_{clock_};
   telemetry::MetricRegistry registry_;
   Metrics metrics_{registry_};
-  Health health_{clock_, log_, metrics_};
+  Health health_{clock_, log_, metrics_, kAll};
   std::map<ServiceName, bool> followed_;
+  std::optional<bool> followed_ready_;
 };
 
 TEST_F(HealthTest, EverythingServesUntilToldOtherwise) {
@@ -101,9 +107,39 @@ TEST_F(HealthTest, StopsOnlyWhatCannotWorkWithoutTheDependency) {
       EXPECT_EQ(followed_.at(service), !services.contains(service)) << Name(dependency);
     }
     EXPECT_EQ(health_.Ready(), services.empty());
+    EXPECT_EQ(followed_ready_, services.empty());
     health_.Set(dependency, true, "");
     EXPECT_TRUE(health_.Ready());
+    EXPECT_EQ(followed_ready_, true);
   }
+}
+
+TEST_F(HealthTest, AServerOfASubsetIsReadyWhileThatServes) {
+  telemetry::MetricRegistry registry;
+  Metrics metrics(registry);
+  Health sessions(clock_, log_, metrics, {ServiceName::kSession});
+  std::map<ServiceName, bool> followed;
+  std::optional<bool> ready;
+  sessions.Follow([&](ServiceName service, bool serving, bool now_ready) {
+    followed[service] = serving;
+    ready = now_ready;
+  });
+  for (const Dependency dependency : {Dependency::kLinkStore, Dependency::kPersonStore}) {
+    sessions.Use(dependency);
+    sessions.Set(dependency, false, "away");
+  }
+  EXPECT_TRUE(sessions.Ready());
+  EXPECT_EQ(ready, true);
+  const auto described = nlohmann::json::parse(sessions.Describe());
+  EXPECT_EQ(described["ready"], true);
+  EXPECT_EQ(described["services"], nlohmann::json({{"SESSION", "SERVING"}}));
+  EXPECT_EQ(described["dependencies"][0]["up"], false);
+  EXPECT_EQ(described["dependencies"][0]["stops"], nlohmann::json::array());
+  EXPECT_THAT(registry.Scrape(), Not(HasSubstr("musubi_service_serving{service=\"LINK\"} 1")));
+  sessions.Set(Dependency::kSessionStore, false, "away");
+  EXPECT_FALSE(sessions.Ready());
+  EXPECT_EQ(ready, false);
+  EXPECT_EQ(followed, (std::map<ServiceName, bool>{{ServiceName::kSession, false}}));
 }
 
 TEST_F(HealthTest, WhatWasAwayFromTheStartIsBackAfterOneSuccess) {
@@ -117,6 +153,7 @@ TEST_F(HealthTest, NothingServesWhileTheServerDrains) {
   health_.Drain();
   EXPECT_FALSE(health_.Ready());
   for (const ServiceName service : kAll) EXPECT_FALSE(followed_.at(service));
+  EXPECT_EQ(followed_ready_, false);
   EXPECT_EQ(nlohmann::json::parse(health_.Describe())["draining"], true);
 }
 

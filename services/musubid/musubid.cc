@@ -2,7 +2,9 @@
 
 #include <csignal>
 #include <cstdio>
+#include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -38,6 +40,23 @@ std::string PortLines(const rpc::Server& server) {
   std::string lines;
   for (const int port : server.ports()) lines += std::to_string(port) + "\n";
   return lines;
+}
+
+absl::Status WriteOperatorsPorts(const Assembly& assembly, const Config& config) {
+  struct File {
+    const char* flag;
+    const std::string& path;
+    std::optional<int> port;
+  };
+  for (const File& file : std::initializer_list<File>{
+           {"--metrics_port_file", config.metrics_port_file, assembly.metrics_port()},
+           {"--health_port_file", config.health_port_file, assembly.health_port()}}) {
+    if (file.path.empty()) continue;
+    const absl::Status written =
+        base::WriteFileAtomically(file.path, std::to_string(file.port.value_or(0)) + "\n", 0644);
+    if (!written.ok()) return base::Annotate(written, file.flag);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -81,10 +100,8 @@ int Run(const base::Clock& clock, base::Timer& timer,
         base::WriteFileAtomically(config->port_file, PortLines(server), 0644);
     if (!written.ok()) return Refuse(base::Annotate(written, "--port_file"));
   }
-  if (const auto port = (*assembly)->metrics_port(); !config->metrics_port_file.empty()) {
-    const absl::Status written = base::WriteFileAtomically(
-        config->metrics_port_file, std::to_string(port.value_or(0)) + "\n", 0644);
-    if (!written.ok()) return Refuse(base::Annotate(written, "--metrics_port_file"));
+  if (const absl::Status written = WriteOperatorsPorts(**assembly, *config); !written.ok()) {
+    return Refuse(written);
   }
   log.Write(telemetry::Severity::kInfo, "listening", {{"notice", server.notice()}});
   const sigset_t signals = EndSignals();

@@ -289,7 +289,7 @@ class ReporterTest : public testing::Test {
   telemetry::Log log_{clock_};
   telemetry::MetricRegistry registry_;
   Metrics metrics_{registry_};
-  Health health_{clock_, log_, metrics_};
+  Health health_{clock_, log_, metrics_, {ServiceName::kSession, ServiceName::kLink}};
 };
 
 TEST_F(ReporterTest, CountsCallsAndWhatIsUnderWay) {

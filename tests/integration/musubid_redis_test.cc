@@ -16,6 +16,7 @@
 #include "musubi/v1/session.grpc.pb.h"
 #include "tests/fakes/postgres_server.h"
 #include "tests/fakes/redis_server.h"
+#include "tests/integration/health_call.h"
 #include "tests/integration/test_stage.h"
 
 namespace musubi::integration {
@@ -139,11 +140,16 @@ TEST(MusubidRedis, ItStartsWithoutRedisAndServesOnceThatIsThere) {
   TestStage stage;
   UseRedis(stage, redis);
   ServeHealth(stage);
+  ServeProbes(stage);
   ASSERT_TRUE(stage->Start().ok()) << stage->output();
   const http::Response away = Get(stage, "/readyz");
   EXPECT_EQ(away.status_code, 503);
   EXPECT_NE(away.body.find(redis.address()), std::string::npos) << away.body;
   EXPECT_EQ(Get(stage, "/healthz").status_code, 200);
+  const auto probe = ChannelOfProbes(stage);
+  const auto check = [&](const char* name) { return HealthCall(probe, "Check", name).Next(); };
+  EXPECT_EQ(check("readiness"), kNotServing);
+  EXPECT_EQ(check("liveness"), kServing);  // Or a Redis that is away would restart every pod.
   const auto card = stage.NewCard();
   const auto run = [&] { return stage->Run(v1::ACT_LINK, v1::FLOW_ONE_DEVICE, *card).status(); };
   EXPECT_EQ(base::ReasonOf(run()), ErrorReason::kUnavailable);
@@ -154,6 +160,7 @@ TEST(MusubidRedis, ItStartsWithoutRedisAndServesOnceThatIsThere) {
   } while (base::ReasonOf(linked) == ErrorReason::kUnavailable);
   EXPECT_TRUE(linked.ok()) << linked;
   EXPECT_EQ(Get(stage, "/readyz").status_code, 200);
+  EXPECT_EQ(check("readiness"), kServing);
 }
 
 // Two musubid over one Redis and one PostgreSQL, with the same keys.

@@ -493,6 +493,8 @@ TEST(MusubidStart, RefusesBeforeItListensNamingThingAndFix) {
            Case{"environment", "sim", {"--environment=sim"}},
            Case{"metrics_listen", "nonsense", {"--metrics_listen", "nonsense"}},
            Case{"metrics_port_file", stage->File("m"), {"needs --metrics_listen"}},
+           Case{"health_listen", "nonsense", {"--health_listen", "nonsense"}},
+           Case{"health_port_file", stage->File("m"), {"needs --health_listen"}},
            Case{"log_requests", "some", {"--log_requests=some", "off, refused or all"}},
            Case{"revocation_mode", "NONE", {"--revocation_mode=NONE"}},
            Case{"tls_client_ca", "", {"--tls_client_ca, all three"}},

@@ -1,14 +1,22 @@
 // How musubid is reached: TLS 1.3 alone, certificates that are replaced under it, what each role
 // may call, and what only a flag turns on.
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <latch>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/base/file.h"
 #include "lib/rpc/method_table.h"
 #include "sandbox/tls_files.h"
 #include "tests/fakes/tls_probe.h"
+#include "tests/integration/health_call.h"
 #include "tests/integration/test_stage.h"
 
 namespace musubi::integration {
@@ -142,6 +150,61 @@ TEST(MusubidTransport, ReflectionAndChannelzAreThereByFlagAlone) {
           << method;
     }
   }
+}
+
+TEST(MusubidTransport, ProbesAskInPlaintextAndReachNothingElse) {
+  TestStage stage;
+  ServeProbes(stage);
+  stage->flags().insert({{"reflection", "true"}, {"channelz", "true"}, {"drain_grace", "1h"}});
+  ASSERT_TRUE(stage->Start().ok()) << stage->output();
+  const auto probe = ChannelOfProbes(stage);
+  const auto check = [&](const std::string& service) {
+    return HealthCall(probe, "Check", service).Next();
+  };
+  for (const char* service : {"", "liveness", "readiness", "musubi.v1.LinkService"}) {
+    EXPECT_EQ(check(service), kServing) << service;
+  }
+  EXPECT_EQ(check("musubi.v1.OtherService"), 0);
+
+  const auto front = stage->Connect("front");
+  grpc::GenericStub stub(probe);
+  std::vector<std::string> methods = {
+      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+      "/grpc.channelz.v1.Channelz/GetServers"};
+  for (const rpc::MethodRule& rule : rpc::MethodTable()) methods.emplace_back(rule.method);
+  for (const std::string& method : methods) {
+    grpc::ClientContext context;
+    front->Prepare(context, std::string(32, 'c'));
+    context.AddMetadata("musubi-role", "front");
+    const grpc::Slice nothing("");
+    const grpc::ByteBuffer request(&nothing, 1);
+    grpc::ByteBuffer response;
+    grpc::Status status;
+    std::latch done(1);
+    stub.UnaryCall(&context, method, {}, &request, &response, [&](grpc::Status result) {
+      status = std::move(result);
+      done.count_down();
+    });
+    done.wait();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << method;
+  }
+
+  // A watch on the services' port is a call under way, which the drain waits for.
+  auto under_way = std::make_unique<HealthCall>(front->channel(), "Watch", "");
+  ASSERT_EQ(under_way->Next(), kServing);
+  HealthCall readiness(probe, "Watch", "readiness");
+  ASSERT_EQ(readiness.Next(), kServing);
+  int code = -1;
+  std::thread stopper([&] { code = stage->Stop(); });
+  EXPECT_EQ(readiness.Next(), kNotServing);
+  EXPECT_EQ(under_way->Next(), kNotServing);  // So the drain has got this far.
+  for (const char* service : {"", "readiness", "musubi.v1.LinkService"}) {
+    EXPECT_EQ(check(service), kNotServing) << service;
+  }
+  EXPECT_EQ(check("liveness"), kServing);
+  under_way.reset();
+  stopper.join();
+  EXPECT_EQ(code, 0);
 }
 
 TEST(MusubidTransport, RefreshesNoMoreThanOnceASecond) {
