@@ -24,8 +24,12 @@ export function flagsOf(program) {
 const named = (object) => `${object.kind} ${object.metadata.name}`;
 const of = (list, ...kinds) => list.filter((object) => kinds.includes(object.kind));
 const containers = (pod) => [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-const pods = (list) => of(list, "Deployment", "Job").map((object) => ({
-  name: named(object), labels: object.spec.template.metadata.labels, spec: object.spec.template.spec }));
+const servers = (list) => of(list, "Deployment", "StatefulSet");
+// volumes: with those that a StatefulSet makes for each pod.
+const pods = (list) => [...servers(list), ...of(list, "Job")].map((object) => ({
+  name: named(object), labels: object.spec.template.metadata.labels, spec: object.spec.template.spec,
+  volumes: [...(object.spec.template.spec.volumes ?? []).map((volume) => volume.name),
+    ...(object.spec.volumeClaimTemplates ?? []).map((claim) => claim.metadata.name)] }));
 
 // Does a label selector choose these labels?
 function chooses(selector, labels) {
@@ -105,7 +109,8 @@ function volumesFit(list) {
   const found = [];
   const made = new Set(of(list, "ConfigMap", "PersistentVolumeClaim").map(named));
   for (const pod of pods(list)) {
-    const volumes = new Set((pod.spec.volumes ?? []).map((volume) => volume.name));
+    const volumes = new Set(pod.volumes);
+    if (volumes.size !== pod.volumes.length) found.push(`${pod.name}: two volumes of one name`);
     const mounted = new Set();
     for (const container of containers(pod)) {
       const paths = (container.volumeMounts ?? []).map((mount) => mount.mountPath);
@@ -135,7 +140,7 @@ function selectorsFit(list) {
   const found = [];
   const all = pods(list);
   const ports = (pod) => containers(pod).flatMap((container) => (container.ports ?? []).map((port) => port.name));
-  for (const object of of(list, "Deployment")) {
+  for (const object of servers(list)) {
     if (!chooses(object.spec.selector, object.spec.template.metadata.labels)) {
       found.push(`${named(object)}: does not choose its own pods`);
     }
@@ -152,21 +157,57 @@ function selectorsFit(list) {
     }
     if (object.kind === "Service" && object.spec.clusterIP !== "None") found.push(`${named(object)}: is not headless`);
   }
-  for (const pod of all) {
-    for (const container of containers(pod)) {
-      for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"]) {
-        const port = container[probe]?.httpGet?.port;
-        if (port !== undefined && !ports(pod).includes(port)) found.push(`${pod.name}: ${probe} asks port ${port}`);
-        if (container.name === "musubid" && port === undefined) found.push(`${pod.name}: no ${probe}`);
+  for (const object of of(list, "HorizontalPodAutoscaler")) {
+    const { kind, name } = object.spec.scaleTargetRef;
+    const target = servers(list).find((each) => each.kind === kind && each.metadata.name === name);
+    if (target === undefined) found.push(`${named(object)}: scales nothing`);
+    else if (target.spec.replicas !== undefined) found.push(`${named(object)}: the ${kind} sets replicas too`);
+  }
+  return found;
+}
+
+// Probes are gRPC's, of musubid's port for them, about names that it knows; and nobody else gets there.
+function probesFit(list) {
+  const found = [];
+  const source = readFileSync("lib/rpc/health_server.h", "utf8");
+  const names = Object.fromEntries([...source.matchAll(/char k(Liveness|Readiness)\[\] = "(\w+)"/g)].map((match) => [match[1], match[2]]));
+  const wanted = { startupProbe: names.Liveness, livenessProbe: names.Liveness, readinessProbe: names.Readiness };
+  for (const pod of pods(list)) {
+    for (const container of containers(pod).filter((each) => each.name === "musubid")) {
+      const port = (container.ports ?? []).find((each) => each.name === "health")?.containerPort;
+      if (port === undefined || !argumentsOf(container).health_listen?.endsWith(`:${port}`)) found.push(`${pod.name}: no port for probes`);
+      for (const [probe, service] of Object.entries(wanted)) {
+        const grpc = container[probe]?.grpc;
+        if (grpc?.port !== port || grpc?.service !== service) found.push(`${pod.name}: ${probe} does not ask for ${service}`);
+      }
+      for (const object of of(list, "Service", "NetworkPolicy")) {
+        const ports = object.kind === "Service" ? object.spec.ports.map((each) => each.targetPort)
+          : (object.spec.ingress ?? []).flatMap((rule) => (rule.ports ?? []).map((each) => each.port));
+        if (ports.includes("health") || ports.includes(port)) found.push(`${named(object)}: leads to the port of probes`);
       }
     }
   }
-  const deployments = new Set(of(list, "Deployment").map((object) => object.metadata.name));
-  for (const object of of(list, "HorizontalPodAutoscaler")) {
-    const target = object.spec.scaleTargetRef;
-    if (target.kind !== "Deployment" || !deployments.has(target.name)) found.push(`${named(object)}: scales nothing`);
-    if (of(list, "Deployment").some((each) => each.metadata.name === target.name && each.spec.replicas !== undefined)) {
-      found.push(`${named(object)}: the Deployment sets replicas too`);
+  return found;
+}
+
+// What a StatefulSet is for: its pods' files outlive them, and no pod waits for another.
+function stateLasts(list) {
+  const found = [];
+  for (const object of of(list, "StatefulSet")) {
+    const { spec } = object;
+    const governs = of(list, "Service").some((service) => service.metadata.name === spec.serviceName &&
+      service.spec.clusterIP === "None" && chooses({ matchLabels: service.spec.selector }, spec.template.metadata.labels));
+    if (!governs) found.push(`${named(object)}: no headless Service ${spec.serviceName} leads to its pods`);
+    if (spec.podManagementPolicy !== "Parallel") found.push(`${named(object)}: its pods wait for each other`);
+    const claims = new Set((spec.volumeClaimTemplates ?? []).map((claim) => claim.metadata.name));
+    for (const container of spec.template.spec.containers.filter((each) => each.name === "musubid")) {
+      const kept = container.volumeMounts.filter((mount) => claims.has(mount.name)).map((mount) => mount.mountPath);
+      const flags = argumentsOf(container);
+      for (const flag of ["check_log", "crl_state", "revoked_overlay", "audit_checkpoints"]) {
+        if (flags[flag] !== undefined && !kept.some((path) => flags[flag].startsWith(`${path}/`))) {
+          found.push(`${named(object)}: --${flag} goes with the pod`);
+        }
+      }
     }
   }
   return found;
@@ -211,11 +252,11 @@ function drains(list) {
 
 function oneProcessOneReplica(list) {
   const found = [];
-  for (const object of of(list, "Deployment")) {
+  for (const object of servers(list)) {
     for (const container of object.spec.template.spec.containers) {
       const flags = argumentsOf(container);
       if (flags.session_store !== "memory" && flags.link_db === undefined) continue;
-      if (object.spec.replicas !== 1 || object.spec.strategy.type !== "Recreate") {
+      if (object.spec.replicas !== 1 || object.spec.strategy?.type !== "Recreate") {
         found.push(`${named(object)}: several processes with stores of one`);
       }
     }
@@ -245,5 +286,5 @@ function flagsExist(list, planned = PLANNED) {
   return found;
 }
 
-export const RULES = { stableApis, podSecurity, secretsByReference, volumesFit, selectorsFit, deniedByDefault, drains,
-  oneProcessOneReplica, flagsExist };
+export const RULES = { stableApis, podSecurity, secretsByReference, volumesFit, selectorsFit, probesFit, stateLasts,
+  deniedByDefault, drains, oneProcessOneReplica, flagsExist };

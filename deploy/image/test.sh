@@ -124,6 +124,15 @@ start_and_ask() {
     return 1
   }
   check "musubid is ready, with the chart's arguments" ready
+  # A HealthCheckRequest and its answer in gRPC's framing, as the kubelet's probe sends it.
+  probe() {
+    local answer
+    answer=$(printf '\0\0\0\0\013\012\011%s' "$1" | curl -sS --max-time 5 --http2-prior-knowledge \
+      -H 'content-type: application/grpc' -H 'te: trailers' --data-binary @- \
+      http://127.0.0.1:7444/grpc.health.v1.Health/Check | od -An -tx1)
+    [ "$answer" = " 00 00 00 00 02 08 01" ]
+  }
+  check "the port of probes says in plaintext that it is ready" probe readiness
   as_asked() { grep -qE '^Uid:\s+10001\s+10001' "/proc/$pid/status" && grep -qE '^CapEff:\s+0+$' "/proc/$pid/status"; }
   check "it is user 10001 without a capability" as_asked
   journey() {

@@ -11,6 +11,7 @@ services/musubid/config.cc. (dict "root" $ "services" names) */}}
 {{- $values := .root.Values -}}
 --listen=0.0.0.0:7443
 --metrics_listen=0.0.0.0:9464
+--health_listen=0.0.0.0:7444
 --services={{ join "," .services }}
 --tls_certificate=/etc/musubi/tls/tls.crt
 --tls_private_key=/etc/musubi/tls/tls.key

@@ -44,6 +44,13 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- toJson $workloads -}}
 {{- end -}}
 
+{{/* "true" if what the workload's pods remember outlives them, each on a volume of its own: of the
+checks and CRLs, which ValidationService has, and of the audit, which LinkService writes.
+(dict "root" $ "workload" one of musubi.workloads). */}}
+{{- define "musubi.stateful" -}}
+{{- if and .root.Values.state.persistent (or (has "validation" .workload.services) (has "link" .workload.services)) -}}true{{- end -}}
+{{- end -}}
+
 {{- define "musubi.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 10001
@@ -79,7 +86,10 @@ capabilities: {drop: [ALL]}
 {{- end -}}
 {{- end -}}
 {{- if and (eq .Values.layout "together") (or .Values.perService.session .Values.perService.pairing .Values.perService.validation .Values.perService.link) -}}
-{{- fail "perService is set, but layout is together, which has one Deployment for all: set layout to byService, or remove perService" -}}
+{{- fail "perService is set, but layout is together, which has one workload for all: set layout to byService, or remove perService" -}}
+{{- end -}}
+{{- if and .Values.state.persistent (not (include "musubi.shared" .)) -}}
+{{- fail "state.persistent is for the pods of shared stores, but stores names memory or sqlite, whose one process has the volume of persistence: set it to false" -}}
 {{- end -}}
 {{- if eq .Values.stores.sessions "redis" -}}
 {{- if not .Values.networkPolicy.redis.peers -}}

@@ -3,6 +3,7 @@
 {{- $root := .root -}}
 {{- $values := .root.Values -}}
 {{- $drain := int $values.drainSeconds -}}
+{{- $stateful := include "musubi.stateful" . -}}
 metadata:
   labels:
     {{- include "musubi.selector" $root | nindent 4 }}
@@ -54,7 +55,7 @@ spec:
         matchLabels:
           {{- include "musubi.selector" $root | nindent 10 }}
           musubi/workload: {{ $.workload.name }}
-      matchLabelKeys: [pod-template-hash]
+      matchLabelKeys: [{{ if $stateful }}controller-revision-hash{{ else }}pod-template-hash{{ end }}]
     {{- end }}
   {{- end }}
   {{- $crls := ne $values.revocation.mode "OCSP_ONLY" }}
@@ -132,19 +133,20 @@ spec:
       ports:
         - {name: grpc, containerPort: 7443}
         - {name: metrics, containerPort: 9464}
-      # Kubernetes' own gRPC probe speaks plaintext and shows no certificate; musubid takes neither.
-      # These say what its gRPC health service says.
+        # In plaintext, gRPC's health service and nothing else. Of no Service and no policy.
+        - {name: health, containerPort: 7444}
+      # A dependency that is away makes a pod not ready; only a process that does not answer is ended.
       startupProbe:
-        httpGet: {path: /healthz, port: metrics}
+        grpc: {port: 7444, service: liveness}
         periodSeconds: 2
         failureThreshold: 60
       livenessProbe:
-        httpGet: {path: /healthz, port: metrics}
+        grpc: {port: 7444, service: liveness}
         periodSeconds: 10
         timeoutSeconds: 5
         failureThreshold: 3
       readinessProbe:
-        httpGet: {path: /readyz, port: metrics}
+        grpc: {port: 7444, service: readiness}
         periodSeconds: 5
         timeoutSeconds: 3
         failureThreshold: 2
@@ -183,12 +185,14 @@ spec:
     {{- include "musubi.secretVolume" (dict "name" "client-ca" "secret" $values.tls.clientCaSecret) | nindent 4 }}
     - name: tmp
       emptyDir: {medium: Memory, sizeLimit: 64Mi}
+    {{- if not $stateful }}
     - name: data
       {{- if include "musubi.shared" $root }}
       emptyDir: {sizeLimit: {{ $values.revocation.crlVolumeSize }}}
       {{- else }}
       persistentVolumeClaim: {claimName: {{ $values.persistence.existingClaim | default $root.Release.Name }}}
       {{- end }}
+    {{- end }}
     {{- if $crls }}
     - name: crl-scopes
       configMap: {name: {{ $values.revocation.scopesConfigMap }}}
