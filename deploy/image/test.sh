@@ -29,8 +29,9 @@ make_root() {
   local base=$here/base mirror
   if [ ! -e "$base.done" ]; then
     rm -rf "$base"
-    mirror=$(grep -hoE 'https?://[^ ]+' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null |
-      grep -v security | head -n 1) || true
+    # Not of comments: they may name a snapshot that is not the mirror.
+    mirror=$(grep -hv '^#' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null |
+      grep -oE 'https?://[^ ]+' | grep -v security | head -n 1) || true
     debootstrap --variant=minbase bookworm "$base" "${mirror:-http://deb.debian.org/debian}" >"$here/debootstrap.log" 2>&1 ||
       { tail -n 5 "$here/debootstrap.log" >&2 && die "debootstrap failed (full log: $here/debootstrap.log)"; }
     touch "$base.done"
