@@ -126,28 +126,25 @@ absl::Status AppendFacts(Connection& db, std::span<const AuditFact> facts,
   MUSUBI_ASSIGN_OR_RETURN(Result locked, db.Query(kLock, {relying_party_id}));
   if (locked.empty()) {
     // The relying party's first entry ever; of several at once the others wait here.
-    MUSUBI_RETURN_IF_ERROR(db.Execute("INSERT INTO audit_heads (relying_party_id, sequence, mac)"
-                                      " VALUES ($1, 0, $2) ON CONFLICT DO NOTHING",
-                                      {relying_party_id, base::Hash256{}})
-                               .status());
+    db.Enqueue(
+        "INSERT INTO audit_heads (relying_party_id, sequence, mac)"
+        " VALUES ($1, 0, $2) ON CONFLICT DO NOTHING",
+        {relying_party_id, base::Hash256{}});
     MUSUBI_ASSIGN_OR_RETURN(locked, db.Query(kLock, {relying_party_id}));
   }
   AuditHead head{locked.row(0).Int(0), locked.row(0).Array<32>(1)};
   for (const AuditFact& fact : facts) {
     MUSUBI_CHECK(fact.relying_party_id == relying_party_id, "entries of one chain");
     const AuditEntry entry = AppendTo(head, fact, keyring);
-    // The entry and the new head in one statement: the head's lock is held for as few round trips
-    // as can be.
-    MUSUBI_RETURN_IF_ERROR(
-        db.Execute(
-              "WITH entry AS (INSERT INTO audit (relying_party_id, sequence, at, event,"
-              " link_id, session_id, act, flow, commitment, key_id, previous_mac, mac)"
-              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12))"
-              " UPDATE audit_heads SET sequence = $2, mac = $12 WHERE relying_party_id = $1",
-              {relying_party_id, entry.sequence, absl::ToUnixMicros(fact.at),
-               static_cast<int>(fact.event), fact.link_id, fact.session_id, fact.journey.act,
-               fact.journey.flow, fact.commitment, entry.key_id, entry.previous_mac, entry.mac})
-            .status());
+    // Sent with COMMIT: the head's lock is held for one round trip.
+    db.Enqueue(
+        "WITH entry AS (INSERT INTO audit (relying_party_id, sequence, at, event,"
+        " link_id, session_id, act, flow, commitment, key_id, previous_mac, mac)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12))"
+        " UPDATE audit_heads SET sequence = $2, mac = $12 WHERE relying_party_id = $1",
+        {relying_party_id, entry.sequence, absl::ToUnixMicros(fact.at),
+         static_cast<int>(fact.event), fact.link_id, fact.session_id, fact.journey.act,
+         fact.journey.flow, fact.commitment, entry.key_id, entry.previous_mac, entry.mac});
     head = {entry.sequence, entry.mac};
   }
   return absl::OkStatus();
@@ -175,8 +172,7 @@ absl::StatusOr<std::vector<ChainHead>> ListStoredHeads(Connection& db) {
 absl::StatusOr<AuditReport> VerifyChains(Connection& db, const crypto::Keyring& keyring,
                                          const std::optional<AuditHead>& expected_head,
                                          OnAuditEntry on_entry) {
-  MUSUBI_ASSIGN_OR_RETURN(const postgres::Transaction moment,
-                          postgres::Transaction::Begin(db, postgres::Isolation::kSnapshot));
+  const auto moment = postgres::Transaction::Begin(db, postgres::Isolation::kSnapshot);
   std::optional<Heads> expected;
   if (expected_head.has_value()) {
     MUSUBI_ASSIGN_OR_RETURN(expected, ExpectedHeads(db, *expected_head));

@@ -134,9 +134,9 @@ absl::Status CheckKeys(Connection& db, const AccountKeys& accounts) {
   return accounts.CheckRegistered(keys);
 }
 
-absl::Status LockAccount(Connection& db, const AccountKeys& accounts, const Account& account) {
+void LockAccount(Connection& db, const AccountKeys& accounts, const Account& account) {
   const std::vector<base::Hash256> hashes = accounts.Hashes(account);
-  return hashes.size() < 2 ? absl::OkStatus() : postgres::LockHashes(db, hashes);
+  if (hashes.size() > 1) postgres::LockHashes(db, hashes);
 }
 
 absl::StatusOr<std::optional<Link>> FirstLink(Connection& db, const AccountKeys& accounts,
@@ -194,16 +194,15 @@ absl::Status InsertLinkRow(Connection& db, const AccountKeys& accounts, const Li
                            base::SecureRandom& random) {
   const SealedAccount account = accounts.Seal(link.account, link.id, random);
   MUSUBI_RETURN_IF_ERROR(CheckKeys(db, accounts));
-  return db
-      .Execute(
-          "INSERT INTO links (link_id, relying_party_id, account_hash, account_key_id,"
-          " sealed_issuer, sealed_subject, subject, person_id, session_id, verdict_summary,"
-          " created_at, sole)"
-          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::bigint = 1)",
-          {link.id, link.relying_party_id, account.hash, account.key_id, account.issuer,
-           account.subject, link.subject, link.person_id, link.session_id, link.verdict_summary,
-           absl::ToUnixMicros(link.created_at), sole ? 1 : 0})
-      .status();
+  db.Enqueue(
+      "INSERT INTO links (link_id, relying_party_id, account_hash, account_key_id,"
+      " sealed_issuer, sealed_subject, subject, person_id, session_id, verdict_summary,"
+      " created_at, sole)"
+      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::bigint = 1)",
+      {link.id, link.relying_party_id, account.hash, account.key_id, account.issuer,
+       account.subject, link.subject, link.person_id, link.session_id, link.verdict_summary,
+       absl::ToUnixMicros(link.created_at), sole ? 1 : 0});
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> MarkEnded(Connection& db, const Link& link) {
@@ -237,24 +236,23 @@ absl::StatusOr<std::optional<SessionEnd>> FindSessionEnd(Connection& db,
 }
 
 absl::Status RequireUnused(Connection& db, const SessionId& session_id) {
-  MUSUBI_ASSIGN_OR_RETURN(const std::optional<SessionEnd> end,
-                          FindSessionEnd(db, session_id, nullptr));
-  if (end.has_value()) return SessionAlreadyUsed(end->outcome);
   // The link outlives the session's end, which Prune forgets.
-  MUSUBI_ASSIGN_OR_RETURN(const Result made,
-                          db.Query("SELECT 1 FROM links WHERE session_id = $1", {session_id}));
-  return made.empty() ? absl::OkStatus() : SessionAlreadyUsed(SessionOutcome::kLinked);
+  MUSUBI_ASSIGN_OR_RETURN(const Result used,
+                          db.Query("SELECT (SELECT how FROM session_end WHERE session_id = $1),"
+                                   " EXISTS (SELECT 1 FROM links WHERE session_id = $1)",
+                                   {session_id}));
+  const Result::Row row = used.row(0);
+  if (!row.IsNull(0)) return SessionAlreadyUsed(static_cast<SessionOutcome>(row.Int(0)));
+  return row.Int(1) == 0 ? absl::OkStatus() : SessionAlreadyUsed(SessionOutcome::kLinked);
 }
 
-absl::Status InsertSessionEnd(Connection& db, const SessionId& session_id,
-                              std::string_view relying_party_id, const SessionEnd& end) {
-  return db
-      .Execute(
-          "INSERT INTO session_end (session_id, relying_party_id, how, link_id, answer, at)"
-          " VALUES ($1, $2, $3, $4, $5, $6)",
-          {session_id, relying_party_id, static_cast<int>(end.outcome), end.link_id,
-           base::AsBytes(end.answer), absl::ToUnixMicros(end.at)})
-      .status();
+void InsertSessionEnd(Connection& db, const SessionId& session_id,
+                      std::string_view relying_party_id, const SessionEnd& end) {
+  db.Enqueue(
+      "INSERT INTO session_end (session_id, relying_party_id, how, link_id, answer, at)"
+      " VALUES ($1, $2, $3, $4, $5, $6)",
+      {session_id, relying_party_id, static_cast<int>(end.outcome), end.link_id,
+       base::AsBytes(end.answer), absl::ToUnixMicros(end.at)});
 }
 
 absl::StatusOr<std::optional<Link>> StoredAnswer(Connection& db, const AccountKeys& accounts,
@@ -271,15 +269,13 @@ absl::StatusOr<std::optional<Link>> StoredAnswer(Connection& db, const AccountKe
   return FirstLink(db, accounts, "link_id = $1", {row.View(2)});
 }
 
-absl::Status StoreAnswer(Connection& db, const RequestKey& request, Operation operation,
-                         const LinkId& link_id, absl::Time now) {
-  return db
-      .Execute(
-          "INSERT INTO requests (request_hash, body_hash, operation, link_id, at)"
-          " VALUES ($1, $2, $3, $4, $5)",
-          {crypto::Sha256(request.id), request.body_hash, static_cast<int>(operation), link_id,
-           absl::ToUnixMicros(now)})
-      .status();
+void StoreAnswer(Connection& db, const RequestKey& request, Operation operation,
+                 const LinkId& link_id, absl::Time now) {
+  db.Enqueue(
+      "INSERT INTO requests (request_hash, body_hash, operation, link_id, at)"
+      " VALUES ($1, $2, $3, $4, $5)",
+      {crypto::Sha256(request.id), request.body_hash, static_cast<int>(operation), link_id,
+       absl::ToUnixMicros(now)});
 }
 
 absl::StatusOr<Page<Link>> ReadLinkPage(Connection& db, const AccountKeys& accounts,

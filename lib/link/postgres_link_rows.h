@@ -37,8 +37,7 @@ absl::Status CheckKeys(postgres::Connection& db, const AccountKeys& accounts);
 // ends. While all processes have one and the same key, the unique index over its hash does that,
 // and nothing is done here; while keys change, two of them may write different hashes of one
 // account.
-absl::Status LockAccount(postgres::Connection& db, const AccountKeys& accounts,
-                         const Account& account);
+void LockAccount(postgres::Connection& db, const AccountKeys& accounts, const Account& account);
 
 // The first link for which the SQL condition holds; `suffix` as in "FOR SHARE".
 absl::StatusOr<std::optional<Link>> FirstLink(postgres::Connection& db, const AccountKeys& accounts,
@@ -58,7 +57,8 @@ absl::StatusOr<std::vector<Link>> HoldLinksBeside(postgres::Connection& db,
 // CARD_ALREADY_LINKED if person or subject have an active link at the relying party.
 absl::Status RequireCardFree(postgres::Connection& db, const NewLink& link);
 // InsertLinkRow writes an active link, with its account sealed. `sole`: no other link of the
-// account may be active and sole. Errors of CheckKeys.
+// account may be active and sole. Errors of CheckKeys. What is written is enqueued here, and by
+// InsertSessionEnd and StoreAnswer: the transaction's next statement has its failure.
 absl::Status InsertLinkRow(postgres::Connection& db, const AccountKeys& accounts, const Link& link,
                            bool sole, base::SecureRandom& random);
 // MarkEnded writes the end that `link` has, and returns whether it was sole. A conflict, which is
@@ -71,15 +71,15 @@ absl::StatusOr<std::optional<SessionEnd>> FindSessionEnd(postgres::Connection& d
                                                          std::string* relying_party_id);
 // SESSION_ALREADY_USED if the session has ended or made a link.
 absl::Status RequireUnused(postgres::Connection& db, const SessionId& session_id);
-absl::Status InsertSessionEnd(postgres::Connection& db, const SessionId& session_id,
-                              std::string_view relying_party_id, const SessionEnd& end);
+void InsertSessionEnd(postgres::Connection& db, const SessionId& session_id,
+                      std::string_view relying_party_id, const SessionEnd& end);
 
 // The stored answer's link, nothing for a new request, or REQUEST_ID_REUSED.
 absl::StatusOr<std::optional<Link>> StoredAnswer(postgres::Connection& db,
                                                  const AccountKeys& accounts,
                                                  const RequestKey& request, Operation operation);
-absl::Status StoreAnswer(postgres::Connection& db, const RequestKey& request, Operation operation,
-                         const LinkId& link_id, absl::Time now);
+void StoreAnswer(postgres::Connection& db, const RequestKey& request, Operation operation,
+                 const LinkId& link_id, absl::Time now);
 
 // Reads a page of the list. Errors as of LinkStore.
 absl::StatusOr<Page<Link>> ReadLinkPage(postgres::Connection& db, const AccountKeys& accounts,

@@ -131,7 +131,7 @@ absl::StatusOr<Link> PostgresLinkStore::CreateLink(const RequestKey& request, co
   const bool sole = policy == AccountPolicy::kOneLinkPerAccount;
   return Once(request, Operation::kCreateLink, [&](Connection& db) -> absl::StatusOr<Link> {
     MUSUBI_RETURN_IF_ERROR(RequireUnused(db, link.session_id));
-    MUSUBI_RETURN_IF_ERROR(LockAccount(db, accounts_, link.account));
+    LockAccount(db, accounts_, link.account);
     MUSUBI_ASSIGN_OR_RETURN(const std::vector<Link> active, HoldLinksBeside(db, accounts_, link));
     const absl::Time now = Now();
     for (const Link& other : active) {
@@ -140,7 +140,7 @@ absl::StatusOr<Link> PostgresLinkStore::CreateLink(const RequestKey& request, co
       if (sole) return AccountHasLink();
     }
     MUSUBI_ASSIGN_OR_RETURN(Link made, InsertLink(db, link, SessionOutcome::kLinked, sole, now));
-    MUSUBI_RETURN_IF_ERROR(StoreAnswer(db, request, Operation::kCreateLink, made.id, now));
+    StoreAnswer(db, request, Operation::kCreateLink, made.id, now);
     MUSUBI_RETURN_IF_ERROR(Append(db, {Linked(made, link)}));
     return made;
   });
@@ -149,9 +149,9 @@ absl::StatusOr<Link> PostgresLinkStore::CreateLink(const RequestKey& request, co
 absl::StatusOr<Link> PostgresLinkStore::LinkAgain(Connection& db, const RequestKey& request,
                                                   const Link& active, const NewLink& link,
                                                   absl::Time now) {
-  MUSUBI_RETURN_IF_ERROR(InsertSessionEnd(db, link.session_id, link.relying_party_id,
-                                          {SessionOutcome::kLinked, active.id, "", now}));
-  MUSUBI_RETURN_IF_ERROR(StoreAnswer(db, request, Operation::kCreateLink, active.id, now));
+  InsertSessionEnd(db, link.session_id, link.relying_party_id,
+                   {SessionOutcome::kLinked, active.id, "", now});
+  StoreAnswer(db, request, Operation::kCreateLink, active.id, now);
   MUSUBI_RETURN_IF_ERROR(Append(db, {LinkedAgain(active, link, now)}));
   return active;
 }
@@ -161,7 +161,7 @@ absl::StatusOr<Link> PostgresLinkStore::ReplaceLink(const RequestKey& request,
   MUSUBI_RETURN_IF_ERROR(CheckNewLink(link));
   return Once(request, Operation::kReplaceLink, [&](Connection& db) -> absl::StatusOr<Link> {
     MUSUBI_RETURN_IF_ERROR(RequireUnused(db, link.session_id));
-    MUSUBI_RETURN_IF_ERROR(LockAccount(db, accounts_, link.account));
+    LockAccount(db, accounts_, link.account);
     MUSUBI_ASSIGN_OR_RETURN(
         std::vector<Link> active,
         ActiveLinksOfAccount(db, accounts_, link.relying_party_id, link.account));
@@ -177,7 +177,7 @@ absl::StatusOr<Link> PostgresLinkStore::ReplaceLink(const RequestKey& request,
     MUSUBI_ASSIGN_OR_RETURN(const bool sole, MarkEnded(db, replaced));
     MUSUBI_RETURN_IF_ERROR(RequireCardFree(db, link));
     MUSUBI_ASSIGN_OR_RETURN(Link made, InsertLink(db, link, SessionOutcome::kReplaced, sole, now));
-    MUSUBI_RETURN_IF_ERROR(StoreAnswer(db, request, Operation::kReplaceLink, made.id, now));
+    StoreAnswer(db, request, Operation::kReplaceLink, made.id, now);
     MUSUBI_RETURN_IF_ERROR(Append(db, {{.at = now,
                                         .event = AuditEvent::kReplaced,
                                         .relying_party_id = replaced.relying_party_id,
@@ -207,10 +207,10 @@ absl::StatusOr<Link> PostgresLinkStore::EndLink(const RequestKey& request,
     std::optional<SessionId> session_id;
     if (args.card.has_value()) {
       session_id = args.card->session_id;
-      MUSUBI_RETURN_IF_ERROR(InsertSessionEnd(db, *session_id, args.relying_party_id,
-                                              {SessionOutcome::kUnlinked, link.id, "", now}));
+      InsertSessionEnd(db, *session_id, args.relying_party_id,
+                       {SessionOutcome::kUnlinked, link.id, "", now});
     }
-    MUSUBI_RETURN_IF_ERROR(StoreAnswer(db, request, Operation::kEndLink, link.id, now));
+    StoreAnswer(db, request, Operation::kEndLink, link.id, now);
     MUSUBI_RETURN_IF_ERROR(Append(db, {{.at = now,
                                         .event = AuditEvent::kUnlinked,
                                         .relying_party_id = link.relying_party_id,
@@ -283,8 +283,8 @@ absl::StatusOr<std::optional<Resolution>> PostgresLinkStore::ResolveIn(Connectio
   }
   const absl::Time now = Now();
   const auto link_id = link.has_value() ? std::optional<LinkId>(link->id) : std::nullopt;
-  MUSUBI_RETURN_IF_ERROR(InsertSessionEnd(db, args.session_id, args.relying_party_id,
-                                          {SessionOutcome::kResolved, link_id, args.answer, now}));
+  InsertSessionEnd(db, args.session_id, args.relying_party_id,
+                   {SessionOutcome::kResolved, link_id, args.answer, now});
   MUSUBI_RETURN_IF_ERROR(
       Append(db, {{.at = now,
                    .event = link.has_value() ? AuditEvent::kResolved : AuditEvent::kResolvedNothing,
@@ -309,7 +309,7 @@ absl::StatusOr<SessionEnd> PostgresLinkStore::EndSession(const EndSessionArgs& a
                             FindSessionEnd(db, args.session_id, nullptr));
     if (stored.has_value()) return *std::move(stored);
     SessionEnd end{args.outcome, std::nullopt, args.answer, Now()};
-    MUSUBI_RETURN_IF_ERROR(InsertSessionEnd(db, args.session_id, args.relying_party_id, end));
+    InsertSessionEnd(db, args.session_id, args.relying_party_id, end);
     MUSUBI_RETURN_IF_ERROR(
         Append(db, {{.at = end.at,
                      .event = args.outcome == SessionOutcome::kNotMe ? AuditEvent::kNotMe
@@ -428,8 +428,7 @@ absl::StatusOr<Link> PostgresLinkStore::InsertLink(Connection& db, const NewLink
             .ended_at = std::nullopt,
             .end_reason = EndReason::kUnspecified};
   MUSUBI_RETURN_IF_ERROR(InsertLinkRow(db, accounts_, made, sole, random_));
-  MUSUBI_RETURN_IF_ERROR(
-      InsertSessionEnd(db, made.session_id, made.relying_party_id, {outcome, made.id, "", now}));
+  InsertSessionEnd(db, made.session_id, made.relying_party_id, {outcome, made.id, "", now});
   return made;
 }
 

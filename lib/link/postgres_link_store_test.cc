@@ -337,7 +337,7 @@ TEST_F(PostgresLinkStoreTest, AppendsOfDifferentRelyingPartiesDoNotWaitForEachOt
     return AppendFacts(**held, {&fact, 1}, audit_keyring_);
   };
   for (const std::string round : {"first entries", "later ones"}) {
-    ASSERT_TRUE((*held)->Run("BEGIN").ok());
+    auto transaction = postgres::Transaction::Begin(**held);
     ASSERT_TRUE(append().ok()) << round;
     // All of this would fail by its deadline if it waited.
     EXPECT_TRUE(make("taro " + round, "party-b").ok()) << round;
@@ -347,7 +347,7 @@ TEST_F(PostgresLinkStoreTest, AppendsOfDifferentRelyingPartiesDoNotWaitForEachOt
     std::thread other([&] { waited = make("taro " + round, "party-a"); });
     while ((*held)->Run("SELECT 1 FROM pg_locks WHERE NOT granted")->empty()) {
     }
-    ASSERT_TRUE((*held)->Run("COMMIT").ok());
+    ASSERT_TRUE(transaction.Commit().ok());
     other.join();
     EXPECT_TRUE(waited.ok()) << waited;
   }

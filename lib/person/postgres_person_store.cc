@@ -118,7 +118,7 @@ absl::StatusOr<PersonId> PostgresPersonStore::Record(const CardRecord& record) {
     // With one key for all processes the primary key judges; while keys change, two of them may
     // write different hashes of one card.
     const std::vector<base::Hash256> hashes = IndexHashes(index_keyring_, record.card);
-    if (hashes.size() > 1) MUSUBI_RETURN_IF_ERROR(postgres::LockHashes(db, hashes));
+    if (hashes.size() > 1) postgres::LockHashes(db, hashes);
     MUSUBI_ASSIGN_OR_RETURN(const std::optional<Found> found, FindIn(db, record.card));
     std::optional<PersonId> person;
     if (found.has_value()) {
@@ -127,11 +127,8 @@ absl::StatusOr<PersonId> PostgresPersonStore::Record(const CardRecord& record) {
       MUSUBI_ASSIGN_OR_RETURN(person, Insert(db, record, now));
     }
     if (found.has_value() && !found->has_identity) {
-      MUSUBI_RETURN_IF_ERROR(
-          db.Execute(
-                "UPDATE certificates SET sealed_identity = $2 WHERE index_hash = $1",
-                {found->index_hash, SealIdentity(*person, record.card, data_keyring_, random_)})
-              .status());
+      db.Enqueue("UPDATE certificates SET sealed_identity = $2 WHERE index_hash = $1",
+                 {found->index_hash, SealIdentity(*person, record.card, data_keyring_, random_)});
     }
     std::optional<base::Bytes> name;
     if (record.name.has_value()) {
@@ -155,23 +152,20 @@ absl::StatusOr<PersonId> PostgresPersonStore::Insert(Connection& db, const CardR
   MUSUBI_RETURN_IF_ERROR(CheckKeys(db));
   const PersonId person = random_.Bytes<16>();
   const base::Secret256 commitment_key(random_.Bytes<32>());
-  MUSUBI_RETURN_IF_ERROR(
-      db.Execute("INSERT INTO persons (person_id, sealed_commitment_key, recorded_at)"
-                 " VALUES ($1, $2, $3)",
-                 {person,
-                  SealFor(person, Sealed::kCommitmentKey, commitment_key.RevealBytes(),
-                          data_keyring_, random_),
-                  now})
-          .status());
+  db.Enqueue(
+      "INSERT INTO persons (person_id, sealed_commitment_key, recorded_at)"
+      " VALUES ($1, $2, $3)",
+      {person,
+       SealFor(person, Sealed::kCommitmentKey, commitment_key.RevealBytes(), data_keyring_,
+               random_),
+       now});
   const crypto::Keyring::Key& key = index_keyring_.active();
-  MUSUBI_RETURN_IF_ERROR(
-      db.Execute(
-            "INSERT INTO certificates (index_hash, index_key_id, person_id,"
-            " sealed_certificate, sealed_identity, added_at) VALUES ($1, $2, $3, $4, $5, $6)",
-            {IndexHash(key, record.card), key.id, person,
-             SealFor(person, Sealed::kCertificate, record.certificate_der, data_keyring_, random_),
-             SealIdentity(person, record.card, data_keyring_, random_), now})
-          .status());
+  db.Enqueue(
+      "INSERT INTO certificates (index_hash, index_key_id, person_id,"
+      " sealed_certificate, sealed_identity, added_at) VALUES ($1, $2, $3, $4, $5, $6)",
+      {IndexHash(key, record.card), key.id, person,
+       SealFor(person, Sealed::kCertificate, record.certificate_der, data_keyring_, random_),
+       SealIdentity(person, record.card, data_keyring_, random_), now});
   return person;
 }
 

@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "lib/base/call_deadline.h"
+#include "lib/base/check.h"
 #include "lib/base/status.h"
 
 namespace musubi::postgres {
@@ -139,24 +140,40 @@ absl::Status Connection::Lost() {
                                                    FirstLine(PQerrorMessage(connection_)));
 }
 
+absl::StatusOr<pg_result*> Connection::Receive() {
+  int unsent = PQflush(connection_);
+  while (unsent > 0 || PQisBusy(connection_) != 0) {
+    if (!Poll(unsent > 0 ? POLLIN | POLLOUT : POLLIN)) {
+      given_up_ = true;
+      return MakeFailure(Failure::kTimeout, "PostgreSQL did not answer within the deadline");
+    }
+    if (PQconsumeInput(connection_) == 0) return Lost();
+    unsent = PQflush(connection_);
+  }
+  if (unsent < 0) return Lost();
+  return PQgetResult(connection_);
+}
+
 absl::StatusOr<Result> Connection::Await() {
+  const bool pipeline = PQpipelineStatus(connection_) != PQ_PIPELINE_OFF;
   std::optional<Result> last;
   absl::Status failed;
   while (true) {
-    int unsent = PQflush(connection_);
-    while (unsent > 0 || PQisBusy(connection_) != 0) {
-      if (!Poll(unsent > 0 ? POLLIN | POLLOUT : POLLIN)) {
-        given_up_ = true;
-        return MakeFailure(Failure::kTimeout, "PostgreSQL did not answer within the deadline");
-      }
-      if (PQconsumeInput(connection_) == 0) return Lost();
-      unsent = PQflush(connection_);
+    const absl::StatusOr<pg_result*> received = Receive();
+    if (!received.ok()) return failed.ok() ? received.status() : failed;
+    pg_result* const result = *received;
+    if (result == nullptr) {
+      // Within a pipeline the end of one statement only.
+      if (pipeline && !broken()) continue;
+      break;
     }
-    if (unsent < 0) return Lost();
-    pg_result* const result = PQgetResult(connection_);
-    if (result == nullptr) break;
-    last.emplace(result);
     const ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_PIPELINE_SYNC) {
+      PQclear(result);
+      break;
+    }
+    last.emplace(result);
+    // After a failure the rest of a pipeline is not run.
     if (failed.ok() && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
       failed = ErrorOf(result);
       // A server that is leaving, or one that no longer knows what was prepared.
@@ -165,12 +182,14 @@ absl::StatusOr<Result> Connection::Await() {
           FailureOf(failed) == Failure::kConnectionLost || state == "26000" || state == "0A000";
     }
   }
+  if (pipeline && PQexitPipelineMode(connection_) == 0) given_up_ = true;
   if (!failed.ok()) return failed;
-  if (!last.has_value()) return Lost();
+  if (!last.has_value() || broken()) return Lost();
   return *std::move(last);
 }
 
 absl::StatusOr<Result> Connection::Run(const std::string& sql) {
+  if (!pending_.empty()) MUSUBI_RETURN_IF_ERROR(Flush().status());
   if (broken()) return Lost();
   if (PQsendQuery(connection_, sql.c_str()) == 0) return Lost();
   return Await();
@@ -190,52 +209,72 @@ absl::Status Connection::SetDeadline(Deadline deadline) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> Connection::Prepare(std::string_view sql, int values) {
-  const auto known = prepared_.find(sql);
-  if (known != prepared_.end()) return known->second;
-  const std::string name = "s" + std::to_string(prepared_.size());
-  if (PQsendPrepare(connection_, name.c_str(), std::string(sql).c_str(), values, nullptr) == 0) {
-    return Lost();
+absl::Status Connection::Prepare() {
+  for (const Pending& statement : pending_) {
+    if (!statement.prepare || prepared_.contains(statement.sql)) continue;
+    const std::string name = "s" + std::to_string(prepared_.size());
+    if (PQsendPrepare(connection_, name.c_str(), statement.sql.c_str(),
+                      static_cast<int>(statement.values.size()), nullptr) == 0) {
+      return Lost();
+    }
+    MUSUBI_RETURN_IF_ERROR(Await().status());
+    prepared_.emplace(statement.sql, name);
   }
-  MUSUBI_RETURN_IF_ERROR(Await().status());
-  prepared_.emplace(sql, name);
-  return name;
+  return absl::OkStatus();
+}
+
+void Connection::Push(std::string_view sql, std::span<const Value> values) {
+  Pending& statement = pending_.emplace_back(Pending{.sql = std::string(sql)});
+  for (const Value& value : values) {
+    std::optional<std::string>& octets = statement.values.emplace_back();
+    const Value::Held& held = value.held();
+    if (const auto* number = std::get_if<int64_t>(&held)) {
+      octets.emplace();
+      for (int shift = 56; shift >= 0; shift -= 8) {
+        octets->push_back(static_cast<char>(static_cast<uint64_t>(*number) >> shift));
+      }
+    } else if (const auto* text = std::get_if<std::string_view>(&held)) {
+      octets = *text;
+    } else if (const auto* bytes = std::get_if<base::ByteView>(&held)) {
+      octets = base::AsText(*bytes);
+    }
+  }
+}
+
+absl::StatusOr<Result> Connection::Flush() {
+  if (broken()) return Lost();
+  const absl::Status prepared = Prepare();
+  const std::vector<Pending> statements = std::exchange(pending_, {});
+  MUSUBI_RETURN_IF_ERROR(prepared);
+  if (PQenterPipelineMode(connection_) == 0) return Lost();
+  for (const auto& [sql, values, prepare] : statements) {
+    std::vector<const char*> pointers;
+    std::vector<int> lengths;
+    for (const auto& value : values) {
+      pointers.push_back(value.has_value() ? value->data() : nullptr);
+      lengths.push_back(value.has_value() ? static_cast<int>(value->size()) : 0);
+    }
+    const std::vector<int> formats(values.size(), 1);
+    const int sent =
+        prepare ? PQsendQueryPrepared(connection_, prepared_.find(sql)->second.c_str(),
+                                      static_cast<int>(values.size()), pointers.data(),
+                                      lengths.data(), formats.data(), /*resultFormat=*/1)
+                : PQsendQueryParams(connection_, sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr,
+                                    /*resultFormat=*/1);
+    if (sent == 0) return Lost();
+  }
+  if (PQpipelineSync(connection_) == 0) return Lost();
+  return Await();
 }
 
 absl::StatusOr<Result> Connection::Query(std::string_view sql, std::span<const Value> values) {
-  if (broken()) return Lost();
-  MUSUBI_ASSIGN_OR_RETURN(const std::string name, Prepare(sql, static_cast<int>(values.size())));
-  std::vector<std::array<char, 8>> numbers(values.size());
-  std::vector<const char*> pointers;
-  std::vector<int> lengths;
-  // A null pointer would be NULL: an empty value is another one.
-  const auto push = [&](std::string_view octets) {
-    pointers.push_back(octets.data() == nullptr ? "" : octets.data());
-    lengths.push_back(static_cast<int>(octets.size()));
-  };
-  for (size_t i = 0; i < values.size(); ++i) {
-    const Value::Held& held = values[i].held();
-    if (const auto* number = std::get_if<int64_t>(&held)) {
-      for (size_t octet = 0; octet < 8; ++octet) {
-        numbers[i][octet] = static_cast<char>(static_cast<uint64_t>(*number) >> (56 - 8 * octet));
-      }
-      push({numbers[i].data(), numbers[i].size()});
-    } else if (const auto* text = std::get_if<std::string_view>(&held)) {
-      push(*text);
-    } else if (const auto* octets = std::get_if<base::ByteView>(&held)) {
-      push(base::AsText(*octets));
-    } else {
-      pointers.push_back(nullptr);
-      lengths.push_back(0);
-    }
-  }
-  const std::vector<int> formats(values.size(), 1);
-  if (PQsendQueryPrepared(connection_, name.c_str(), static_cast<int>(values.size()),
-                          pointers.data(), lengths.data(), formats.data(),
-                          /*resultFormat=*/1) == 0) {
-    return Lost();
-  }
-  return Await();
+  Push(sql, values);
+  return Flush();
+}
+
+void Connection::Enqueue(std::string_view sql, std::initializer_list<Value> values) {
+  MUSUBI_CHECK(in_transaction_, "what waits is sent by its transaction");
+  Push(sql, {values.begin(), values.size()});
 }
 
 absl::StatusOr<int64_t> Connection::Execute(std::string_view sql,
@@ -244,39 +283,57 @@ absl::StatusOr<int64_t> Connection::Execute(std::string_view sql,
   return result.changes();
 }
 
-absl::StatusOr<Transaction> Transaction::Begin(Connection& connection, Isolation isolation) {
-  MUSUBI_RETURN_IF_ERROR(connection
-                             .Run(isolation == Isolation::kSnapshot
-                                      ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-                                      : "BEGIN ISOLATION LEVEL READ COMMITTED")
-                             .status());
+Transaction Transaction::Begin(Connection& connection, Isolation isolation) {
+  MUSUBI_CHECK(!connection.in_transaction_, "one transaction at a time");
+  connection.in_transaction_ = true;
+  connection.pending_.push_back({.sql = isolation == Isolation::kSnapshot
+                                            ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                                            : "BEGIN ISOLATION LEVEL READ COMMITTED",
+                                 .prepare = false});
   return Transaction(connection);
 }
 
+void Transaction::End() {
+  connection_->in_transaction_ = false;
+  connection_ = nullptr;
+}
+
 Transaction::~Transaction() {
-  if (connection_ == nullptr || connection_->broken()) return;
+  if (connection_ == nullptr) return;
+  Connection& connection = *connection_;
+  End();
+  connection.pending_.clear();
+  if (connection.broken() || PQtransactionStatus(connection.connection_) == PQTRANS_IDLE) return;
   // A transaction that cannot be ended must not be met by the connection's next user.
-  if (!connection_->Run("ROLLBACK").ok()) connection_->given_up_ = true;
+  if (!connection.Run("ROLLBACK").ok()) connection.given_up_ = true;
 }
 
 absl::Status Transaction::Commit() {
-  Connection& connection = *std::exchange(connection_, nullptr);
+  Connection& connection = *connection_;
   if (connection.broken()) return connection.Lost();
-  const absl::StatusOr<Result> done =
-      PQsendQuery(connection.connection_, "COMMIT") == 0 ? connection.Lost() : connection.Await();
+  // Apart: what fails here does so before COMMIT was sent.
+  MUSUBI_RETURN_IF_ERROR(connection.Prepare());
+  connection.pending_.push_back({.sql = "COMMIT", .prepare = false});
+  const absl::StatusOr<Result> done = connection.Flush();
   if (done.ok()) {
+    End();
     // The server answers ROLLBACK to the COMMIT of a transaction that had failed.
     if (done->committed()) return absl::OkStatus();
     return MakeFailure(Failure::kOther, "PostgreSQL rolled back instead of committing");
   }
-  // What the server itself refused is not done. Any other end says nothing.
-  if (!connection.broken()) return done.status();
+  // What the server itself refused is not done, nor is a COMMIT that was sent behind it. Any other
+  // end says nothing, even if statements before COMMIT were answered.
+  const Failure failure = FailureOf(done.status());
+  if (failure != Failure::kConnectionLost &&
+      !(failure == Failure::kTimeout && connection.broken())) {
+    return done.status();
+  }
   return MakeFailure(Failure::kOutcomeUnknown,
                      "PostgreSQL was told to commit and did not answer: whether it did is not "
                      "known. Repeat the same request");
 }
 
-absl::Status LockHashes(Connection& connection, std::span<const base::Hash256> hashes) {
+void LockHashes(Connection& connection, std::span<const base::Hash256> hashes) {
   std::vector<int64_t> locks;
   for (const base::Hash256& hash : hashes) {
     uint64_t lock = 0;
@@ -286,9 +343,8 @@ absl::Status LockHashes(Connection& connection, std::span<const base::Hash256> h
   // All in one order, so that nobody waits in a circle.
   std::sort(locks.begin(), locks.end());
   for (const int64_t lock : locks) {
-    MUSUBI_RETURN_IF_ERROR(connection.Query("SELECT pg_advisory_xact_lock($1)", {lock}).status());
+    connection.Enqueue("SELECT pg_advisory_xact_lock($1)", {lock});
   }
-  return absl::OkStatus();
 }
 
 }  // namespace musubi::postgres

@@ -1,6 +1,7 @@
 // One connection to PostgreSQL: prepared statements, rows, transactions, each bounded by a
-// deadline. Values go and come in binary; integers are BIGINT in every table of ours. Knows no
-// table. Whoever wants a connection takes it from a Pool.
+// deadline. Values go and come in binary; integers are BIGINT in every table of ours. Statements
+// whose rows nobody reads wait for the next one, and all go in one round trip. Knows no table.
+// Whoever wants a connection takes it from a Pool.
 #ifndef MUSUBI_LIB_POSTGRES_CONNECTION_H_
 #define MUSUBI_LIB_POSTGRES_CONNECTION_H_
 
@@ -12,6 +13,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -106,6 +108,11 @@ class Connection {
   absl::StatusOr<Result> Query(std::string_view sql, std::span<const Value> values);
   // Execute is Query for its changes.
   absl::StatusOr<int64_t> Execute(std::string_view sql, std::initializer_list<Value> values = {});
+  // Enqueue keeps a copy of a statement of the transaction under way, to be sent before the next
+  // one or before COMMIT, and in one round trip with it. That one then has the failure of the first
+  // that failed; those after it are not run. Dropped if the transaction rolls back before. Dies
+  // outside a transaction: nothing might come that sends it.
+  void Enqueue(std::string_view sql, std::initializer_list<Value> values = {});
   // Run sends one or several statements without values, unprepared.
   absl::StatusOr<Result> Run(const std::string& sql);
 
@@ -117,47 +124,66 @@ class Connection {
 
  private:
   friend class Transaction;
+
+  // A statement that was not sent yet. Its values as the server gets them; nothing: NULL.
+  struct Pending {
+    std::string sql;
+    std::vector<std::optional<std::string>> values = {};
+    bool prepare = true;
+  };
+
   explicit Connection(pg_conn* connection) : connection_(connection) {}
 
+  void Push(std::string_view sql, std::span<const Value> values);
+  // Sends what is pending, of which there is something, in one pipeline. The last one's result.
+  absl::StatusOr<Result> Flush();
+  // What PQgetResult gives, once it is there.
+  absl::StatusOr<pg_result*> Receive();
+  // Receives to the end of what was sent: the last result, or the first failure.
   absl::StatusOr<Result> Await();
   // Waits for the socket: false once the deadline has passed.
   bool Poll(short events) const;
   absl::Status Lost();
-  absl::StatusOr<std::string> Prepare(std::string_view sql, int values);
+  // Prepares what of it is pending and new on this connection, each in a round trip of its own.
+  absl::Status Prepare();
 
   pg_conn* const connection_;
   Deadline deadline_ = Deadline::max();
   int64_t timeout_ms_ = 0;  // The server's statement_timeout; 0: none.
   bool given_up_ = false;
+  bool in_transaction_ = false;
+  std::vector<Pending> pending_;
   std::map<std::string, std::string, std::less<>> prepared_;  // Text -> name.
 };
 
 enum class Isolation { kReadCommitted, kSnapshot };
 
-// Transaction rolls back unless committed.
+// Transaction rolls back unless committed. One at a time on a connection.
 class Transaction {
  public:
-  static absl::StatusOr<Transaction> Begin(Connection& connection,
-                                           Isolation isolation = Isolation::kReadCommitted);
+  // BEGIN goes with the first statement.
+  static Transaction Begin(Connection& connection, Isolation isolation = Isolation::kReadCommitted);
   Transaction(Transaction&& other) noexcept : connection_(other.connection_) {
     other.connection_ = nullptr;
   }
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
 
-  // kOutcomeUnknown if the answer did not come.
+  // COMMIT goes with what is enqueued, and is not run if one of that fails. kOutcomeUnknown if the
+  // answer did not come.
   absl::Status Commit();
 
  private:
   explicit Transaction(Connection& connection) : connection_(&connection) {}
+  void End();
 
   Connection* connection_;
 };
 
 // LockHashes keeps other transactions that lock one of these values waiting until this one ends:
 // for what has a hash under each of several keys, where a unique index over one of them judges
-// nothing.
-absl::Status LockHashes(Connection& connection, std::span<const base::Hash256> hashes);
+// nothing. Enqueued: they are held before what comes next looks.
+void LockHashes(Connection& connection, std::span<const base::Hash256> hashes);
 
 }  // namespace musubi::postgres
 

@@ -43,7 +43,7 @@ absl::StatusOr<int64_t> VersionOf(Connection& connection, const Schema& schema) 
 absl::StatusOr<int64_t> Migrate(Connection& connection, const Schema& schema) {
   const auto newest = static_cast<int64_t>(schema.steps.size());
   const std::string name(schema.name);
-  MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(connection));
+  Transaction transaction = Transaction::Begin(connection);
   MUSUBI_RETURN_IF_ERROR(
       connection.Run("SELECT pg_advisory_xact_lock(" + std::to_string(kLock) + ")").status());
   MUSUBI_ASSIGN_OR_RETURN(const int64_t found, VersionOf(connection, schema));

@@ -121,7 +121,7 @@ auto Read(Pool& pool, Work work) -> std::invoke_result_t<Work, Connection&> {
 template <typename Work>
 auto Transact(Pool& pool, Work work) -> std::invoke_result_t<Work, Connection&> {
   return Read(pool, [&](Connection& connection) -> std::invoke_result_t<Work, Connection&> {
-    MUSUBI_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(connection));
+    Transaction transaction = Transaction::Begin(connection);
     MUSUBI_ASSIGN_OR_RETURN(auto result, work(connection));
     MUSUBI_RETURN_IF_ERROR(transaction.Commit());
     return result;
