@@ -353,10 +353,10 @@ absl::Status MeasurePostgres(Report& report) {
       " relying parties, over a unix socket, in a fresh database, with fsync off, so that no disk "
       "hides what we cost. pgbench (prepared, as many clients; as many threads, or 2) runs the ",
       bench.statements(),
-      " statements that the server logged when our store made a link, one by one, where ours go in "
-      "6 round trips; each transaction with ids of its own and on the head of the audit chain that "
-      "it read. Not the same: ours seal accounts "
-      "and authenticate audit entries between the statements, while they hold the head's lock; "
+      " statements that the server logged when our store made a link, one by one, where ours go "
+      "several at a time; each transaction with ids of its own and on the head of the audit chain "
+      "that it read. Not the same: ours seal accounts and authenticate audit entries between the "
+      "statements, while they hold the head's lock; "
       "pgbench's ids are made in SQL, and it logs each transaction."));
   return absl::OkStatus();
 }
