@@ -101,6 +101,9 @@ std::unique_ptr<base::WorkerPool> SmallPool() {
 
 class StateStreamTest : public testing::Test {
  protected:
+  // Stream and writer hold each other until the client leaves.
+  ~StateStreamTest() override { writer_->Stop(); }
+
   absl::Status Start(Stream::Look look) {
     return Stream::Start(
         writer_, {.timer = clock_, .workers = *workers_},

@@ -252,7 +252,7 @@ class RaceTest : public CardFixture {
   const crypto::Keyring account_keyring_ = crypto::Keyring::Generate("n1", random_);
   const crypto::Keyring index_keyring_ = crypto::Keyring::Generate("i1", random_);
   const crypto::Keyring data_keyring_ = crypto::Keyring::Generate("d1", random_);
-  // All rounds are of one account, and the clock stands still.
+  // The clock stands still.
   limits::MemoryRateLimiter wide_limiter_{clock_};
   const JourneyLimits wide_limits_{
       {.limiter = wide_limiter_, .service_keyring = service_keyring_},
