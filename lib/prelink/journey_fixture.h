@@ -13,6 +13,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/file.h"
+#include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "lib/crypto/ed25519.h"
 #include "lib/link/sqlite_link_store.h"
@@ -36,16 +37,28 @@ std::unique_ptr<T> OrDie(absl::StatusOr<std::unique_ptr<T>> made) {
   return *std::move(made);
 }
 
-// Remembers what it is told. For one thread.
+// Remembers what it is told, by any thread; for who reads it when all are done.
 class RecordingLimitObserver final : public LimitObserver {
  public:
-  void OnLimited(JourneyLimit limit) override { ++limited[limit]; }
-  void OnUncounted(JourneyLimit limit, const absl::Status&) override { ++uncounted[limit]; }
-  void OnWrongCodeAlert(bool raised) override { alert = raised; }
+  void OnLimited(JourneyLimit limit) override {
+    base::MutexLock lock(mutex_);
+    ++limited[limit];
+  }
+  void OnUncounted(JourneyLimit limit, const absl::Status&) override {
+    base::MutexLock lock(mutex_);
+    ++uncounted[limit];
+  }
+  void OnWrongCodeAlert(bool raised) override {
+    base::MutexLock lock(mutex_);
+    alert = raised;
+  }
 
   std::map<JourneyLimit, int> limited;
   std::map<JourneyLimit, int> uncounted;
   std::optional<bool> alert;
+
+ private:
+  base::Mutex mutex_;
 };
 
 class JourneyFixture : public ::testing::Test {
