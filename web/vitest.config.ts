@@ -1,0 +1,10 @@
+// Unit tests stand beside the code; what needs a browser is in e2e/, which has a runner of its own.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["{server,app,ui,shared,standin-app,demo-idp,demo-rp,stage}/**/*.test.{ts,tsx}"],
+    environment: "node",
+  },
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+});
