@@ -51,7 +51,15 @@ std::vector<Leaf> Leaves(const std::vector<std::string>& relying_parties) {
   };
   base::Bytes server_names = DerImplicit(2, base::AsBytes("localhost"));
   base::Append(server_names, DerImplicit(7, base::Bytes{127, 0, 0, 1}));
+  // The hosts of the web tier and of what stands beside it (web/stage). Browsers take every
+  // *.localhost for this machine.
+  base::Bytes web_names;
+  for (const std::string_view host : {"link.localhost", "app.localhost", "account.localhost"}) {
+    base::Append(web_names, DerImplicit(2, base::AsBytes(host)));
+  }
+  base::Append(web_names, server_names);
   std::vector<Leaf> leaves = {{"server", kServerAuth, server_names},
+                              {"web", kServerAuth, web_names},
                               client("front", "musubi://role/front"),
                               client("platform", "musubi://role/platform"),
                               client("operator", "musubi://role/operator")};

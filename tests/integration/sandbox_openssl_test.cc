@@ -220,6 +220,14 @@ TEST_F(SandboxOpensslTest, MakesTlsFilesForEachRole) {
     const Outcome outcome = Shell(verify + "-purpose sslserver " + name + tls + "server.crt");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
   }
+  for (const char* name : {"-verify_hostname link.localhost ", "-verify_hostname app.localhost ",
+                           "-verify_hostname account.localhost ", "-verify_hostname localhost ",
+                           "-verify_ip 127.0.0.1 "}) {
+    const Outcome outcome = Shell(verify + "-purpose sslserver " + name + tls + "web.crt");
+    EXPECT_EQ(outcome.exit_code, 0) << name << outcome.output;
+  }
+  EXPECT_NE(Shell(verify + "-verify_hostname mihon.localhost " + tls + "web.crt").exit_code, 0);
+  EXPECT_TRUE(base::ReadSecretFile(tls + "web.key").ok());
   for (const auto& [name, uri] :
        {std::pair<std::string, std::string>{"front", "musubi://role/front"},
         {"platform", "musubi://role/platform"},
