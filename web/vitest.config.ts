@@ -3,7 +3,10 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["{server,app,ui,shared,standin-app,demo-idp,demo-rp,stage}/**/*.test.{ts,tsx}"],
+    include: [
+      "{server,app,ui,shared,standin-app,demo-idp,demo-rp,stage}/**/*.test.{ts,tsx}",
+      "e2e/lib/*.test.ts",
+    ],
     environment: "node",
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
