@@ -33,10 +33,8 @@ const origin = text.refine(
   (value) => URL.canParse(value) && isSecure(new URL(value)) && new URL(value).origin === value,
   { error: "must be an origin: write it as https://host or https://host:port, without a path" },
 );
-const port = z
-  .int()
-  .min(0, "must be 0 to 65535: 0 takes a free one")
-  .max(65_535, "must be 0 to 65535: 0 takes a free one");
+const portRule = "must be 0 to 65535: 0 takes a free one";
+const port = z.int(portRule).min(0, portRule).max(65_535, portRule);
 const listen = z.strictObject({
   host: text.default("127.0.0.1"),
   port,

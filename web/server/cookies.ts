@@ -1,7 +1,7 @@
 // The tier's cookies, which are all that it remembers of a browser. Each is sealed for its own name
 // (seal.ts), `__Host-` (this host, https, no Domain), HttpOnly and SameSite=Lax. Works on header texts,
 // so that Fastify's requests and Connect's handlers use the same.
-import fastifyCookie from "@fastify/cookie";
+import { parseCookie, stringifySetCookie } from "cookie";
 import { z } from "zod";
 import type { Clock } from "../shared/clock.ts";
 import type { Sealer } from "./seal.ts";
@@ -68,7 +68,7 @@ export class Cookies {
     header: string | null | undefined,
   ): { value: CookieValue<K>; expiresAt: number } | undefined {
     const { name, schema } = COOKIES[kind];
-    const sealed = fastifyCookie.parse(header ?? "")[name];
+    const sealed = parseCookie(header ?? "")[name];
     if (sealed === undefined) return undefined;
     const opened = this.#sealer.open(name, sealed);
     if (opened === undefined) return undefined;
@@ -99,7 +99,9 @@ export class Cookies {
 }
 
 function serialize(name: string, value: string, maxAge: number): string {
-  return fastifyCookie.serialize(name, value, {
+  return stringifySetCookie({
+    name,
+    value,
     path: "/",
     secure: true,
     httpOnly: true,
