@@ -70,6 +70,18 @@ export class Child {
     });
   }
 
+  /** Starts a program and waits as `ready` says. A program that does not get ready is stopped. */
+  static async start(options: ChildOptions, ready: (child: Child) => Promise<unknown>): Promise<Child> {
+    const child = new Child(options);
+    try {
+      await ready(child);
+      return child;
+    } catch (error) {
+      await child.kill();
+      throw error;
+    }
+  }
+
   get running(): boolean {
     return this.#end === undefined;
   }
@@ -136,6 +148,12 @@ export class Child {
     if (!this.running) return;
     this.#process.kill("SIGKILL");
     await this.#ended;
+  }
+
+  /** Waits for its end; the error says how that came. */
+  async untilEnd(): Promise<StageError> {
+    await this.#ended;
+    return this.#error(`ended (${this.#end ?? ""})`);
   }
 
   #error(text: string): StageError {

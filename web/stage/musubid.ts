@@ -114,35 +114,23 @@ export class Musubid {
     return new Musubid(options);
   }
 
-  get running(): Child | undefined {
-    return this.#child;
-  }
-
   async start(): Promise<Child> {
-    const { world, bin, movable } = this.#options;
+    const { world, bin, movable, port } = this.#options;
+    const program = path.join(bin, movable ? "musubid_testclock" : "musubid");
     const args = [`--flagfile=${world.file("musubid.flags")}`];
-    const log = world.file("musubid.log");
-    if (movable) {
-      this.#told = systemClock.now();
-      const env = {
-        MUSUBI_TEST_CLOCK_START: String(Math.floor(this.#told / 1000)),
-        MUSUBI_TEST_CLOCK_FD: "3",
-        MUSUBI_TEST_CLOCK_ACK_FD: "4",
-      };
-      this.#child = new Child({
-        name: "musubid",
-        command: path.join(bin, "musubid_testclock"),
-        args,
-        log,
-        env,
-        pipes: 2,
-      });
-      this.#lines = createInterface({ input: this.#child.pipe(1) })[Symbol.asyncIterator]();
-      this.#ticker = setInterval(() => void this.advance(0).catch(() => undefined), TICK_MS);
-    } else {
-      this.#child = new Child({ name: "musubid", command: path.join(bin, "musubid"), args, log });
-    }
-    await this.#child.untilAccepts(this.#options.port);
+    const options = { name: "musubid", command: program, args, log: world.file("musubid.log") };
+    const listens = (child: Child) => child.untilAccepts(port);
+    if (!movable) return (this.#child = await Child.start(options, listens));
+
+    this.#told = systemClock.now();
+    const env = {
+      MUSUBI_TEST_CLOCK_START: String(Math.floor(this.#told / 1000)),
+      MUSUBI_TEST_CLOCK_FD: "3",
+      MUSUBI_TEST_CLOCK_ACK_FD: "4",
+    };
+    this.#child = await Child.start({ ...options, env, pipes: 2 }, listens);
+    this.#lines = createInterface({ input: this.#child.pipe(1) })[Symbol.asyncIterator]();
+    this.#ticker = setInterval(() => void this.advance(0).catch(() => undefined), TICK_MS);
     return this.#child;
   }
 

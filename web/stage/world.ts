@@ -82,14 +82,8 @@ export class World {
       "--misbehave",
       misbehave,
     ];
-    const child = new Child({
-      name: "OCSP responder",
-      command: this.#sandbox,
-      args,
-      log: this.file("ocsp.log"),
-    });
-    await child.untilPort(ready);
-    return child;
+    const options = { name: "OCSP responder", command: this.#sandbox, args, log: this.file("ocsp.log") };
+    return Child.start(options, (child) => child.untilPort(ready));
   }
 
   #run(command: string, ...options: readonly string[]): Promise<string> {
