@@ -3,7 +3,6 @@
 import { createWriteStream } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
-import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { junit, spec } from "node:test/reporters";
@@ -73,7 +72,7 @@ async function runFiles(files: string[], out: string, name: string | undefined):
   });
   events.on("test:fail", () => ++failed);
   const xml = createWriteStream(path.join(out, "results/e2e.xml"));
-  (events.compose(junit) as Readable).pipe(xml);
+  events.compose<NodeJS.ReadableStream>(junit).pipe(xml);
   events.pipe(new spec()).pipe(process.stdout);
   await finished(xml);
   return failed === 0;
