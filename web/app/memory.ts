@@ -1,0 +1,66 @@
+// What a tab remembers while the person is at the identity provider or in the app (sessionStorage). Not
+// shared between tabs, gone when the tab closes, and never a credential, a code or a name.
+import type { SignInPurpose } from "../shared/page.ts";
+
+/** On which device the person reads the card. */
+export type Way = "this" | "other";
+
+export interface Remembered {
+  /** What the person pressed before signing in: what is to be begun when they are back. */
+  begin: { act: "LINK" | "UNLINK" | "REPLACE"; way: Way; until: number };
+  /** The way chosen for the journey. */
+  way: Way;
+  /** A sign-in was asked for while a session was READY: only a newer one counts. */
+  signIn: { sessionId: string; purpose: SignInPurpose; authTimeBefore: string | null };
+  /** "Leave this PC" was pressed: the next page says that it is done. */
+  left: true;
+}
+
+export interface Memory {
+  get<K extends keyof Remembered>(key: K): Remembered[K] | null;
+  set<K extends keyof Remembered>(key: K, value: Remembered[K]): void;
+  remove(key: keyof Remembered): void;
+  clear(): void;
+}
+
+/** A memory on any storage of strings; what cannot be read is as if it were not there. */
+export function memoryOn(storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null): Memory {
+  const name = (key: string) => `musubi.${key}`;
+  const keys: (keyof Remembered)[] = ["begin", "way", "signIn", "left"];
+  const memory: Memory = {
+    get<K extends keyof Remembered>(key: K) {
+      try {
+        const text = storage?.getItem(name(key)) ?? null;
+        return text === null ? null : (JSON.parse(text) as Remembered[K]);
+      } catch {
+        return null;
+      }
+    },
+    set(key, value) {
+      try {
+        storage?.setItem(name(key), JSON.stringify(value));
+      } catch {
+        // A full or forbidden storage: the page then asks again.
+      }
+    },
+    remove(key) {
+      try {
+        storage?.removeItem(name(key));
+      } catch {
+        // As above.
+      }
+    },
+    clear() {
+      for (const key of keys) memory.remove(key);
+    },
+  };
+  return memory;
+}
+
+export function browserMemory(): Memory {
+  try {
+    return memoryOn(sessionStorage);
+  } catch {
+    return memoryOn(null);
+  }
+}
