@@ -19,7 +19,13 @@ export interface LoginPage {
   account?: string;
 }
 
-function page(language: Language, title: string, body: Html, switchTo: string | undefined): string {
+function page(
+  state: string,
+  language: Language,
+  title: string,
+  body: Html,
+  switchTo: string | undefined,
+): string {
   const words = WORDS[language];
   const other = language === "ja" ? "en" : "ja";
   return html`<!doctype html>
@@ -32,7 +38,7 @@ function page(language: Language, title: string, body: Html, switchTo: string | 
         <link rel="icon" href="data:," />
         <link rel="stylesheet" href="/style.css" />
       </head>
-      <body>
+      <body data-state="${state}">
         <header>
           <p class="brand">${language === "ja" ? "見本大学 認証" : "Mihon University sign-in"}</p>
           ${
@@ -52,6 +58,7 @@ export function loginPage(view: LoginPage): string {
   const words = WORDS[view.language];
   const invalid = view.wrong && html`aria-invalid="true" aria-describedby="wrong"`;
   return page(
+    "idp-login",
     view.language,
     words.title,
     html`
@@ -98,6 +105,7 @@ export function loginPage(view: LoginPage): string {
 export function secondFactorPage(view: LoginPage): string {
   const words = WORDS[view.language];
   return page(
+    "idp-second-factor",
     view.language,
     words.title,
     html`
@@ -146,5 +154,5 @@ export function errorPage(language: Language, error: string): string {
     <p>${words.errorText}</p>
     <p class="hint">${error}</p>
   `;
-  return page(language, words.errorTitle, body, undefined);
+  return page("idp-error", language, words.errorTitle, body, undefined);
 }

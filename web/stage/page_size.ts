@@ -7,10 +7,14 @@ import { gzipSync } from "node:zlib";
 const [limit = "", ...folders] = process.argv.slice(2);
 let tooBig = false;
 for (const folder of folders) {
-  const scripts = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js"));
+  const scripts = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".js"),
+  );
   const size = scripts.reduce((sum, file) => sum + gzipSync(readFileSync(path.join(folder, file))).length, 0);
   const fits = size <= Number(limit);
-  console.log(`${folder}: ${size} of ${limit} bytes of script in ${scripts.length} files${fits ? "" : ": too much"}`);
+  console.log(
+    `${folder}: ${size} of ${limit} bytes of script in ${scripts.length} files${fits ? "" : ": too much"}`,
+  );
   if (!fits || scripts.length === 0) tooBig = true;
 }
 process.exitCode = tooBig || folders.length === 0 ? 1 : 0;

@@ -1,5 +1,6 @@
 // A whole Musubi on this machine: the simulated world, the services, an identity provider, the tier, the
 // stand-in of the app and a relying party. On loopback, free ports, in a folder of its own.
+import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Child, runToEnd, StageError } from "./child.ts";
@@ -130,6 +131,9 @@ async function choosePlaces(world: World, bin: string): Promise<Places> {
     "--id=k1",
     `--out=${keyring}`,
   ]);
+  await writeFile(world.file("keys/oidc.secret"), `${randomBytes(32).toString("base64url")}\n`, {
+    mode: 0o600,
+  });
   return {
     ports: { musubid, tier, app, account, idp },
     origins: {
