@@ -1,0 +1,24 @@
+// The request id of a decision: made once, kept over retries and reloads of this tab, so that a decision
+// whose answer was lost is never made twice. It opens the stored answer: it goes into no log.
+import { fromBase64Url, toBase64Url } from "../../ui/bytes.ts";
+import { requestId } from "../services.ts";
+import type { Services } from "../services.ts";
+
+const LENGTH = 16;
+
+/**
+ * The request id of `decision`, as in "link.<session id>". A browser that keeps nothing gets a new one
+ * each time: the server then answers the second press with SESSION_ALREADY_USED, and nothing is done twice.
+ */
+export function requestIdOf(
+  services: Pick<Services, "memory" | "random">,
+  decision: string,
+): Uint8Array<ArrayBuffer> {
+  const ids = services.memory.get("requestIds") ?? {};
+  const text = ids[decision];
+  const kept = typeof text === "string" ? fromBase64Url(text) : null;
+  if (kept?.length === LENGTH) return kept;
+  const made = requestId(services);
+  services.memory.set("requestIds", { ...ids, [decision]: toBase64Url(made) });
+  return made;
+}
