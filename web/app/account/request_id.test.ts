@@ -28,13 +28,18 @@ test("A decision keeps its request id over retries and a reload", () => {
 
 test("Another decision has another request id", () => {
   const services = tab();
-  expect(["link.a", "link.b", "link.a"].map((decision) => requestIdOf(services, decision))).toEqual(ids(1, 2, 1));
+  expect(["link.a", "link.b", "link.a"].map((decision) => requestIdOf(services, decision))).toEqual(
+    ids(1, 2, 1),
+  );
 });
 
-test.each(["", "AQ", "A".repeat(44), "<>", 7])("What is kept and is no request id (%j) is not used", (kept) => {
-  const storage = new Map([["musubi.requestIds", JSON.stringify({ "link.a": kept })]]);
-  expect([requestIdOf(tab(storage), "link.a")]).toEqual(ids(1));
-});
+test.each(["", "AQ", "A".repeat(44), "<>", 7])(
+  "What is kept and is no request id (%j) is not used",
+  (kept) => {
+    const storage = new Map([["musubi.requestIds", JSON.stringify({ "link.a": kept })]]);
+    expect([requestIdOf(tab(storage), "link.a")]).toEqual(ids(1));
+  },
+);
 
 test("A browser that keeps nothing still gets a request id", () => {
   const services = { ...tab(), memory: memoryOn(null) };

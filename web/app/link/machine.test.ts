@@ -190,7 +190,11 @@ describe("Unlinking at hand", () => {
   });
 
   test("that fails says why and can be pressed again", () => {
-    const state = run(asked, { type: "undo-yes" }, { type: "undo-failed", problem: problem("SIGN_IN_TOO_OLD") });
+    const state = run(
+      asked,
+      { type: "undo-yes" },
+      { type: "undo-failed", problem: problem("SIGN_IN_TOO_OLD") },
+    );
     expect(nameOfState(state)).toBe("link-done-LINK-undo-failed");
     expect(wants(run(state, { type: "undo-yes" }))).toBe("undo");
   });

@@ -30,22 +30,11 @@ export interface Me {
 
 /** Why a sign-in is needed before the decision. */
 export type SignInWhy =
-  | "NOT_SIGNED_IN"
-  | "SIGN_IN_TOO_OLD"
-  | "ACR_NOT_ACCEPTED"
-  | "SIGN_IN_BEFORE_PAIRING"
-  | "ACCOUNT_MISMATCH";
+  "NOT_SIGNED_IN" | "SIGN_IN_TOO_OLD" | "ACR_NOT_ACCEPTED" | "SIGN_IN_BEFORE_PAIRING" | "ACCOUNT_MISMATCH";
 
 /** How a journey ends without the decision. */
 export type Over =
-  | "EXPIRED"
-  | "CANCELLED_HERE"
-  | "CANCELLED_ON_PHONE"
-  | "NOT_ME"
-  | "FAILED"
-  | "USED"
-  | "REPLACED"
-  | "LOST";
+  "EXPIRED" | "CANCELLED_HERE" | "CANCELLED_ON_PHONE" | "NOT_ME" | "FAILED" | "USED" | "REPLACED" | "LOST";
 
 export type State =
   | { kind: "sign-in"; facts: Facts; why: SignInWhy; pressed: boolean; trouble: Problem | null }

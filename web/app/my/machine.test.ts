@@ -22,14 +22,26 @@ const run = (state: State, ...events: Event[]) => events.reduce(step, state);
 
 test.each<[string, State, Event[], string, string[]]>([
   ["nobody is signed in", LOADING, [{ type: "known", me: null, error: null }], "my-signed-out", []],
-  ["a sign-in is pressed", LOADING, [{ type: "known", me: null, error: null }, { type: "sign-in" }], "my-signed-out", ["sign-in"]],
+  [
+    "a sign-in is pressed",
+    LOADING,
+    [{ type: "known", me: null, error: null }, { type: "sign-in" }],
+    "my-signed-out",
+    ["sign-in"],
+  ],
   ["signed in: no value is read", LOADING, [{ type: "known", me: ME, error: null }], "my-hidden", []],
   ["the values are asked for", HIDDEN, [{ type: "show" }], "my-reading", ["values"]],
   ["a link", READING, [{ type: "values", links: [LINK, ENDED] }], "my-shown", []],
   ["no link", READING, [{ type: "values", links: [] }], "my-not-linked", []],
   ["only a link that has ended", READING, [{ type: "values", links: [ENDED] }], "my-not-linked", []],
   ["the network is lost", READING, [{ type: "failed", problem: problem("NETWORK") }], "my-hidden", []],
-  ["the sign-in is forgotten", READING, [{ type: "failed", problem: problem("NOT_SIGNED_IN") }], "my-signed-out", []],
+  [
+    "the sign-in is forgotten",
+    READING,
+    [{ type: "failed", problem: problem("NOT_SIGNED_IN") }],
+    "my-signed-out",
+    [],
+  ],
 ])("%s", (_, start, events, name, calls) => {
   const state = run(start, ...events);
   expect(nameOfState(state)).toBe(name);

@@ -28,9 +28,24 @@ test("Opening the page claims nothing", () => {
 describe("What the page opens with", () => {
   test.each<[string, State, Event, string]>([
     ["a code", begin(CODE), { type: "known", verifySession: null }, "start-offered"],
-    ["a code, and another recovery under way", begin(CODE), { type: "known", verifySession: OTHER }, "start-offered"],
-    ["a code that was claimed here", begin(CODE), { type: "known", verifySession: CODE.sessionId }, "start-looking"],
-    ["no code after a reload", begin(null), { type: "known", verifySession: CODE.sessionId }, "start-looking"],
+    [
+      "a code, and another recovery under way",
+      begin(CODE),
+      { type: "known", verifySession: OTHER },
+      "start-offered",
+    ],
+    [
+      "a code that was claimed here",
+      begin(CODE),
+      { type: "known", verifySession: CODE.sessionId },
+      "start-looking",
+    ],
+    [
+      "no code after a reload",
+      begin(null),
+      { type: "known", verifySession: CODE.sessionId },
+      "start-looking",
+    ],
     ["no code", begin(null), { type: "known", verifySession: null }, "start-no-code"],
     ["a code, when nothing is known", begin(CODE), { type: "known-failed" }, "start-offered"],
     ["no code, when nothing is known", begin(null), { type: "known-failed" }, "start-no-code"],

@@ -51,7 +51,8 @@ export function step(state: State, event: Event): State {
     case "offered":
       return event.type === "begin" ? { kind: "claiming", code: state.code } : state;
     case "claiming":
-      if (event.type === "claimed") return { kind: "looking", sessionId: state.code.sessionId, trouble: null };
+      if (event.type === "claimed")
+        return { kind: "looking", sessionId: state.code.sessionId, trouble: null };
       if (event.type !== "claim-failed") return state;
       return mayRetry(event.problem.reason)
         ? { kind: "offered", code: state.code, trouble: event.problem }

@@ -26,7 +26,14 @@ const CREATED: CardEvent = {
   flow: "CROSS_DEVICE",
   endReason: null,
 };
-const USED: CardEvent = { ...CREATED, sequence: "9", at: 5_000, type: "RESOLVED", act: "VERIFY", flow: "ONE_DEVICE" };
+const USED: CardEvent = {
+  ...CREATED,
+  sequence: "9",
+  at: 5_000,
+  type: "RESOLVED",
+  act: "VERIFY",
+  flow: "ONE_DEVICE",
+};
 const NETWORK = problem("NETWORK");
 
 const run = (state: State, ...events: Event[]) => events.reduce(step, state);
@@ -53,7 +60,9 @@ describe("Signed out", () => {
   });
 
   test("a press signs in", () => {
-    expect(wants(run(out, { type: "sign-in" }))).toEqual([{ key: "sign-in", call: "sign-in", purpose: "STATUS" }]);
+    expect(wants(run(out, { type: "sign-in" }))).toEqual([
+      { key: "sign-in", call: "sign-in", purpose: "STATUS" },
+    ]);
   });
 
   test("a sign-in that came to nothing says why", () => {
@@ -84,7 +93,12 @@ describe("Signed in", () => {
   test("more of the history is read by a press and comes behind", () => {
     const more = run(LINKED, { type: "more-events" });
     expect(wants(more)).toEqual([{ key: "events 0 more", call: "events", token: "more", round: 0 }]);
-    const state = run(more, { type: "events", round: 0, events: [{ ...CREATED, sequence: "3" }], next: null });
+    const state = run(more, {
+      type: "events",
+      round: 0,
+      events: [{ ...CREATED, sequence: "3" }],
+      next: null,
+    });
     expect(shown(state).events.items.map((event) => event.sequence)).toEqual(["9", "7", "3"]);
     expect(shown(state).events.next).toBeNull();
   });
@@ -170,11 +184,14 @@ describe("Unlinking without the card", () => {
     },
   );
 
-  test.each<Reason>(["NETWORK", "UNAVAILABLE", "LINK_NOT_FOUND"])("%s: says so, and can be pressed again", (reason) => {
-    const state = run(working, { type: "unlink-failed", problem: problem(reason) });
-    expect(shown(state).ending).toEqual({ step: "asked", linkId: "0a", trouble: problem(reason) });
-    expect(calls(run(state, { type: "unlink-yes" }))).toEqual(["unlink"]);
-  });
+  test.each<Reason>(["NETWORK", "UNAVAILABLE", "LINK_NOT_FOUND"])(
+    "%s: says so, and can be pressed again",
+    (reason) => {
+      const state = run(working, { type: "unlink-failed", problem: problem(reason) });
+      expect(shown(state).ending).toEqual({ step: "asked", linkId: "0a", trouble: problem(reason) });
+      expect(calls(run(state, { type: "unlink-yes" }))).toEqual(["unlink"]);
+    },
+  );
 
   test("of a link that was ended meanwhile is done", () => {
     const state = run(working, { type: "unlink-failed", problem: problem("LINK_ENDED") });

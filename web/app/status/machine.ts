@@ -27,7 +27,8 @@ export type Ending =
   | { step: "sign-in"; linkId: string; why: string; pressed: boolean; trouble: Problem | null }
   | { step: "working"; linkId: string };
 
-export type Names = { step: "hidden" } | { step: "loading" } | { step: "shown" } | { step: "failed"; trouble: Problem };
+export type Names =
+  { step: "hidden" } | { step: "loading" } | { step: "shown" } | { step: "failed"; trouble: Problem };
 
 export interface Shown {
   kind: "shown";
@@ -181,13 +182,17 @@ function stepEnding(state: Shown, event: Event): State {
     case "unlink-no":
       return ending.step === "working" ? state : { ...state, ending: { step: "none" } };
     case "unlink-yes":
-      return ending.step === "asked" ? { ...state, ending: { step: "working", linkId: ending.linkId } } : state;
+      return ending.step === "asked"
+        ? { ...state, ending: { step: "working", linkId: ending.linkId } }
+        : state;
     case "unlinked":
       return ending.step === "working" ? afterEnding(state, ending.linkId, event.link) : state;
     case "unlink-failed":
       return ending.step === "working" ? afterRefusal(state, ending.linkId, event.problem) : state;
     case "sign-in":
-      return ending.step === "sign-in" ? { ...state, ending: { ...ending, pressed: true, trouble: null } } : state;
+      return ending.step === "sign-in"
+        ? { ...state, ending: { ...ending, pressed: true, trouble: null } }
+        : state;
     case "sign-in-failed":
       return ending.step === "sign-in"
         ? { ...state, ending: { ...ending, pressed: false, trouble: event.problem } }
