@@ -12,6 +12,8 @@ export interface Remembered {
   way: Way;
   /** A sign-in was asked for while a session was READY: only a newer one counts. */
   signIn: { sessionId: string; purpose: SignInPurpose; authTimeBefore: string | null };
+  /** The link (its id) that the person wants to end without its card, while they sign in again. */
+  unlinking: string;
   /** Request ids of decisions (base64url), so that one whose answer was lost is never made twice. */
   requestIds: Record<string, string>;
   /** "Leave this PC" was pressed: the next page says that it is done. */
@@ -28,7 +30,7 @@ export interface Memory {
 /** A memory on any storage of strings; what cannot be read is as if it were not there. */
 export function memoryOn(storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null): Memory {
   const name = (key: string) => `musubi.${key}`;
-  const keys: (keyof Remembered)[] = ["begin", "way", "signIn", "requestIds", "left"];
+  const keys: (keyof Remembered)[] = ["begin", "way", "signIn", "unlinking", "requestIds", "left"];
   const memory: Memory = {
     get<K extends keyof Remembered>(key: K) {
       try {

@@ -58,7 +58,15 @@ export interface BrowserState {
 }
 
 /** Why the person signs in; decides prompt, max_age, acr, and where they come back to. */
-export type SignInPurpose = "LINK" | "UNLINK" | "REPLACE" | "STATUS" | "MY" | "RESUME";
+export type SignInPurpose =
+  | "LINK"
+  | "UNLINK"
+  | "REPLACE"
+  | "STATUS"
+  /** To end a link without its card: fresh as for an act, and always back to the status page. */
+  | "STATUS_UNLINK"
+  | "MY"
+  | "RESUME";
 
 export interface SignInRequest {
   purpose: SignInPurpose;
