@@ -2,7 +2,8 @@
 import re
 
 SUFFIXES = (".h", ".cc", ".inc", ".md", ".py", ".sh", ".go", ".java", ".proto", ".json", ".yaml", ".yml",
-            ".ts", ".mjs", ".tpl", ".cmake", ".sql", ".tsv", "CMakeLists.txt", ".gitignore", ".clang-format")
+            ".ts", ".tsx", ".mjs", ".css", ".html", ".svg", ".tpl", ".cmake", ".sql", ".tsv", "CMakeLists.txt",
+            ".gitignore", ".clang-format")
 # Written so that this file does not hold the words themselves.
 _MARKS = re.compile(r"\b(" + "|".join(("TO" "DO", "FIX" "ME", "X" "XX")) + r")\b")
 _MACHINE = re.compile(r"(?<![\w.-])/(" + "|".join(("wo" "rk", "ho" "me", "ro" "ot", "Us" "ers")) + r")/")

@@ -1,20 +1,49 @@
-// How much script a page loads, gzipped, against a limit: `node stage/page_size.ts LIMIT FOLDER...`, each
-// what Vite built for one document. All its scripts count, also those that would be loaded later.
-import { readdirSync, readFileSync } from "node:fs";
+// How much script each page loads, gzipped, against a limit: `node stage/page_size.ts LIMIT FOLDER...`,
+// each what Vite built for one document, with its manifest. A page is the document's entry with one of
+// the parts that it fetches when they are needed, or the entry alone.
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 
-const [limit = "", ...folders] = process.argv.slice(2);
-let tooBig = false;
-for (const folder of folders) {
-  const scripts = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) =>
-    file.endsWith(".js"),
-  );
-  const size = scripts.reduce((sum, file) => sum + gzipSync(readFileSync(path.join(folder, file))).length, 0);
-  const fits = size <= Number(limit);
-  console.log(
-    `${folder}: ${size} of ${limit} bytes of script in ${scripts.length} files${fits ? "" : ": too much"}`,
-  );
-  if (!fits || scripts.length === 0) tooBig = true;
+interface Chunk {
+  file: string;
+  isEntry?: boolean;
+  imports?: string[];
+  dynamicImports?: string[];
 }
-process.exitCode = tooBig || folders.length === 0 ? 1 : 0;
+type Manifest = Record<string, Chunk>;
+
+/** The scripts that a chunk cannot run without, its own among them. */
+function needed(manifest: Manifest, name: string, found = new Set<string>()): Set<string> {
+  const chunk = manifest[name];
+  if (chunk === undefined || found.has(chunk.file)) return found;
+  found.add(chunk.file);
+  for (const other of chunk.imports ?? []) needed(manifest, other, found);
+  return found;
+}
+
+function pagesOf(manifest: Manifest): [string, Set<string>][] {
+  const pages: [string, Set<string>][] = [];
+  for (const [name, chunk] of Object.entries(manifest)) {
+    if (chunk.isEntry !== true) continue;
+    const shell = needed(manifest, name);
+    if (chunk.dynamicImports === undefined) pages.push([name, shell]);
+    for (const part of chunk.dynamicImports ?? []) pages.push([part, new Set([...shell, ...needed(manifest, part)])]);
+  }
+  return pages;
+}
+
+const [limit = "", ...folders] = process.argv.slice(2);
+let good = folders.length > 0;
+for (const folder of folders) {
+  const manifest = JSON.parse(readFileSync(path.join(folder, ".vite/manifest.json"), "utf8")) as Manifest;
+  const pages = pagesOf(manifest);
+  if (pages.length === 0) good = false;
+  for (const [name, files] of pages) {
+    const sizes = [...files].map((file) => gzipSync(readFileSync(path.join(folder, file))).length);
+    const size = sizes.reduce((sum, one) => sum + one, 0);
+    if (size > Number(limit)) good = false;
+    console.log(`${size > Number(limit) ? "TOO MUCH: " : ""}${folder} ${name}: ${size} of ${limit} bytes`);
+  }
+}
+process.exitCode = good ? 0 : 1;
