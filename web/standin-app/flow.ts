@@ -63,12 +63,12 @@ const FITS: Partial<Record<Screen["name"], readonly SessionState[]>> = {
   DONE_BROWSER: [SessionState.READY, SessionState.USED],
 };
 
-const IN_JOURNEY = new Set<string>(Object.keys(FITS));
+const IS_DONE = new Set<Screen["name"]>(["DONE_PC", "DONE_BROWSER"]);
 
 /** Whether "Stop" has something to stop. */
 export function mayStop(state: State): boolean {
   const { name } = state.screen;
-  return name === "OPENED" || (IN_JOURNEY.has(name) && name !== "DONE_PC" && name !== "DONE_BROWSER");
+  return name === "OPENED" || (FITS[name] !== undefined && !IS_DONE.has(name));
 }
 
 export function nameRequested(state: State): boolean {
@@ -540,8 +540,11 @@ export function reduce(state: State, event: Event): State {
       return onView(state, event.view);
     case "OFFLINE":
       return state.over ? state : { ...state, offline: event.offline };
-    case "CREDENTIAL_VOID":
-      return state.journey === null || state.over ? state : end(state, "REPLACED");
+    case "LOST":
+      if (state.journey === null || state.over || FITS[state.screen.name] === undefined) return state;
+      // What is done is done, also when the session is forgotten.
+      if (IS_DONE.has(state.screen.name)) return { ...state, over: true };
+      return end(state, event.reason === "CREDENTIAL_INVALID" ? "REPLACED" : "EXPIRED");
   }
 }
 

@@ -44,17 +44,3 @@ export function fromBase64(text: string): Octets {
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) throw new Error("not base64");
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
-
-/** base64url without padding (RFC 4648 section 5). */
-export function toBase64Url(octets: Uint8Array): string {
-  return btoa(String.fromCharCode(...octets))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
-}
-
-export function fromBase64Url(text: string): Octets {
-  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) throw new Error("not base64url");
-  const padded = text.replaceAll("-", "+").replaceAll("_", "/") + "=".repeat((4 - (text.length % 4)) % 4);
-  return fromBase64(padded);
-}

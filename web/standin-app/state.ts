@@ -199,7 +199,8 @@ export type Event =
   // What the driver brings.
   | { type: "VIEW"; view: SessionView }
   | { type: "OFFLINE"; offline: boolean }
-  | { type: "CREDENTIAL_VOID" }
+  /** The stream says that there is nothing to watch for this phone. */
+  | { type: "LOST"; reason: "CREDENTIAL_INVALID" | "SESSION_NOT_FOUND" | "SESSION_EXPIRED" }
   | { type: "FAILED"; id: number; failure: Failure }
   | { type: "CLAIMED"; id: number; journey: Journey; code: Code | null }
   | { type: "LOOKED"; id: number; view: SessionView }

@@ -1,0 +1,13 @@
+// Builds the stand-in of the authentication app: static files with hashed names, nothing inline.
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  root: import.meta.dirname,
+  build: {
+    outDir: "../dist/standin-app",
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+});
