@@ -10,6 +10,7 @@ import { buildServer } from "./app.ts";
 import { type Config, loadConfig, type Material } from "./config.ts";
 import { Metrics, metricsServer } from "./metrics.ts";
 import { parseKeyring } from "./seal.ts";
+import { signInPlugin } from "./signin.ts";
 
 const USAGE = "usage: node server/main.ts --config=FILE";
 // A connection that is quiet for so long is asked whether it lives: streams may be silent for minutes.
@@ -44,7 +45,7 @@ async function main(): Promise<void> {
       keyring: parseKeyring(material.keyring, config.keyring_file),
       metrics,
     },
-    { config, tls: material.tls, log: process.stderr },
+    { config, tls: material.tls, plugins: [signInPlugin(material)], log: process.stderr },
   );
   const internal = metricsServer(metrics, tier.ready);
   internal.listen(config.metrics_listen.port, config.metrics_listen.host, () => {

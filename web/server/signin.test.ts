@@ -1,4 +1,5 @@
 // Against the demo's identity provider, which is a real one; and against one that misbehaves.
+import { createRouterTransport } from "@connectrpc/connect";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { ACR_MFA, ACR_PASSWORD, DEMO_ACCOUNTS, DEMO_SECOND_FACTOR } from "../demo-idp/accounts.ts";
@@ -8,25 +9,28 @@ import type { SignInPurpose } from "../shared/page.ts";
 import { TestBrowser } from "../shared/testing/browser.ts";
 import { makeTestCertificate } from "../shared/testing/tls.ts";
 
+import { buildServer, type TierServer } from "./app.ts";
 import { COOKIES, type CookieKind, type Cookies } from "./cookies.ts";
-import { landing, SignIn, type SignInOptions, type SignInOutcome } from "./signin.ts";
+import { Metrics } from "./metrics.ts";
+import { LANDING, SignIn, signInPlugin, type SignInOptions, type SignInOutcome } from "./signin.ts";
 import { MisbehavingProvider } from "./signin_testing.ts";
-import { testCookies } from "./testing.ts";
+import { countingRandom, ORIGIN as TIER_ORIGIN, testConfig, testCookies, testKeyring } from "./testing.ts";
 
 const ORIGIN = "https://link.localhost:7001";
 const CLIENT = { id: "musubi-link", secret: "a-secret-of-the-test", redirectUris: [`${ORIGIN}/callback`] };
-const PURPOSES: SignInPurpose[] = ["LINK", "UNLINK", "REPLACE", "STATUS", "MY", "RESUME"];
+const PURPOSES: SignInPurpose[] = ["LINK", "UNLINK", "REPLACE", "RESUME", "STATUS", "STATUS_UNLINK", "MY"];
 const certificate = makeTestCertificate();
 const SESSION_A = Buffer.alloc(16, 1).toString("base64url");
 const SESSION_B = Buffer.alloc(16, 2).toString("base64url");
 
 let cookies: Cookies;
-const observed: { step: string; outcome: SignInOutcome; detail: string | undefined }[] = [];
+/** What the log is told of each request. */
+const noted: { outcome: SignInOutcome; detail?: string | undefined }[] = [];
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date"] });
   cookies = testCookies(systemClock);
-  observed.length = 0;
+  noted.length = 0;
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -50,11 +54,7 @@ function makeSignIn(issuer: string, change: Partial<SignInOptions> = {}): SignIn
       accountNameClaim: "preferred_username",
       ...change,
     },
-    {
-      cookies,
-      clock: systemClock,
-      observe: (step, outcome, detail) => observed.push({ step, outcome, detail }),
-    },
+    { cookies, clock: systemClock },
   );
 }
 
@@ -94,6 +94,7 @@ class Person {
   async press(purpose: SignInPurpose): Promise<URL> {
     const answer = await this.signIn.begin(this.header(), { purpose, locale: "ja" });
     expect(answer.status).toBe(200);
+    noted.push({ outcome: answer.outcome, detail: answer.detail });
     this.keep(answer.setCookie);
     return new URL("location" in answer.body ? answer.body.location : "about:blank");
   }
@@ -115,9 +116,15 @@ class Person {
   /** Comes back: where the tier leads. */
   async back(callback: URL): Promise<string> {
     const answer = await this.signIn.finish(this.header(), callback.search);
+    noted.push({ outcome: answer.outcome, detail: answer.detail });
     this.keep(answer.setCookie);
     return answer.location;
   }
+}
+
+/** Where a press of "LINK" leads that failed; a callback of nobody's leads to the start page. */
+function failed(reason: string): string {
+  return reason === "SIGN_IN_MISMATCH" ? "/#error=SIGN_IN_MISMATCH" : `/journey#error=${reason}`;
 }
 
 const ICHIGO = { pick: "shiken-001" };
@@ -152,7 +159,7 @@ describe("with the demo's provider", () => {
     const someone = person();
     const location = await someone.press(purpose);
     const callback = await someone.atProvider(location, ICHIGO);
-    expect(await someone.back(callback)).toBe(landing(purpose, false));
+    expect(await someone.back(callback)).toBe(LANDING[purpose]);
     expect(someone.read("signIn")).toEqual({
       issuer: idp.issuer,
       subject: "shiken-001",
@@ -162,7 +169,7 @@ describe("with the demo's provider", () => {
       acr: ACR_PASSWORD,
     });
     expect([...someone.tier.keys()]).toEqual([COOKIES.signIn.name]);
-    expect(observed.map(({ outcome }) => outcome)).toEqual(["OK", "OK"]);
+    expect(noted.map(({ outcome }) => outcome)).toEqual(["OK", "OK"]);
   });
 
   test.each(PURPOSES)(
@@ -197,7 +204,7 @@ describe("with the demo's provider", () => {
     await someone.back(await someone.atProvider(await someone.press("LINK"), ICHIGO));
     advance(3_000);
     const callback = await someone.atProvider(await someone.press(purpose));
-    expect(await someone.back(callback)).toBe(landing(purpose, false));
+    expect(await someone.back(callback)).toBe(LANDING[purpose]);
   });
 
   test("an act asks for the password again, and its time is that of now", async () => {
@@ -205,7 +212,7 @@ describe("with the demo's provider", () => {
     await someone.back(await someone.atProvider(await someone.press("STATUS"), ICHIGO));
     advance(300);
     const callback = await someone.atProvider(await someone.press("LINK"), ICHIGO);
-    expect(await someone.back(callback)).toBe("/");
+    expect(await someone.back(callback)).toBe("/journey");
     expect(someone.read("signIn")?.authTime).toBe(Math.floor(systemClock.now() / 1_000));
   });
 
@@ -216,28 +223,28 @@ describe("with the demo's provider", () => {
     const location = await someone.press("LINK");
     location.searchParams.delete("prompt");
     location.searchParams.delete("max_age");
-    expect(await someone.back(await someone.atProvider(location))).toBe("/#error=SIGN_IN_TOO_OLD");
+    expect(await someone.back(await someone.atProvider(location))).toBe(failed("SIGN_IN_TOO_OLD"));
   });
 
   test("who takes more than 10 minutes begins again", async () => {
     const someone = person();
     const callback = await someone.atProvider(await someone.press("STATUS"), ICHIGO);
     advance(11 * 60);
-    expect(await someone.back(callback)).toBe("/#error=SIGN_IN_MISMATCH");
+    expect(await someone.back(callback)).toBe(failed("SIGN_IN_MISMATCH"));
   });
 
   test("where a second factor is demanded, it is asked for and in the state", async () => {
     const someone = person({ acrValues: [ACR_MFA] });
     const location = await someone.press("LINK");
     const callback = await someone.atProvider(location, ICHIGO, { code: DEMO_SECOND_FACTOR });
-    expect(await someone.back(callback)).toBe("/");
+    expect(await someone.back(callback)).toBe("/journey");
     expect(someone.read("signIn")?.acr).toBe(ACR_MFA);
   });
 
   test("where a second factor is demanded, a password alone is refused", async () => {
     const someone = person({ acrValues: [ACR_MFA] });
     const callback = await someone.atProvider(await someone.press("LINK"), { pick: "shiken-003" });
-    expect(await someone.back(callback)).toBe("/#error=ACR_NOT_ACCEPTED");
+    expect(await someone.back(callback)).toBe(failed("ACR_NOT_ACCEPTED"));
     expect(someone.read("signIn")).toBeUndefined();
   });
 
@@ -283,7 +290,7 @@ describe("with the demo's provider", () => {
     test("in a browser that began no sign-in", async () => {
       const [attacker, victim] = [person(), person()];
       const callback = await attacker.atProvider(await attacker.press("LINK"), ICHIGO);
-      expect(await victim.back(callback)).toBe("/#error=SIGN_IN_MISMATCH");
+      expect(await victim.back(callback)).toBe(failed("SIGN_IN_MISMATCH"));
       expect(victim.tier.size).toBe(0);
     });
 
@@ -291,9 +298,9 @@ describe("with the demo's provider", () => {
       const [attacker, victim] = [person(), person()];
       const foreign = await attacker.atProvider(await attacker.press("LINK"), NIGO);
       const own = await victim.atProvider(await victim.press("LINK"), ICHIGO);
-      expect(await victim.back(foreign)).toBe("/#error=SIGN_IN_MISMATCH");
+      expect(await victim.back(foreign)).toBe(failed("SIGN_IN_MISMATCH"));
       expect(victim.read("signIn")).toBeUndefined();
-      expect(await victim.back(own)).toBe("/");
+      expect(await victim.back(own)).toBe("/journey");
       expect(victim.read("signIn")?.subject).toBe("shiken-001");
     });
 
@@ -303,16 +310,16 @@ describe("with the demo's provider", () => {
       const own = await victim.press("LINK");
       foreign.searchParams.set("state", own.searchParams.get("state") ?? "");
       // PKCE: the code was made for another verifier.
-      expect(await victim.back(foreign)).toBe("/#error=SIGN_IN_FAILED");
-      expect(observed.at(-1)?.detail).toBe("the token endpoint refused: invalid_grant");
+      expect(await victim.back(foreign)).toBe(failed("SIGN_IN_FAILED"));
+      expect(noted.at(-1)?.detail).toBe("the token endpoint refused: invalid_grant");
       expect(victim.read("signIn")).toBeUndefined();
     });
 
     test("the second time", async () => {
       const someone = person();
       const callback = await someone.atProvider(await someone.press("LINK"), ICHIGO);
-      expect(await someone.back(callback)).toBe("/");
-      expect(await someone.back(callback)).toBe("/#error=SIGN_IN_MISMATCH");
+      expect(await someone.back(callback)).toBe("/journey");
+      expect(await someone.back(callback)).toBe(failed("SIGN_IN_MISMATCH"));
       expect(someone.read("signIn")?.subject).toBe("shiken-001");
     });
 
@@ -321,21 +328,21 @@ describe("with the demo's provider", () => {
       const callback = await someone.atProvider(await someone.press("LINK"), ICHIGO);
       const copy = person();
       for (const [name, value] of someone.tier) copy.tier.set(name, value);
-      expect(await someone.back(callback)).toBe("/");
-      expect(await copy.back(callback)).toBe("/#error=SIGN_IN_FAILED");
+      expect(await someone.back(callback)).toBe("/journey");
+      expect(await copy.back(callback)).toBe(failed("SIGN_IN_FAILED"));
       expect(copy.read("signIn")).toBeUndefined();
     });
 
-    test.each<[string, (someone: Person) => void, string]>([
-      ["another session has begun", (someone) => someone.openSession(SESSION_B), "/journey"],
-      ["the session was left", (someone) => someone.tier.delete(COOKIES.session.name), "/"],
-    ])("when %s meanwhile", async (_name, meanwhile, page) => {
+    test.each<[string, (someone: Person) => unknown]>([
+      ["another session has begun", (someone) => someone.openSession(SESSION_B)],
+      ["the session was left", (someone) => someone.tier.delete(COOKIES.session.name)],
+    ])("when %s meanwhile", async (_name, meanwhile) => {
       const someone = person();
       someone.openSession(SESSION_A);
       const callback = await someone.atProvider(await someone.press("LINK"), ICHIGO);
       meanwhile(someone);
-      expect(await someone.back(callback)).toBe(`${page}#error=SIGN_IN_MISMATCH`);
-      expect(observed.at(-1)?.detail).toBe("another session");
+      expect(await someone.back(callback)).toBe("/journey#error=SIGN_IN_MISMATCH");
+      expect(noted.at(-1)?.detail).toBe("another session");
       expect(someone.read("signIn")).toBeUndefined();
       expect(someone.read("oidc")).toBeUndefined();
     });
@@ -379,14 +386,14 @@ describe("with the demo's provider", () => {
       const someone = person();
       const callback = await someone.atProvider(await someone.press("LINK"), ICHIGO);
       change(callback);
-      expect(await someone.back(callback)).toBe(`/#error=${reason}`);
+      expect(await someone.back(callback)).toBe(failed(reason));
       expect(someone.read("signIn")).toBeUndefined();
     });
 
     test("without a query", async () => {
       const someone = person();
       await someone.press("LINK");
-      expect(await someone.back(new URL(`${ORIGIN}/callback`))).toBe("/#error=SIGN_IN_MISMATCH");
+      expect(await someone.back(new URL(`${ORIGIN}/callback`))).toBe(failed("SIGN_IN_MISMATCH"));
     });
 
     test("with a transaction that was changed, or that is another of our cookies", async () => {
@@ -400,7 +407,7 @@ describe("with the demo's provider", () => {
         "",
       ]) {
         someone.tier.set(COOKIES.oidc.name, forged);
-        expect(await someone.back(callback)).toBe("/#error=SIGN_IN_MISMATCH");
+        expect(await someone.back(callback)).toBe(failed("SIGN_IN_MISMATCH"));
       }
     });
   });
@@ -413,6 +420,7 @@ describe("with the demo's provider", () => {
     ["a place to go to", { purpose: "LINK", locale: "ja", returnTo: "https://evil.example" }],
   ])("pressing with %s is refused", async (_name, body) => {
     expect(await makeSignIn(idp.issuer).begin(undefined, body)).toEqual({
+      outcome: "FIELD_INVALID",
       status: 400,
       body: { reason: "FIELD_INVALID" },
       setCookie: [],
@@ -435,7 +443,7 @@ describe("with the demo's provider", () => {
     const secrets = [callback.searchParams.get("code"), location.searchParams.get("state"), "shiken-001"];
     callback.searchParams.set("iss", "https://other.example");
     await someone.back(callback);
-    for (const secret of secrets) expect(JSON.stringify(observed)).not.toContain(secret);
+    for (const secret of secrets) expect(JSON.stringify(noted)).not.toContain(secret);
   });
 });
 
@@ -456,7 +464,7 @@ describe("with a provider that misbehaves", () => {
   }
 
   test("one that behaves is accepted", async () => {
-    expect(await outcome()).toBe("/");
+    expect(await outcome()).toBe("/journey");
   });
 
   test.each<[string, (token: Record<string, unknown>) => void, string]>([
@@ -479,13 +487,13 @@ describe("with a provider that misbehaves", () => {
     ["with a list as acr", (token) => (token["acr"] = [ACR_PASSWORD]), "ACR_NOT_ACCEPTED"],
   ])("an ID token %s is refused", async (_name, change, reason) => {
     provider.changeToken = change;
-    expect(await outcome()).toBe(`/#error=${reason}`);
+    expect(await outcome()).toBe(failed(reason));
   });
 
   test("a clock that is a little ahead is forgiven, and the state says now", async () => {
     provider.changeToken = (token) => (token["auth_time"] = Number(token["iat"]) + 20);
     const someone = new Person(makeSignIn(provider.issuer));
-    expect(await someone.back(provider.callback(await someone.press("LINK")))).toBe("/");
+    expect(await someone.back(provider.callback(await someone.press("LINK")))).toBe("/journey");
     expect(someone.read("signIn")?.authTime).toBe(Math.floor(systemClock.now() / 1_000));
   });
 
@@ -499,12 +507,12 @@ describe("with a provider that misbehaves", () => {
     ["not signed", "NONE"],
   ] as const)("an ID token that is %s is refused", async (_name, signing) => {
     provider.signing = signing;
-    expect(await outcome()).toBe("/#error=SIGN_IN_FAILED");
+    expect(await outcome()).toBe(failed("SIGN_IN_FAILED"));
   });
 
   test("an answer of userinfo about somebody else is refused", async () => {
     provider.userinfoSubject = "somebody-else";
-    expect(await outcome()).toBe("/#error=SIGN_IN_FAILED");
+    expect(await outcome()).toBe(failed("SIGN_IN_FAILED"));
   });
 
   test.each([
@@ -514,17 +522,17 @@ describe("with a provider that misbehaves", () => {
     ["sends without end", { status: 200, body: `{"a":"${"x".repeat(300_000)}"}` }],
   ])("a token endpoint that %s is told", async (_name, answer) => {
     provider.tokenAnswer = answer;
-    expect(await outcome()).toBe("/#error=SIGN_IN_FAILED");
+    expect(await outcome()).toBe(failed("SIGN_IN_FAILED"));
   });
 
   test("while it is away pressing is refused, and works once it is back", async () => {
     const signIn = makeSignIn(provider.issuer);
     provider.away = true;
     const answer = await signIn.begin(undefined, { purpose: "LINK", locale: "en" });
-    expect(answer).toEqual({ status: 503, body: { reason: "SIGN_IN_FAILED" }, setCookie: [] });
+    expect(answer).toMatchObject({ status: 503, body: { reason: "SIGN_IN_FAILED" }, setCookie: [] });
     provider.away = false;
     const someone = new Person(signIn);
-    expect(await someone.back(provider.callback(await someone.press("LINK")))).toBe("/");
+    expect(await someone.back(provider.callback(await someone.press("LINK")))).toBe("/journey");
   });
 
   test("is found once, also by many at the same time, and again after an hour", async () => {
@@ -540,10 +548,10 @@ describe("with a provider that misbehaves", () => {
   test("set up anew, with other keys: the next sign-in works", async () => {
     const signIn = makeSignIn(provider.issuer);
     const someone = new Person(signIn);
-    expect(await someone.back(provider.callback(await someone.press("LINK")))).toBe("/");
+    expect(await someone.back(provider.callback(await someone.press("LINK")))).toBe("/journey");
     provider.renewKey();
     await someone.back(provider.callback(await someone.press("LINK")));
-    expect(await someone.back(provider.callback(await someone.press("LINK")))).toBe("/");
+    expect(await someone.back(provider.callback(await someone.press("LINK")))).toBe("/journey");
   });
 
   test("metadata of another issuer is not believed", async () => {
@@ -559,14 +567,88 @@ describe("with a provider that misbehaves", () => {
   });
 });
 
-test.each<[SignInPurpose, string, string]>([
-  ["LINK", "/", "/journey"],
-  ["REPLACE", "/", "/journey"],
-  ["UNLINK", "/status", "/journey"],
-  ["RESUME", "/", "/journey"],
-  ["STATUS", "/status", "/status"],
-  ["MY", "/my", "/my"],
-])("%s leads to %s, with a session to %s", (purpose, without, within) => {
-  expect(landing(purpose, false)).toBe(without);
-  expect(landing(purpose, true)).toBe(within);
+describe("as endpoints of the tier", () => {
+  let provider: MisbehavingProvider;
+  let tier: TierServer;
+  beforeAll(async () => {
+    provider = await MisbehavingProvider.start(certificate, CLIENT.id);
+  });
+  afterAll(() => provider.close());
+  beforeEach(async () => {
+    const config = testConfig((json) => {
+      json["static_dir"] = import.meta.dirname;
+      json["oidc"] = { ...(json["oidc"] as object), issuer: provider.issuer, client_id: CLIENT.id };
+    });
+    tier = await buildServer(
+      {
+        clock: systemClock,
+        random: countingRandom(),
+        transport: createRouterTransport(() => undefined),
+        keyring: testKeyring,
+        metrics: new Metrics(),
+      },
+      {
+        config,
+        plugins: [signInPlugin({ clientSecret: CLIENT.secret, oidcCa: certificate.cert })],
+        log: false,
+      },
+    );
+  });
+  afterEach(() => tier.drain());
+
+  const host = new URL(TIER_ORIGIN).host;
+  const press = (headers: Record<string, string>) =>
+    tier.app.inject({
+      method: "POST",
+      url: "/signin",
+      headers: { host, ...headers },
+      payload: { purpose: "MY", locale: "en" },
+    });
+  const cookieOf = (answer: { headers: Record<string, unknown> }) =>
+    [answer.headers["set-cookie"]].flat().map((line) => String(line).split(";")[0]);
+
+  test("sign in, and lead back", async () => {
+    const pressed = await press({ origin: TIER_ORIGIN });
+    expect(pressed.statusCode).toBe(200);
+    expect(pressed.headers["cache-control"]).toBe("no-store");
+    const callback = provider.callback(new URL(pressed.json<{ location: string }>().location));
+    expect(callback.origin).toBe(TIER_ORIGIN);
+    const headers = { host, cookie: cookieOf(pressed).join("; ") };
+    const answer = await tier.app.inject({ url: callback.pathname + callback.search, headers });
+    expect(answer.statusCode).toBe(303);
+    expect(answer.headers.location).toBe("/my");
+    expect(answer.headers["referrer-policy"]).toBe("no-referrer");
+    expect(answer.headers["cache-control"]).toBe("no-store");
+    expect(cookieOf(answer)).toEqual([
+      `${COOKIES.oidc.name}=`,
+      expect.stringMatching(/^__Host-musubi_signin=k1\./),
+    ]);
+  });
+
+  test.each([
+    ["another site", { origin: "https://evil.example" }],
+    ["a page that hides where it is", { origin: "null" }],
+    ["no page", {}],
+    ["a sister site", { origin: TIER_ORIGIN, "sec-fetch-site": "same-site" }],
+  ])("pressing from %s is refused", async (_name, headers: Record<string, string>) => {
+    const answer = await press(headers);
+    expect(answer.statusCode).toBe(403);
+    expect(answer.json()).toEqual({ reason: "CROSS_SITE" });
+  });
+
+  test("a callback fetched ahead uses nothing up", async () => {
+    const pressed = await press({ origin: TIER_ORIGIN });
+    const callback = provider.callback(new URL(pressed.json<{ location: string }>().location));
+    const headers = { host, cookie: cookieOf(pressed).join("; ") };
+    const url = callback.pathname + callback.search;
+    const ahead = await tier.app.inject({ url, headers: { ...headers, "sec-purpose": "prefetch" } });
+    expect(ahead.statusCode).toBe(503);
+    expect(ahead.headers["set-cookie"]).toBeUndefined();
+    expect((await tier.app.inject({ url, headers })).headers.location).toBe("/my");
+  });
+
+  test("GET begins nothing", async () => {
+    const answer = await tier.app.inject({ url: "/signin", headers: { host } });
+    expect(answer.statusCode).toBe(404);
+  });
 });

@@ -3,6 +3,7 @@
 // the browser goes afterwards follows from the purpose, and from nothing that a request says.
 import { timingSafeEqual } from "node:crypto";
 
+import type { FastifyRequest } from "fastify";
 import * as oidc from "openid-client";
 import { z } from "zod";
 
@@ -11,9 +12,54 @@ import type { Refusal, SignInPurpose, SignInResponse } from "../shared/page.ts";
 import { ENDPOINTS, PAGES } from "../shared/routes.ts";
 import type { TierReason } from "../shared/tier_reasons.ts";
 
+import type { Material } from "./config.ts";
 import { OIDC_LIFETIME_MS, SIGN_IN_LIFETIME_MS, type Cookies, type SignInCookie } from "./cookies.ts";
 import { maskedHint, shownName } from "./signin_account.ts";
 import { IdentityProvider } from "./signin_provider.ts";
+import type { TierPlugin } from "./tier.ts";
+
+/** POST /signin and GET /callback. */
+export function signInPlugin(material: Pick<Material, "clientSecret" | "oidcCa">): TierPlugin {
+  return (app, { config, cookies, clock }) => {
+    const signIn = new SignIn(
+      {
+        origin: config.origin,
+        issuer: config.oidc.issuer,
+        clientId: config.oidc.client_id,
+        clientSecret: material.clientSecret,
+        ca: material.oidcCa,
+        scopes: config.oidc.scopes,
+        acrValues: config.oidc.acr_values,
+        accountNameClaim: config.oidc.account_name_claim,
+      },
+      { cookies, clock },
+    );
+    const note = (request: FastifyRequest, step: string, { outcome, detail }: Noted) => {
+      if (outcome === "OK") return;
+      request.log.info({ request_id: request.id, step, outcome, detail }, "not signed in");
+    };
+
+    app.post(ENDPOINTS.signIn, async (request, reply) => {
+      const answer = await signIn.begin(request.headers.cookie, request.body);
+      note(request, "begin", answer);
+      return reply
+        .code(answer.status)
+        .header("cache-control", "no-store")
+        .header("set-cookie", answer.setCookie)
+        .send(answer.body);
+    });
+
+    app.get(ENDPOINTS.callback, { config: { once: true } }, async (request, reply) => {
+      const at = request.url.indexOf("?");
+      const answer = await signIn.finish(request.headers.cookie, at < 0 ? "" : request.url.slice(at));
+      note(request, "callback", answer);
+      return reply
+        .header("cache-control", "no-store")
+        .header("set-cookie", answer.setCookie)
+        .redirect(answer.location, 303);
+    });
+  };
+}
 
 export interface SignInOptions {
   /** The tier's own origin. */
@@ -32,8 +78,6 @@ export interface SignInOptions {
 export interface SignInDependencies {
   cookies: Cookies;
   clock: Clock;
-  /** For log and metrics: how each request ended. `detail` is for the log; it has no secret and no name. */
-  observe?: (step: "BEGIN" | "CALLBACK", outcome: SignInOutcome, detail: string | undefined) => void;
 }
 
 export type SignInReason =
@@ -61,6 +105,7 @@ const DEMANDS: Record<SignInPurpose, Demands> = {
   UNLINK: FOR_ACTS,
   REPLACE: FOR_ACTS,
   RESUME: FOR_ACTS,
+  STATUS_UNLINK: FOR_ACTS,
   STATUS: FOR_LOOKING,
   MY: FOR_LOOKING,
 };
@@ -69,7 +114,7 @@ const DEMANDS: Record<SignInPurpose, Demands> = {
 const CLOCK_TOLERANCE_S = 60;
 
 const SignInRequestSchema = z.strictObject({
-  purpose: z.enum(["LINK", "UNLINK", "REPLACE", "STATUS", "MY", "RESUME"] satisfies SignInPurpose[]),
+  purpose: z.enum(Object.keys(DEMANDS) as SignInPurpose[]),
   locale: z.enum(["ja", "en"]),
 });
 
@@ -85,30 +130,30 @@ const TransactionSchema = z.object({
 });
 type Transaction = z.infer<typeof TransactionSchema>;
 
-/** Where a sign-in leads, with or without a session in the browser. */
-export function landing(purpose: SignInPurpose, withSession: boolean): string {
-  switch (purpose) {
-    case "MY":
-      return PAGES.my;
-    case "STATUS":
-      return PAGES.status;
-    // Without a session, the link is ended on the page that shows it.
-    case "UNLINK":
-      return withSession ? PAGES.journey : PAGES.status;
-    case "LINK":
-    case "REPLACE":
-    case "RESUME":
-      return withSession ? PAGES.journey : PAGES.home;
-  }
+/** Where a sign-in leads: nothing of it comes from a request. */
+export const LANDING: Record<SignInPurpose, string> = {
+  LINK: PAGES.journey,
+  UNLINK: PAGES.journey,
+  REPLACE: PAGES.journey,
+  RESUME: PAGES.journey,
+  STATUS: PAGES.status,
+  STATUS_UNLINK: PAGES.status,
+  MY: PAGES.my,
+};
+
+/** How a request ended. `detail` is for the log; it has no secret and no name. */
+interface Noted {
+  outcome: SignInOutcome;
+  detail?: string | undefined;
 }
 
-export interface BeginAnswer {
+export interface BeginAnswer extends Noted {
   status: 200 | 400 | 503;
   body: SignInResponse | Refusal;
   setCookie: string[];
 }
 
-export interface CallbackAnswer {
+export interface CallbackAnswer extends Noted {
   /** A path of this tier, with `#error=REASON` if the person is not signed in. */
   location: string;
   setCookie: string[];
@@ -119,14 +164,12 @@ export class SignIn {
   readonly #options: SignInOptions;
   readonly #cookies: Cookies;
   readonly #clock: Clock;
-  readonly #observe: NonNullable<SignInDependencies["observe"]>;
   readonly #provider: IdentityProvider;
 
-  constructor(options: SignInOptions, { cookies, clock, observe }: SignInDependencies) {
+  constructor(options: SignInOptions, { cookies, clock }: SignInDependencies) {
     this.#options = options;
     this.#cookies = cookies;
     this.#clock = clock;
-    this.#observe = observe ?? (() => undefined);
     this.#provider = new IdentityProvider({ ...options, clock });
   }
 
@@ -134,8 +177,7 @@ export class SignIn {
   async begin(cookieHeader: string | undefined, body: unknown): Promise<BeginAnswer> {
     const request = SignInRequestSchema.safeParse(body);
     if (!request.success) {
-      this.#observe("BEGIN", "FIELD_INVALID", undefined);
-      return { status: 400, body: { reason: "FIELD_INVALID" }, setCookie: [] };
+      return { outcome: "FIELD_INVALID", status: 400, body: { reason: "FIELD_INVALID" }, setCookie: [] };
     }
     const { purpose, locale } = request.data;
     const demands = DEMANDS[purpose];
@@ -162,12 +204,12 @@ export class SignIn {
         ...(demands.acr ? { acr_values: this.#options.acrValues.join(" ") } : {}),
       });
     } catch (error) {
-      this.#observe("BEGIN", "SIGN_IN_FAILED", describe(error));
-      return { status: 503, body: { reason: "SIGN_IN_FAILED" }, setCookie: [] };
+      const outcome = "SIGN_IN_FAILED";
+      return { outcome, detail: describe(error), status: 503, body: { reason: outcome }, setCookie: [] };
     }
-    this.#observe("BEGIN", "OK", undefined);
     const expiresAt = this.#clock.now() + OIDC_LIFETIME_MS;
     return {
+      outcome: "OK",
       status: 200,
       body: { location: location.href },
       setCookie: [this.#cookies.set("oidc", transaction, expiresAt)],
@@ -181,24 +223,23 @@ export class SignIn {
     if (transaction === undefined || states.length !== 1 || !same(states[0] ?? "", transaction.state)) {
       // Not an answer to what this browser asked; a sign-in that it has under way stays.
       const detail = transaction === undefined ? "no transaction" : "another state";
-      this.#observe("CALLBACK", "SIGN_IN_MISMATCH", detail);
-      return { location: `${PAGES.home}#error=SIGN_IN_MISMATCH`, setCookie: [] };
+      const outcome = "SIGN_IN_MISMATCH";
+      return { outcome, detail, location: `${PAGES.home}#error=${outcome}`, setCookie: [] };
     }
     // From here on the transaction is used, whatever comes of it.
     const setCookie = [this.#cookies.clear("oidc")];
     const session = this.#cookies.read("session", cookieHeader)?.value.id ?? null;
-    const page = landing(transaction.purpose, session !== null);
-    const outcome =
+    const page = LANDING[transaction.purpose];
+    const result =
       session === transaction.session
         ? await this.#redeem(transaction, query)
         : { reason: "SIGN_IN_MISMATCH" as const, detail: "another session" };
-    if ("reason" in outcome) {
-      this.#observe("CALLBACK", outcome.reason, outcome.detail);
-      return { location: `${page}#error=${outcome.reason}`, setCookie };
+    if ("reason" in result) {
+      const { reason, detail } = result;
+      return { outcome: reason, detail, location: `${page}#error=${reason}`, setCookie };
     }
-    this.#observe("CALLBACK", "OK", undefined);
-    setCookie.push(this.#cookies.set("signIn", outcome, this.#clock.now() + SIGN_IN_LIFETIME_MS));
-    return { location: page, setCookie };
+    setCookie.push(this.#cookies.set("signIn", result, this.#clock.now() + SIGN_IN_LIFETIME_MS));
+    return { outcome: "OK", location: page, setCookie };
   }
 
   async #redeem(
