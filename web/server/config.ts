@@ -133,6 +133,17 @@ const schema = z.strictObject({
 export type Config = z.infer<typeof schema>;
 export type Limits = Config["limits"];
 
+/** Every key, and every key of an object in it: for the check that the documents name them all. */
+export function configKeys(): string[] {
+  const keysOf = (value: unknown): string[] => {
+    if (typeof value !== "object" || value === null) return [];
+    if (!("properties" in value)) return [];
+    return Object.entries(value.properties as object).flatMap(([key, inner]) => [key, ...keysOf(inner)]);
+  };
+  const all = keysOf(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }));
+  return [...new Set(all)].filter((key) => key !== "ja" && key !== "en");
+}
+
 /** What the named files hold. */
 export interface Material {
   /** Text of the keyring file. */
