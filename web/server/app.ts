@@ -5,6 +5,7 @@ import { createContextValues } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import helmet from "@fastify/helmet";
 import Fastify, {
+  LogController,
   type FastifyError,
   type FastifyInstance,
   type FastifyReply,
@@ -87,6 +88,14 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_CONCURRENT_STREAMS = 64;
 const ONE_YEAR_SECONDS = 31_536_000;
 
+// No request, reply or error as an object: each line says what it says (no URL, cookie, body, address).
+const LOG = {
+  level: "info",
+  base: null,
+  timestamp: () => `,"time":"${new Date().toISOString()}"`,
+  formatters: { level: (label: string) => ({ level: label }) },
+};
+
 /** Builds the server. The promise fails if a plugin does. */
 export async function buildServer(dependencies: TierDependencies, options: TierOptions): Promise<TierServer> {
   const { clock, random, metrics } = dependencies;
@@ -151,9 +160,9 @@ function newFastify(dependencies: TierDependencies, options: TierOptions): Fasti
     requestTimeout: REQUEST_TIMEOUT_MS,
     // Calls say DRAINING by themselves, and what is not a stream is still answered.
     return503OnClosing: false,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => newRequestId(dependencies.random),
-    logger: log === false ? false : { level: "info", ...(log === undefined ? {} : { stream: log }) },
+    logger: log === false ? false : { ...LOG, ...(log === undefined ? {} : { stream: log }) },
   };
   if (tls === undefined) return Fastify(common);
   const secure = Fastify({
@@ -185,11 +194,8 @@ function admission(app: FastifyInstance, config: Config, rates: Rates): void {
       void reply.header("retry-after", Math.ceil(retryMs / 1_000));
       return fail(request, reply, 429, "TOO_MANY_REQUESTS");
     }
-    if (
-      request.method !== "GET" &&
-      request.method !== "HEAD" &&
-      !isSameOrigin(request.headers, config.origin)
-    ) {
+    const acts = request.method !== "GET" && request.method !== "HEAD" && !request.is404;
+    if (acts && !isSameOrigin(request.headers, config.origin)) {
       return reply.code(403).send({ reason: "CROSS_SITE" });
     }
     // Browsers throw a failed prefetch away and ask again when the person follows the link.
@@ -207,6 +213,9 @@ function failures(app: FastifyInstance, config: Config): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const status = error.statusCode ?? 500;
     if (status === 413) return reply.code(413).send({ reason: "REQUEST_TOO_LARGE" });
+    // A folder, or a file that is not for everybody.
+    if (status === 403 || status === 404)
+      return sendFailure(request, reply, 404, "NOT_SUPPORTED", config.help_url);
     if (status >= 400 && status < 500)
       return sendFailure(request, reply, 400, "FIELD_INVALID", config.help_url);
     request.log.error({ request_id: request.id, fault: error.stack ?? error.message }, "request failed");

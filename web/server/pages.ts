@@ -178,14 +178,13 @@ export async function pages(app: FastifyInstance, directory: string): Promise<vo
     // The document is asked for by the names of its pages.
     allowedPath: (path) => path !== `/${DOCUMENT}`,
     setHeaders: (reply, path) => {
+      const document = path === join(directory, DOCUMENT);
       const hashed = path.startsWith(join(directory, ASSETS));
-      void reply.header("cache-control", hashed ? FOREVER : "no-cache");
+      void reply.header("cache-control", document ? "no-store" : hashed ? FOREVER : "no-cache");
     },
   });
   for (const path of Object.values(PAGES)) {
-    app.get(path, (_request, reply) =>
-      reply.header("cache-control", "no-store").sendFile(DOCUMENT, directory, { cacheControl: false }),
-    );
+    app.get(path, (_request, reply) => reply.sendFile(DOCUMENT));
   }
   app.get(STYLE_PATH, (_request, reply) =>
     reply.header("cache-control", "max-age=3600").type("text/css; charset=utf-8").send(STYLE),

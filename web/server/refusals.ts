@@ -27,7 +27,7 @@ const CODES = {
   INTERNAL: Code.Internal,
   UNAVAILABLE: Code.Unavailable,
   OVERLOADED: Code.ResourceExhausted,
-  REQUEST_TOO_LARGE: Code.ResourceExhausted,
+  NOT_SUPPORTED: Code.Unimplemented,
   FIELD_INVALID: Code.InvalidArgument,
   FIELD_NOT_ALLOWED: Code.InvalidArgument,
   CREDENTIAL_MISSING: Code.Unauthenticated,
@@ -98,11 +98,13 @@ export function forBrowser(error: unknown): Refusal {
       return refusal("UNAVAILABLE");
     case Code.Canceled:
       return new Refusal(Code.Canceled, SERVICES_DOMAIN, "UNAVAILABLE", {});
-    // Of Connect itself, before any handler: a body that is too large or no message.
     case Code.ResourceExhausted:
-      return refusal("REQUEST_TOO_LARGE");
+      return refusal("OVERLOADED");
+    // Of Connect itself: the first message of a stream is none.
     case Code.InvalidArgument:
       return refusal("FIELD_INVALID");
+    case Code.Unimplemented:
+      return refusal("NOT_SUPPORTED");
     default:
       return refusal("INTERNAL");
   }
