@@ -11,5 +11,5 @@ export const StandInConfigSchema = z.strictObject({
   /** The tier that the app is connected to; the only place that its pages may call. */
   tier_origin: z
     .url({ protocol: /^https$/ })
-    .refine((url) => new URL(url).origin === url, "must be an origin, as in https://link.localhost:8443"),
+    .refine((url) => URL.parse(url)?.origin === url, "must be an origin, as in https://link.localhost:8443"),
 });

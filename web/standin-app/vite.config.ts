@@ -8,6 +8,8 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // For stage/page_size.ts: which file loads which.
+    manifest: true,
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
 });
