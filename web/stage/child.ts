@@ -38,6 +38,12 @@ export function lastLines(file: string, count = LOG_LINES): string {
   }
 }
 
+/** What still runs: nothing of it outlives this process, however that ends, unless it is killed outright. */
+const alive = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
+
 /** A running program. Stopped by its pid, never by its name. */
 export class Child {
   readonly name: string;
@@ -58,12 +64,15 @@ export class Child {
       detached: true,
     });
     closeSync(log);
+    alive.add(this.#process);
     this.#ended = new Promise((resolve) => {
       this.#process.once("exit", (code, signal) => {
+        alive.delete(this.#process);
         this.#end = signal === null ? `exit code ${code ?? -1}` : `signal ${signal}`;
         resolve();
       });
       this.#process.once("error", (error) => {
+        alive.delete(this.#process);
         this.#end = error.message;
         resolve();
       });

@@ -28,7 +28,8 @@ function pagesOf(manifest: Manifest): [string, Set<string>][] {
     if (chunk.isEntry !== true) continue;
     const shell = needed(manifest, name);
     if (chunk.dynamicImports === undefined) pages.push([name, shell]);
-    for (const part of chunk.dynamicImports ?? []) pages.push([part, new Set([...shell, ...needed(manifest, part)])]);
+    for (const part of chunk.dynamicImports ?? [])
+      pages.push([part, new Set([...shell, ...needed(manifest, part)])]);
   }
   return pages;
 }

@@ -61,6 +61,8 @@ export function tierConfig({ ports, origins, directory, dist }: Places): object 
       ca_file: file("tls/ca.crt"),
       acr_values: Object.values(ACR),
     },
+    // Everybody here is at one address.
+    limits: { requests_per_second: 1_000, requests_burst: 10_000, drain_seconds: 1 },
   };
 }
 

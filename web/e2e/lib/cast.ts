@@ -21,7 +21,7 @@ export class Cast implements Observer {
   readonly #out: string;
   readonly #met = new Set<string>();
   readonly #people: Person[] = [];
-  #findings: string[] = [];
+  readonly #findings: string[] = [];
 
   constructor({ stage, browser, out }: CastOptions) {
     this.stage = stage;
@@ -37,22 +37,17 @@ export class Cast implements Observer {
     return person;
   }
 
-  /** After each journey: people leave. Throws what was found wrong with the pages that they met. */
-  async curtain(name: string, failed: boolean): Promise<void> {
+  /** After each journey: people leave. Gives what was found wrong with the pages that they met. */
+  async curtain(name: string, failed: boolean): Promise<string[]> {
     for (const [index, person] of this.#people.splice(0).entries()) {
       if (failed) {
-        const file = path.join(
-          this.#out,
-          "failures",
-          `${name.replace(/[^\p{L}\p{N}]+/gu, "-")}-${index}-${person.device}.png`,
-        );
-        await person.page.screenshot({ path: file }).catch(() => undefined);
+        this.#findings.push(`${person.device} ${index}: ${await person.describe()}`);
+        const file = `${name.replace(/[^\p{L}\p{N}]+/gu, "-")}-${index}-${person.device}.png`;
+        await person.page.screenshot({ path: path.join(this.#out, "failures", file) }).catch(() => undefined);
       }
       await person.leave();
     }
-    const findings = this.#findings;
-    this.#findings = [];
-    if (findings.length > 0) throw new Error(findings.join("\n"));
+    return this.#findings.splice(0);
   }
 
   async close(): Promise<void> {
@@ -72,17 +67,4 @@ export class Cast implements Observer {
   finding(text: string): void {
     this.#findings.push(text);
   }
-}
-
-let current: Cast | undefined;
-
-export function openCast(options: CastOptions): Cast {
-  current = new Cast(options);
-  return current;
-}
-
-/** The cast of this run. */
-export function cast(): Cast {
-  if (current === undefined) throw new Error("journeys are run by e2e/main.ts");
-  return current;
 }
