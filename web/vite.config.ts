@@ -1,14 +1,49 @@
 // Builds the tier's pages: static files with hashed names, nothing inline (the CSP allows none).
 import { defineConfig } from "vite";
+import type { Plugin } from "vite";
+
+/**
+ * Pages speak the binary format alone, but the protobuf runtime brings its JSON format along (8 kB gzip
+ * that nobody would run). In its place: a function that says so. Other pages that are built with Vite
+ * may use this plugin, too.
+ */
+export function withoutProtobufJson(): Plugin {
+  const names = {
+    "from-json": [
+      "fromJson",
+      "fromJsonString",
+      "mergeFromJson",
+      "mergeFromJsonString",
+      "enumFromJson",
+      "isEnumJson",
+    ],
+    "to-json": ["toJson", "toJsonString", "enumToJson"],
+  };
+  return {
+    name: "without-protobuf-json",
+    apply: "build",
+    load(id) {
+      const match = /@bufbuild\/protobuf\/dist\/esm\/(from-json|to-json)\.js$/.exec(id.split("?")[0] ?? "");
+      if (match === null) return null;
+      const exported = names[match[1] as keyof typeof names];
+      return [
+        'function absent() { throw new Error("the JSON format of protobuf is not part of these pages"); }',
+        ...exported.map((name) => `export { absent as ${name} };`),
+      ].join("\n");
+    },
+  };
+}
 
 export default defineConfig({
   root: "app",
+  plugins: [withoutProtobufJson()],
   build: {
     outDir: "../dist/app",
     emptyOutDir: true,
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
-    // For app/size.test.ts and `npm run build`: which file loads which.
+    // The shell is loaded by the time that a page is: nothing to preload.
+    modulePreload: false,
+    // For app/size.ts: which file loads which.
     manifest: true,
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
