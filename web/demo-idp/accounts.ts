@@ -1,6 +1,4 @@
 // The people of the demo identity provider. All are made up, and say so.
-import { createHash, timingSafeEqual } from "node:crypto";
-
 import { z } from "zod";
 
 export const ACR_PASSWORD = "urn:example:acr:password";
@@ -26,9 +24,3 @@ export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
   { id: "shiken-001", password: "mihon-password-1", name: "試験 一号", second_factor: true },
   { id: "shiken-002", password: "mihon-password-2", name: "試験 二号", second_factor: true },
 ];
-
-/** In a time that does not depend on where the two differ. */
-export function sameText(a: string, b: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text, "utf8").digest();
-  return timingSafeEqual(digest(a), digest(b));
-}

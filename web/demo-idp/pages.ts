@@ -2,7 +2,9 @@
 import { html, type Html } from "../shared/html.ts";
 
 import { DEMO_SECOND_FACTOR, type DemoAccount } from "./accounts.ts";
-import { WORDS, type Language } from "./words.ts";
+import type { Language } from "../shared/language.ts";
+
+import { WORDS } from "./words.ts";
 
 /** What both steps of a login show. */
 export interface LoginPage {

@@ -6,7 +6,7 @@ import Provider, { interactionPolicy, type Interaction } from "oidc-provider";
 
 import { ACR_MFA, ACR_PASSWORD, type DemoAccount } from "./accounts.ts";
 import { errorPage } from "./pages.ts";
-import { chooseLanguage } from "./words.ts";
+import { chooseLanguage } from "../shared/language.ts";
 
 export interface ProviderOptions {
   issuer: string;

@@ -10,10 +10,11 @@ import { errors, type Interaction } from "oidc-provider";
 import type Provider from "oidc-provider";
 import { z } from "zod";
 
-import { ACR_MFA, ACR_PASSWORD, DEMO_SECOND_FACTOR, sameText, type DemoAccount } from "./accounts.ts";
+import { ACR_MFA, ACR_PASSWORD, DEMO_SECOND_FACTOR, type DemoAccount } from "./accounts.ts";
 import { errorPage, loginPage, secondFactorPage, type LoginPage } from "./pages.ts";
 import { makeProvider, needsSecondFactor, type ProviderOptions } from "./provider.ts";
-import { chooseLanguage } from "./words.ts";
+import { sameSecret } from "../shared/secret.ts";
+import { chooseLanguage } from "../shared/language.ts";
 
 export interface DemoIdpOptions extends Omit<ProviderOptions, "issuer"> {
   host: string;
@@ -103,7 +104,7 @@ export async function startDemoIdp(options: DemoIdpOptions): Promise<DemoIdp> {
     const page = view(request, interaction);
     const earlier = passwordGiven(interaction);
     if (earlier !== undefined && form.code !== undefined) {
-      if (!sameText(form.code.trim(), DEMO_SECOND_FACTOR)) {
+      if (!sameSecret(form.code.trim(), DEMO_SECOND_FACTOR)) {
         return show(reply, secondFactorPage({ ...page, wrong: true }));
       }
       return finish(request, reply, interaction, { accountId: earlier, acr: ACR_MFA });
@@ -178,7 +179,7 @@ function passwordGiven(interaction: Interaction): string | undefined {
 function find(accounts: readonly DemoAccount[], form: z.infer<typeof LoginForm>): DemoAccount | undefined {
   if (form.pick !== undefined) return accounts.find((account) => account.id === form.pick);
   return accounts.find(
-    (account) => account.id === form.account.trim() && sameText(account.password, form.password),
+    (account) => account.id === form.account.trim() && sameSecret(account.password, form.password),
   );
 }
 

@@ -1,5 +1,5 @@
 // What the demo identity provider says, in both languages.
-export type Language = "ja" | "en";
+import type { Language } from "../shared/language.ts";
 
 export interface Words {
   title: string;
@@ -69,14 +69,3 @@ export const WORDS: Record<Language, Words> = {
     otherLanguage: "日本語",
   },
 };
-
-/** The first of the wanted languages that we have; Japanese if none. */
-export function chooseLanguage(...wanted: (string | undefined)[]): Language {
-  for (const list of wanted) {
-    for (const tag of (list ?? "").toLowerCase().split(/[\s,]+/)) {
-      const primary = tag.split(/[-;]/)[0];
-      if (primary === "ja" || primary === "en") return primary;
-    }
-  }
-  return "ja";
-}

@@ -1,8 +1,6 @@
 // Sign-in at the university's identity provider: OpenID Connect's code flow with PKCE, state and nonce.
 // All that is remembered between its two requests is in a sealed cookie of the browser that began. Where
 // the browser goes afterwards follows from the purpose, and from nothing that a request says.
-import { timingSafeEqual } from "node:crypto";
-
 import type { FastifyRequest } from "fastify";
 import * as oidc from "openid-client";
 import { z } from "zod";
@@ -10,6 +8,7 @@ import { z } from "zod";
 import type { Clock } from "../shared/clock.ts";
 import type { Refusal, SignInPurpose, SignInResponse } from "../shared/page.ts";
 import { ENDPOINTS, PAGES } from "../shared/routes.ts";
+import { sameSecret } from "../shared/secret.ts";
 import type { TierReason } from "../shared/tier_reasons.ts";
 
 import type { Material } from "./config.ts";
@@ -220,7 +219,7 @@ export class SignIn {
   async finish(cookieHeader: string | undefined, query: string): Promise<CallbackAnswer> {
     const transaction = TransactionSchema.safeParse(this.#cookies.read("oidc", cookieHeader)?.value).data;
     const states = new URLSearchParams(query).getAll("state");
-    if (transaction === undefined || states.length !== 1 || !same(states[0] ?? "", transaction.state)) {
+    if (transaction === undefined || states.length !== 1 || !sameSecret(states[0] ?? "", transaction.state)) {
       // Not an answer to what this browser asked; a sign-in that it has under way stays.
       const detail = transaction === undefined ? "no transaction" : "another state";
       const outcome = "SIGN_IN_MISMATCH";
@@ -307,11 +306,6 @@ export class SignIn {
   #nowS(): number {
     return Math.floor(this.#clock.now() / 1_000);
   }
-}
-
-function same(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 /** What went wrong with the provider, for the log: library and network messages name no person. */
