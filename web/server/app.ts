@@ -23,6 +23,7 @@ import { pages, sendFailure } from "./pages.ts";
 import { clientNetwork } from "./peer.ts";
 import { Rates } from "./rates.ts";
 import { refusal } from "./refusals.ts";
+import { hangUp, writeThrough } from "./responses.ts";
 import { appRoutes } from "./rpc_app.ts";
 import { browserRoutes } from "./rpc_browser.ts";
 import { type Keyring, type Random, Sealer } from "./seal.ts";
@@ -251,6 +252,10 @@ function calls(scope: "browser" | "app", tier: Tier, rates: Rates) {
     app.addHook("onRoute", (route) => {
       route.config = { ...route.config, rpc: true };
     });
+    app.addHook("onRequest", (_request, reply, done) => {
+      writeThrough(reply.raw);
+      done();
+    });
     if (scope === "app") {
       app.addHook("onRequest", async (request, reply) => {
         const preflight = request.method === "OPTIONS";
@@ -279,7 +284,7 @@ function calls(scope: "browser" | "app", tier: Tier, rates: Rates) {
           requestId: request.id,
           traceparent: traceparentOf(request.headers["traceparent"], tier.random),
           address: request.ip,
-          hangUp: () => request.raw.destroy(),
+          hangUp: () => hangUp(request.raw),
         }),
       routes: (router) => (scope === "browser" ? browserRoutes(router, tier) : appRoutes(router, tier)),
     });
