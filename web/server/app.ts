@@ -1,5 +1,7 @@
 // The tier as a Fastify server: who may come in, then pages, endpoints and calls. Listens to nothing by
 // itself; clock, randomness and the services' transport are given to it.
+import type { IncomingMessage } from "node:http";
+import type { Http2ServerRequest } from "node:http2";
 import type { HandlerContext, Transport } from "@connectrpc/connect";
 import { createContextValues } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
@@ -87,6 +89,8 @@ const PERMISSIONS_POLICY = [
 const REQUEST_TIMEOUT_MS = 30_000;
 // A page has two streams and a few calls at once.
 const MAX_CONCURRENT_STREAMS = 64;
+// How often connections are looked at while the process is being stopped.
+const IDLE_LOOK_MS = 50;
 const ONE_YEAR_SECONDS = 31_536_000;
 
 // No request, reply or error as an object: each line says what it says (no URL, cookie, body, address).
@@ -148,9 +152,24 @@ export async function buildServer(dependencies: TierDependencies, options: TierO
       if (draining) return;
       draining = true;
       streams.drain();
-      await app.close();
+      const idle = setInterval(() => closeIdle(app), IDLE_LOOK_MS);
+      await app.close().finally(() => clearInterval(idle));
     },
   };
+}
+
+/** Ends the response to a request without an end: its stream in HTTP/2, the connection in HTTP/1.1. The
+ *  request has long ended, so that destroying it would do nothing. */
+function hangUp(raw: IncomingMessage | Http2ServerRequest): void {
+  if ("stream" in raw) raw.stream.destroy();
+  else raw.socket.destroy();
+}
+
+/** Ends HTTP/1.1 connections that wait for a next request: theirs goes to another replica. HTTP/2 has a
+ *  frame for that, which Fastify sends. */
+function closeIdle(app: FastifyInstance): void {
+  const server = app.server as Partial<Pick<FastifyInstance["server"], "closeIdleConnections">>;
+  server.closeIdleConnections?.();
 }
 
 function newFastify(dependencies: TierDependencies, options: TierOptions): FastifyInstance {

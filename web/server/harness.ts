@@ -103,6 +103,8 @@ export interface Answer {
 export interface TestOptions {
   change?: (json: Record<string, unknown>) => void;
   plugins?: TierPlugin[];
+  /** To other services than the fake ones. */
+  transport?: Transport;
 }
 
 /** A tier with fake services, fake time and two files of pages. Close it. */
@@ -128,7 +130,7 @@ export class TestTier {
     this.log = parts.log;
   }
 
-  static async start({ change, plugins = [] }: TestOptions = {}): Promise<TestTier> {
+  static async start({ change, plugins = [], transport }: TestOptions = {}): Promise<TestTier> {
     const directory = mkdtempSync(join(tmpdir(), "web-tier-"));
     mkdirSync(join(directory, "assets"));
     writeFileSync(join(directory, "index.html"), "<!doctype html><title>page</title>");
@@ -139,7 +141,13 @@ export class TestTier {
     const metrics = new Metrics();
     const log: string[] = [];
     const server = await buildServer(
-      { clock, random: countingRandom(), transport: services.transport, keyring: testKeyring, metrics },
+      {
+        clock,
+        random: countingRandom(),
+        transport: transport ?? services.transport,
+        keyring: testKeyring,
+        metrics,
+      },
       { config, plugins, log: { write: (line) => log.push(line) } },
     );
     server.app.addHook("onClose", () => rmSync(directory, { recursive: true, force: true }));

@@ -47,6 +47,13 @@ async function main(): Promise<void> {
     },
     { config, tls: material.tls, plugins: [signInPlugin(material)], log: process.stderr },
   );
+  // Libraries write there: connect-fastify, when a browser leaves in the middle of an answer.
+  console.error = (text: unknown, error?: unknown) => {
+    tier.app.log.warn(
+      { text: String(text), error: error instanceof Error ? error.message : undefined },
+      "console",
+    );
+  };
   const internal = metricsServer(metrics, tier.ready);
   internal.listen(config.metrics_listen.port, config.metrics_listen.host, () => {
     writePort(config.metrics_listen.port_file, internal.address());

@@ -11,6 +11,9 @@ export interface RateOptions {
   most: number;
 }
 
+// Thousandths of a request, so that what a millisecond earns is a whole number.
+const ONE = 1_000;
+
 interface Bucket {
   tokens: number;
   at: number;
@@ -31,18 +34,17 @@ export class Rates {
   take(key: string): number {
     const now = this.#clock.now();
     const { perSecond, burst, most } = this.#options;
-    const last = this.#buckets.get(key) ?? { tokens: burst, at: now };
+    const last = this.#buckets.get(key) ?? { tokens: burst * ONE, at: now };
     // A clock that went back gives nothing.
-    const earned = (Math.max(0, now - last.at) * perSecond) / 1_000;
-    const tokens = Math.min(burst, last.tokens + earned);
-    const allowed = tokens >= 1;
+    const tokens = Math.min(burst * ONE, last.tokens + Math.max(0, now - last.at) * perSecond);
+    const allowed = tokens >= ONE;
     this.#buckets.delete(key);
-    this.#buckets.set(key, { tokens: allowed ? tokens - 1 : tokens, at: now });
+    this.#buckets.set(key, { tokens: allowed ? tokens - ONE : tokens, at: now });
     if (this.#buckets.size > most) {
       const oldest = this.#buckets.keys().next();
       if (oldest.done !== true) this.#buckets.delete(oldest.value);
     }
-    return allowed ? 0 : Math.ceil(((1 - tokens) * 1_000) / perSecond);
+    return allowed ? 0 : Math.ceil((ONE - tokens) / perSecond);
   }
 
   get size(): number {

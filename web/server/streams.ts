@@ -1,7 +1,6 @@
 // Live streams: what the services send is taken at once and only the newest is kept for the browser, so
 // that a reader who is slow, or reads nothing, costs one message; a reader who takes nothing for long is
 // cut off. Counts streams by session and in all, and ends them when the process is to stop.
-import { setTimeout as delay } from "node:timers/promises";
 import { type Refusal, refusal } from "./refusals.ts";
 
 export interface StreamLimits {
@@ -156,14 +155,4 @@ export class Streams {
       clearTimeout(beat);
     }
   }
-}
-
-/** Waits until `idle`, at most `ms`. */
-export async function settled(idle: () => boolean, ms: number): Promise<boolean> {
-  const limit = AbortSignal.timeout(ms);
-  while (!idle()) {
-    if (limit.aborted) return false;
-    await delay(20);
-  }
-  return true;
 }
