@@ -27,9 +27,13 @@ export interface StandIn {
 const PLACEHOLDER = "https://tier.invalid";
 
 export async function startStandIn(options: StandInOptions): Promise<StandIn> {
-  const document = readFileSync(join(options.staticDir, "index.html"), "utf8");
-  if (!document.includes(PLACEHOLDER)) throw new Error("index.html has no place for the tier's origin");
-  const page = document.replace(PLACEHOLDER, options.tierOrigin);
+  // Read for each visit: files are built anew under a running demo.
+  const page = (): string => {
+    const document = readFileSync(join(options.staticDir, "index.html"), "utf8");
+    if (!document.includes(PLACEHOLDER)) throw new Error("index.html has no place for the tier's origin");
+    return document.replace(PLACEHOLDER, options.tierOrigin);
+  };
+  page();
 
   const app = Fastify({
     http2: true,
@@ -59,7 +63,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     done();
   });
   app.get("/", (_request, reply) =>
-    reply.type("text/html; charset=utf-8").header("cache-control", "no-store").send(page),
+    reply.type("text/html; charset=utf-8").header("cache-control", "no-store").send(page()),
   );
   // Names of files hold a hash of what is in them.
   await app.register(fastifyStatic, {

@@ -121,6 +121,10 @@ export const words = {
     en: "The app has no card yet. Choose a card file, and it goes on. The page where you began keeps waiting.",
   },
   notACard: { ja: "このファイルは、見本のカードではありません", en: "This file is no card" },
+  notACardText: {
+    ja: "名前が「.card.json」で終わるファイルを、もう一度選んでください。何も失われていません。",
+    en: "Choose one whose name ends in “.card.json”. Nothing is lost.",
+  },
   unlockTitle: { ja: "スマートフォンのロックを解除してください", en: "Unlock your phone" },
   unlockText: {
     ja: "本物のアプリは、ここで指紋・顔・パスコードを確認します。",
@@ -144,8 +148,8 @@ export const words = {
     en: "If you are not sure, stop here. A locked PIN must be reset at the counter of your municipality.",
   },
   pinSimulated: {
-    ja: "回数は、このアプリの中だけで数えています。本物では、カードが数えます。",
-    en: "The tries are counted in this app alone. A real card counts them itself.",
+    ja: "まちがえた回数は、この見本が数えています（本物では、カードが数えます）。",
+    en: " This stand-in counts the tries itself; a real card does that.",
   },
 
   // Reading.

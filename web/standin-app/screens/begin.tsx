@@ -214,6 +214,9 @@ export function Who(props: View) {
         <Button kind="main" onPress={() => app.send({ type: "CONTINUE" })}>
           {t(words.whoYes)}
         </Button>
+        <Button kind="danger" onPress={() => app.send({ type: "ASK_NOT_ME" })}>
+          {t(words.notMe)}
+        </Button>
       </div>
     </Screen>
   );

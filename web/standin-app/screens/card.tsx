@@ -72,7 +72,6 @@ export function Start(props: View) {
         act={journey?.act}
         purpose={display.purpose}
         account={{ bound: display.accountBound, hint: display.maskedAccountHint }}
-        context={display.clientContext}
         given={named ? `${t(words.cardIsThere)} / ${t(words.name)}` : t(words.cardIsThere)}
       />
       <PolicyLinks who={display.relyingParty} />
@@ -119,7 +118,10 @@ export function EnterPin(props: View & { pin: Pin; wrong: boolean }) {
           focusKey={`${pin}-${wrong}`}
         />
         {!wrong && tries > 1 && <p class="small soft">{t(triesLeft(tries))}</p>}
-        <p class="small soft">{t(words.pinStays)}</p>
+        <p class="small soft">
+          {t(words.pinStays)}
+          {t(words.pinSimulated)}
+        </p>
         <div class="actions">
           <Button kind="main" submit>
             {t(words.next)}
@@ -129,9 +131,6 @@ export function EnterPin(props: View & { pin: Pin; wrong: boolean }) {
           </Button>
         </div>
       </form>
-      <Simulation>
-        <p class="small">{t(words.pinSimulated)}</p>
-      </Simulation>
     </Screen>
   );
 }

@@ -9,7 +9,6 @@ import { Button, Dialog, LinkButton, Notice, OutLink, Page } from "../../ui/comp
 import { useLocale } from "../../ui/i18n.tsx";
 import type { Words } from "../../ui/i18n.tsx";
 import type { Timer } from "../../ui/timer.ts";
-import { NotACard } from "../card.ts";
 import type { App } from "../driver.ts";
 import { mayStop } from "../flow.ts";
 import type { State } from "../state.ts";
@@ -79,8 +78,8 @@ export function Screen(
   );
 }
 
-/** Where the person reads who asks. */
-const NOT_ME_AT = new Set(["app-who", "app-code", "app-start", "app-consent"]);
+/** Where the person reads who asks; the page of that question has a button of its own. */
+const NOT_ME_AT = new Set(["app-code", "app-start", "app-consent"]);
 
 /** Something that a real phone or card does by itself. */
 export function Simulation(props: { children: ComponentChildren }) {
@@ -181,13 +180,14 @@ export function WhereItBegan(props: { state: State }) {
 /** Takes a card file in; says what is wrong with one that is none. */
 export function CardFileInput(props: { app: App }) {
   const { t } = useLocale();
-  const [wrong, setWrong] = useState<string | null>(null);
+  const [wrong, setWrong] = useState(false);
   const take = async (file: File): Promise<void> => {
     try {
       await props.app.addCard(file.name, await file.text());
-      setWrong(null);
-    } catch (error) {
-      setWrong(error instanceof NotACard ? error.message : String(error));
+      setWrong(false);
+    } catch {
+      // NotACard says which member is wrong; the person needs to know that it is the wrong file.
+      setWrong(true);
     }
   };
   return (
@@ -208,11 +208,9 @@ export function CardFileInput(props: { app: App }) {
           if (file !== undefined) void take(file);
         }}
       />
-      {wrong !== null && (
+      {wrong && (
         <Notice kind="problem" title={t(words.notACard)}>
-          <p class="small" lang="en">
-            {wrong}
-          </p>
+          <p>{t(words.notACardText)}</p>
         </Notice>
       )}
     </div>
