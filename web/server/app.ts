@@ -1,7 +1,5 @@
 // The tier as a Fastify server: who may come in, then pages, endpoints and calls. Listens to nothing by
 // itself; clock, randomness and the services' transport are given to it.
-import type { IncomingMessage } from "node:http";
-import type { Http2ServerRequest } from "node:http2";
 import type { HandlerContext, Transport } from "@connectrpc/connect";
 import { createContextValues } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
@@ -156,13 +154,6 @@ export async function buildServer(dependencies: TierDependencies, options: TierO
       await app.close().finally(() => clearInterval(idle));
     },
   };
-}
-
-/** Ends the response to a request without an end: its stream in HTTP/2, the connection in HTTP/1.1. The
- *  request has long ended, so that destroying it would do nothing. */
-function hangUp(raw: IncomingMessage | Http2ServerRequest): void {
-  if ("stream" in raw) raw.stream.destroy();
-  else raw.socket.destroy();
 }
 
 /** Ends HTTP/1.1 connections that wait for a next request: theirs goes to another replica. HTTP/2 has a

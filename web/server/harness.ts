@@ -119,7 +119,7 @@ export class TestTier {
   readonly log: string[];
 
   private constructor(
-    parts: Omit<TestTier, "close" | "post" | "call" | "get" | "jar" | "sessionCookie" | "signInCookie">,
+    parts: Pick<TestTier, "clock" | "services" | "metrics" | "cookies" | "config" | "server" | "log">,
   ) {
     this.clock = parts.clock;
     this.services = parts.services;
@@ -152,6 +152,15 @@ export class TestTier {
     );
     server.app.addHook("onClose", () => rmSync(directory, { recursive: true, force: true }));
     return new TestTier({ clock, services, metrics, cookies: testCookies(clock), config, server, log });
+  }
+
+  /** As new: for tests that share one. */
+  reset(): void {
+    this.services.asked.length = 0;
+    this.services.answers.clear();
+    this.services.streams.clear();
+    this.log.length = 0;
+    this.clock.reset();
   }
 
   async close(): Promise<void> {

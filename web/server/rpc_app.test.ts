@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { b64, CREDENTIAL, REQUEST_ID, SESSION_ID, TestTier } from "./harness.ts";
 import { APP_ORIGIN, ORIGIN } from "./testing.ts";
 
@@ -7,10 +7,11 @@ const requestId = REQUEST_ID.toString("base64");
 const authorization = `Bearer ${b64(CREDENTIAL)}`;
 
 let tier: TestTier;
-beforeEach(async () => {
-  tier = await TestTier.start();
+beforeAll(async () => {
+  tier = await TestTier.start({ change: (json) => (json["limits"] = { requests_burst: 10_000 }) });
 });
-afterEach(() => tier.close());
+beforeEach(() => tier.reset());
+afterAll(() => tier.close());
 
 const OPEN = [
   ["PairingService/ClaimQr", { payload: "p", claimKey: "AAAA" }],

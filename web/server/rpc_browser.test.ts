@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 import { Act, FlowPolicy, SessionState } from "../gen/musubi/v1/common_pb.ts";
 import {
@@ -27,10 +27,11 @@ const signIn = { ...account, authTime: "2026-11-27T09:00:00Z", acr: "urn:example
 const ERR = (reason: string, domain = "musubi"): { reason: string; domain: string } => ({ reason, domain });
 
 let tier: TestTier;
-beforeEach(async () => {
-  tier = await TestTier.start();
+beforeAll(async () => {
+  tier = await TestTier.start({ change: (json) => (json["limits"] = { requests_burst: 10_000 }) });
 });
-afterEach(() => tier.close());
+beforeEach(() => tier.reset());
+afterAll(() => tier.close());
 
 /** What is passed on as it is, with the credential of the cookie. */
 const PASSED: [method: string, body: object][] = [

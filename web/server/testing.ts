@@ -17,6 +17,9 @@ export class FakeClock implements Clock {
   advance(ms: number): void {
     this.#now += ms;
   }
+  reset(): void {
+    this.#now = START;
+  }
 }
 
 /** Octets that count up: no two calls give the same. */
