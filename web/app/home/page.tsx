@@ -145,7 +145,7 @@ function Choice(props: { way: Way; first: boolean; busy: boolean; onPress: () =>
   const here = props.way === "this";
   return (
     <div class={props.first ? "choice choice-first" : "choice"}>
-      {here && <span class="tag">{t(words.recommended)}</span>}
+      {here && props.first && <span class="tag">{t(words.recommended)}</span>}
       <h3>{t(here ? words.thisPhone : words.otherPhone)}</h3>
       <p>{t(here ? words.thisPhoneText : words.otherPhoneText)}</p>
       <Button

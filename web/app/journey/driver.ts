@@ -13,6 +13,7 @@ import type { KeptStream } from "../../ui/stream.ts";
 import { askSignIn, begin, createSession, isSignedInSince, takePress } from "../begin.ts";
 import type { BeginAct } from "../begin.ts";
 import { guessWay, readDevice } from "../device.ts";
+import type { Way } from "../memory.ts";
 import { requestId } from "../services.ts";
 import type { Services } from "../services.ts";
 import { dueAt, initial, isLive, step, streamsOf } from "./machine.ts";
@@ -85,6 +86,7 @@ export function startJourney(parts: Parts): JourneyDriver {
         browser,
         view,
         way: services.memory.get("way") ?? guessWay(readDevice()),
+        press: rememberedPress(),
         present:
           browser.session !== null &&
           (services.present.has(browser.session.id) || isSignedInSince(services, browser)),
@@ -94,6 +96,11 @@ export function startJourney(parts: Parts): JourneyDriver {
     } catch (thrown) {
       if (mine === loads) send({ type: "not-loaded", problem: problemOf(thrown) });
     }
+  }
+
+  function rememberedPress(): { act: Act; way: Way } | null {
+    const press = services.memory.get("begin");
+    return press === null ? null : { act: Act[press.act], way: press.way };
   }
 
   async function getSession(sessionId: Uint8Array): Promise<SessionView> {

@@ -59,6 +59,7 @@ function loaded(state: SessionState | null, more: Partial<Extract<Event, { type:
     browser,
     view: state === null ? null : view(state),
     way: "other",
+    press: null,
     present: false,
     error: null,
     ...more,
@@ -149,6 +150,14 @@ describe("loading", () => {
   });
   test("without a session there is nothing to go on with", () => {
     expect(screenOf(after(initial, loaded(null)))).toBe("journey-none");
+  });
+  test("a sign-in that did not come about: one press takes up what was pressed before", () => {
+    const press = { act: Act.REPLACE, way: "other" } as const;
+    const journey = after(initial, loaded(null, { error: "SIGN_IN_CANCELLED", press }));
+    expect(screenOf(journey)).toBe("journey-none");
+    expect(effects(journey, { type: "begin", way: "other" })).toEqual([
+      { do: "begin", act: Act.REPLACE, way: "other" },
+    ]);
   });
   test("what went wrong on the way is said", () => {
     const journey = after(initial, loaded(null, { error: "SIGN_IN_CANCELLED" }));

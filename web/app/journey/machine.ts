@@ -32,6 +32,8 @@ export interface Journey {
   signedIn: BrowserState["signedIn"];
   /** Which device reads the card, as the person chose. */
   way: Way;
+  /** What was pressed on the first page, if the sign-in for it did not come about. */
+  press: { act: Act; way: Way } | null;
   /** READY: the person has been here all along, or has signed in since. */
   present: boolean;
   /** READY: CompleteReturn is done, for this document. */
@@ -62,6 +64,7 @@ export type Event =
       browser: BrowserState;
       view: SessionView | null;
       way: Way;
+      press: { act: Act; way: Way } | null;
       present: boolean;
       /** Something went wrong on the way here (a sign-in). */
       error: string | null;
@@ -118,6 +121,7 @@ export const initial: Journey = {
   view: null,
   signedIn: null,
   way: "this",
+  press: null,
   present: false,
   completed: false,
   frame: null,
@@ -292,7 +296,7 @@ export function step(journey: Journey, event: Event, now: number): Step<Journey,
       // A new session: nothing of the old one stays.
       return [{ ...initial, way: journey.way, alarmAt: journey.alarmAt }, { do: "load" }];
     case "begin":
-      return press(journey, "begin", (view) => ({ do: "begin", act: view.act, way: event.way }));
+      return beginAgain(journey, event.way);
     default:
       return journey.at === "here" && journey.view !== null ? inSession(journey, event, now) : [journey];
   }
@@ -381,7 +385,7 @@ function loaded(
 ): Step<Journey, Effect> {
   const problem: Problem | null =
     event.error === null ? null : { reason: event.error, metadata: {}, retryAfterMs: null };
-  const base = { ...journey, signedIn: event.browser.signedIn, down: false };
+  const base = { ...journey, signedIn: event.browser.signedIn, press: event.press, down: false };
   if (journey.at === "older-tab" || journey.at === "replaced") return [base];
   if (event.view === null) {
     return [
@@ -504,6 +508,16 @@ function sendCode(journey: Journey): Step<Journey, Effect> {
     sessionId: view.sessionId,
     code,
   }));
+}
+
+/** The act of the journey that is over, or of the press whose sign-in did not come about. */
+function beginAgain(journey: Journey, way: Way): Step<Journey, Effect> {
+  const act = journey.view?.act ?? journey.press?.act;
+  if (journey.work !== null || act === undefined) return [journey];
+  return [
+    { ...journey, work: "begin", problem: null },
+    { do: "begin", act, way },
+  ];
 }
 
 /** Begins a piece of work, unless one is going on. */

@@ -227,7 +227,16 @@ function Apart(props: { screen: Screen; journey: Journey; send: (event: Event) =
             <ProblemNotice problem={journey.problem} />
           )}
           <div class="actions">
-            <LinkButton kind="main" href={PAGES.home}>
+            {journey.press !== null && (
+              <Button
+                kind="main"
+                busy={journey.work === "begin"}
+                onPress={() => send({ type: "begin", way: journey.press?.way ?? "other" })}
+              >
+                {t(words.signIn)}
+              </Button>
+            )}
+            <LinkButton kind={journey.press === null ? "main" : "plain"} href={PAGES.home}>
               {t(words.toHome)}
             </LinkButton>
           </div>
