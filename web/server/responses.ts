@@ -31,5 +31,6 @@ function gone(): Error {
  *  leaves it open. */
 export function hangUp(request: IncomingMessage | Http2ServerRequest): void {
   if ("stream" in request) request.stream.close(constants.NGHTTP2_CANCEL);
-  else request.destroy();
+  // Not the request: it has long ended, and destroying it does nothing.
+  else request.socket.destroy();
 }
