@@ -1,8 +1,7 @@
 // The pages of the demo relying party: plain HTML with the styles of the tier's pages, no script.
-import { renderSVG } from "uqr";
-
-import { html, Html } from "../shared/html.ts";
+import { html, type Html } from "../shared/html.ts";
 import type { Language } from "../shared/language.ts";
+import { qrOf } from "../ui/qr_path.ts";
 
 import type { LinkView, Refused } from "./recovery.ts";
 import { WORDS, type Words } from "./words.ts";
@@ -24,8 +23,8 @@ export const LEAST_PASSWORD_LENGTH = 12;
 /** What each page has around it. */
 export interface View {
   language: Language;
-  /** Path of this page, for the switch of languages; undefined where it cannot be shown again. */
-  path: string | undefined;
+  /** Address of this page in the other language; undefined where it cannot be shown again. */
+  otherLanguage: string | undefined;
 }
 
 function page(view: View, state: string, title: string, body: Html): string {
@@ -45,8 +44,8 @@ function page(view: View, state: string, title: string, body: Html): string {
           <header class="masthead">
             <a class="brand" href="${PATHS.recovery}">${words.brand}</a>
             ${
-              view.path !== undefined &&
-              html`<a href="${view.path}?lang=${other}" lang="${other}" hreflang="${other}">
+              view.otherLanguage !== undefined &&
+              html`<a href="${view.otherLanguage}" lang="${other}" hreflang="${other}">
                 ${words.otherLanguage}
               </a>`
             }
@@ -84,6 +83,7 @@ function list(items: readonly string[], ordered: boolean): Html {
 
 export function startPage(view: View, address: string): string {
   const words = WORDS[view.language].start;
+  const qr = qrOf(address);
   return page(
     view,
     "rp-start",
@@ -101,7 +101,9 @@ export function startPage(view: View, address: string): string {
         <h2>${words.pcTitle}</h2>
         <p>${words.pcText}</p>
         <div class="qr" role="img" aria-label="${words.qr}">
-          ${Html.raw(renderSVG(address, { border: 4, ecc: "M" }))}
+          <svg viewBox="0 0 ${qr.size} ${qr.size}" shape-rendering="crispEdges" aria-hidden="true">
+            <path d="${qr.path}" />
+          </svg>
         </div>
         <p class="small">${address}</p>
       </div>

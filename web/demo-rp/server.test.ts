@@ -485,6 +485,16 @@ describe("words", () => {
     expect((await visitor.send("/recovery?lang=%3Cscript%3E")).body).not.toContain("<script");
   });
 
+  test("the switch of a refusal leads to the same refusal", async () => {
+    const visitor = new Visitor();
+    await visitor.begin();
+    const refused = await visitor.back("another-state");
+    const [, href = ""] = /<a\s+href="([^"]*)"\s+lang="en"/.exec(refused.body) ?? [];
+    const shown = await visitor.send(href.replaceAll("&amp;", "&"));
+    expect(shown.state).toBe("rp-refused-other-browser");
+    expect(shown.body).toContain(WORDS.en.refusals.OTHER_BROWSER.title);
+  });
+
   test.each(["/help", "/policy", "/terms"])("%s is a page", async (path) => {
     expect((await new Visitor().send(path)).state).toBe(`rp-${path.slice(1)}`);
   });

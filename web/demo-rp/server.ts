@@ -97,7 +97,7 @@ export async function buildDemoRp(
     void reply.header("cache-control", "no-store");
     // Pressed on another site: not by this person's wish.
     if (request.method === "POST" && !fromOwnPage(request, options.origin)) {
-      return show(reply, refusalPage(view(request, undefined), "NOTHING_BEGUN", PATHS.recovery), 403);
+      return show(reply, refusalPage(view(request), "NOTHING_BEGUN", PATHS.recovery), 403);
     }
   });
   app.setErrorHandler((error, request, reply) => {
@@ -106,16 +106,16 @@ export async function buildDemoRp(
       process.stderr.write(`${request.method} ${route(request)}: ${describe(error)}\n`);
     // Only the return may be tried again as it is; the query is the person's own.
     const retry = route(request) === PATHS.back ? request.url : PATHS.recovery;
-    return show(reply, refusalPage(view(request, undefined), reason, retry), STATUS[reason]);
+    return show(reply, refusalPage(view(request), reason, retry), STATUS[reason]);
   });
   app.setNotFoundHandler((request, reply) =>
-    show(reply, refusalPage(view(request, undefined), "NOT_FOUND", PATHS.recovery), 404),
+    show(reply, refusalPage(view(request), "NOT_FOUND", PATHS.recovery), 404),
   );
   app.get("/", (_request, reply) => reply.redirect(PATHS.recovery, 303));
 
   // GET makes nothing: a page that is fetched ahead opens no journey.
   app.get(PATHS.recovery, (request, reply) =>
-    show(reply, startPage(view(request, PATHS.recovery), options.origin + PATHS.recovery)),
+    show(reply, startPage(view(request), options.origin + PATHS.recovery)),
   );
   app.post(PATHS.recovery, async (request, reply) => {
     const { visit, lifetimeMs, startUrl } = await recovery.begin(visitOf(request), language(request));
@@ -131,7 +131,7 @@ export async function buildDemoRp(
   app.get(PATHS.stepUp, (request, reply) => {
     const stage = recovery.stage(visitOf(request));
     if (stage.name !== "STEP_UP") return reply.redirect(pathOf(stage), 303);
-    return show(reply, stepUpPage(view(request, PATHS.stepUp), DEMO_STEP_UP_CODE, undefined));
+    return show(reply, stepUpPage(view(request), DEMO_STEP_UP_CODE, undefined));
   });
   app.post(PATHS.stepUp, (request, reply) => {
     const { code } = StepUpForm.parse(request.body ?? {});
@@ -139,13 +139,13 @@ export async function buildDemoRp(
     if (right) return reply.redirect(PATHS.password, 303);
     const stage = recovery.stage(visitOf(request));
     const left = stage.name === "STEP_UP" ? stage.triesLeft : 0;
-    return show(reply, stepUpPage(view(request, PATHS.stepUp), DEMO_STEP_UP_CODE, left));
+    return show(reply, stepUpPage(view(request), DEMO_STEP_UP_CODE, left));
   });
 
   app.get(PATHS.password, (request, reply) => {
     const stage = recovery.stage(visitOf(request));
     if (stage.name !== "FOUND") return reply.redirect(pathOf(stage), 303);
-    return show(reply, passwordPage(view(request, PATHS.password), masked(stage.found.subject), undefined));
+    return show(reply, passwordPage(view(request), masked(stage.found.subject), undefined));
   });
   app.post(PATHS.password, (request, reply) => {
     const stage = recovery.stage(visitOf(request));
@@ -154,7 +154,7 @@ export async function buildDemoRp(
     const short = Array.from(first).length < LEAST_PASSWORD_LENGTH;
     if (short || first !== second) {
       const wrong = short ? "SHORT" : "DIFFER";
-      return show(reply, passwordPage(view(request, PATHS.password), masked(stage.found.subject), wrong));
+      return show(reply, passwordPage(view(request), masked(stage.found.subject), wrong));
     }
     recovery.finish(visitOf(request));
     return reply.redirect(PATHS.done, 303);
@@ -162,27 +162,35 @@ export async function buildDemoRp(
   app.get(PATHS.done, (request, reply) => {
     const stage = recovery.stage(visitOf(request));
     if (stage.name !== "DONE") return reply.redirect(pathOf(stage), 303);
-    return show(reply, donePage(view(request, PATHS.done)));
+    return show(reply, donePage(view(request)));
   });
   app.get(PATHS.links, async (request, reply) => {
     const links = await recovery.links(visitOf(request));
     const stage = recovery.stage(visitOf(request));
     const account = "found" in stage ? masked(stage.found.subject) : "";
-    return show(reply, linksPage(view(request, PATHS.links), account, links));
+    return show(reply, linksPage(view(request), account, links));
   });
   for (const name of ["help", "policy", "terms"] as const) {
-    app.get(PATHS[name], (request, reply) => show(reply, textPage(view(request, PATHS[name]), name)));
+    app.get(PATHS[name], (request, reply) => show(reply, textPage(view(request), name)));
   }
 
-  function view(request: FastifyRequest, path: string | undefined): View {
-    return { language: language(request), path };
-  }
   function show(reply: FastifyReply, text: string, status = 200): FastifyReply {
     const wish = Query.parse(reply.request.query).lang;
     if (wish !== undefined) setCookie(reply, LANGUAGE_COOKIE, wish, LANGUAGE_LIFETIME_S);
     return reply.code(status).type("text/html; charset=utf-8").send(text);
   }
   return app;
+}
+
+/** What the page is in, and its address in the other language: the same query, which is the person's own. */
+function view(request: FastifyRequest): View {
+  const own = language(request);
+  const [path = "", query] = request.url.split("?");
+  const parameters = new URLSearchParams(query);
+  parameters.set("lang", own === "ja" ? "en" : "ja");
+  // What a press has led to cannot be asked for again; its page is shown at the path of the form.
+  const shown = request.method === "GET" || path !== PATHS.recovery;
+  return { language: own, otherLanguage: shown ? `${path}?${parameters.toString()}` : undefined };
 }
 
 function secureFastify(tls: { certificate: string; key: string }): FastifyInstance {

@@ -87,7 +87,7 @@ export const WORDS: Record<Language, Words> = {
       needs: "必要なもの",
       needsList: [
         "マイナンバーカード（カードそのもの）",
-        "カードの 4 けたの暗証番号",
+        "カードの 4 けたの暗証番号 2 つ（利用者証明用と、券面事項入力補助用。同じ番号の人もいます）",
         "カードを読み取れるスマートフォン",
       ],
       steps: "すること",
@@ -234,7 +234,7 @@ export const WORDS: Record<Language, Words> = {
       needs: "What you need",
       needsList: [
         "Your My Number Card (the card itself)",
-        "The card's 4-digit PIN",
+        "The card's two 4-digit PINs (for authentication and for card info; they may be the same)",
         "A smartphone that can read the card",
       ],
       steps: "What you will do",

@@ -11,7 +11,7 @@ import { FakeTime } from "./fake_time.ts";
 import { chooseLocale, formatInstant, formatSeconds } from "./i18n.tsx";
 import { createStore } from "./machine.tsx";
 import { Refused, problemOf, withRetry } from "./problem.ts";
-import { qrPath } from "./qr.tsx";
+import { qrPath } from "./qr_path.ts";
 
 describe("language", () => {
   const table: [string | null, string[], "ja" | "en"][] = [
