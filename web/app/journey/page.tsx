@@ -1,5 +1,4 @@
 // The journey page: draws the machine's state, sends presses. See machine.ts for what follows from what.
-import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Act, Flow, Party, SessionState } from "../../gen/musubi/v1/common_pb.ts";
@@ -7,7 +6,6 @@ import type { SessionView } from "../../gen/musubi/v1/session_pb.ts";
 import { ENDPOINTS, PAGES } from "../../shared/routes.ts";
 import {
   Button,
-  Countdown,
   Details,
   Dialog,
   LinkButton,
@@ -19,10 +17,12 @@ import {
 import { useLocale } from "../../ui/i18n.tsx";
 import type { Locale, Words } from "../../ui/i18n.tsx";
 import { useStore } from "../../ui/machine.tsx";
+import { problemOf } from "../../ui/problem.ts";
+import type { Problem } from "../../ui/problem.ts";
 import { adviceFor, adviceForCancel, whoEnded } from "../../ui/reasons.ts";
 import { takeError } from "../begin.ts";
 import { Frame, ProblemNotice } from "../frame.tsx";
-import { LinkDecision } from "../link/decision.tsx";
+import type { LinkDecision } from "../link/decision.tsx";
 import type { Services } from "../services.ts";
 import { actName } from "../text/acts.ts";
 import { phrases, words } from "../text/journey.ts";
@@ -75,6 +75,7 @@ function Drawn(props: { services: Services; driver: JourneyDriver }) {
   const screen = screenOf(journey);
   const { view } = journey;
   const live = journey.at === "here" && view !== null && isLive(view);
+  if (screen === "journey-decide" && view !== null) return <Decision services={services} session={view} />;
   return (
     <Frame
       services={services}
@@ -95,6 +96,38 @@ function Drawn(props: { services: Services; driver: JourneyDriver }) {
       )}
       {live && screen !== "journey-completing" && screen !== "journey-result" && (
         <StopRow journey={journey} send={send} />
+      )}
+    </Frame>
+  );
+}
+
+/** A page of its own, whose script is fetched when the card is proven. */
+function Decision(props: { services: Services; session: SessionView }) {
+  const { t } = useLocale();
+  const [loaded, setLoaded] = useState<{ page: typeof LinkDecision } | { problem: Problem } | null>(null);
+  useEffect(() => {
+    void import("../link/decision.tsx").then(
+      (module) => setLoaded({ page: module.LinkDecision }),
+      (error: unknown) => setLoaded({ problem: problemOf(error) }),
+    );
+  }, []);
+  if (loaded !== null && "page" in loaded) {
+    const Page = loaded.page;
+    return <Page {...props} />;
+  }
+  return (
+    <Frame services={props.services} state="journey-completing" title={words.completingTitle}>
+      {loaded === null ? (
+        <Waiting words={words.completing} />
+      ) : (
+        <>
+          <ProblemNotice problem={loaded.problem} />
+          <div class="actions">
+            <LinkButton kind="main" href={PAGES.journey}>
+              {t(words.again)}
+            </LinkButton>
+          </div>
+        </>
       )}
     </Frame>
   );
@@ -133,8 +166,7 @@ function titleOf(screen: Screen, journey: Journey, services: Services): Words {
     case "journey-completing":
       return words.completingTitle;
     case "journey-decide":
-      if (view?.act === Act.UNLINK) return words.decideTitle.UNLINK;
-      return view?.act === Act.REPLACE ? words.decideTitle.REPLACE : words.decideTitle.LINK;
+      return words.completingTitle;
     case "journey-result":
       return words.resultTitle;
     case "journey-used":
@@ -274,7 +306,7 @@ function Apart(props: { screen: Screen; journey: Journey; send: (event: Event) =
 
 /** Screens of a session. */
 function Here(props: ScreenProps & { screen: Screen }) {
-  const { screen, services, journey, view, send } = props;
+  const { screen, journey, view, send } = props;
   const { t } = useLocale();
   switch (screen) {
     case "pc-qr":
@@ -313,20 +345,6 @@ function Here(props: ScreenProps & { screen: Screen }) {
             {t(words.again)}
           </Button>
         </div>
-      );
-    case "journey-decide":
-      return (
-        <>
-          {view.state === SessionState.READY && view.readyUntil !== undefined && (
-            <Countdown
-              label={words.readyLeft}
-              until={timestampMs(view.readyUntil)}
-              clock={services.clock}
-              timer={services.timer}
-            />
-          )}
-          <LinkDecision services={services} session={view} />
-        </>
       );
     case "journey-result":
       return (

@@ -185,12 +185,6 @@ export const words = {
   goOn: { ja: "続ける", en: "Go on" },
   completingTitle: { ja: "カードを確認しました", en: "Your card is confirmed" },
   completing: { ja: "次の画面を用意しています", en: "The next screen is on its way" },
-  readyLeft: { ja: "残り時間", en: "Time left:" },
-  decideTitle: {
-    LINK: { ja: "カードとアカウントを結びつけます", en: "Link your card and your account" },
-    UNLINK: { ja: "カードの結びつきを解除します", en: "Unlink your card" },
-    REPLACE: { ja: "新しいカードに替えます", en: "Replace your card" },
-  },
   resultTitle: { ja: "元のサービスに戻ります", en: "Back to the service" },
   resultText: {
     ja: "カードの確認が終わりました。自動で戻らないときは、ボタンを押してください。",
