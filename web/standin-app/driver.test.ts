@@ -191,6 +191,8 @@ let tier: FakeTier;
 let time: FakeTime;
 let storage: MemoryStorage;
 let opened: string[];
+/** How often something was made at random: never the same twice, by no app. */
+let made = 0;
 const apps: App[] = [];
 
 beforeAll(async () => {
@@ -209,8 +211,7 @@ afterEach(() => {
 
 function makeApp(): App {
   const transport = tier.transport();
-  let last = 0;
-  const random = (size: number): Octets => new Uint8Array(size).fill((last += 1));
+  const random = (size: number): Octets => new Uint8Array(size).fill((made += 1));
   const open = (url: string): void => void opened.push(url);
   const app = new App({
     origin: ORIGIN,

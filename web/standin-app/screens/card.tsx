@@ -18,7 +18,7 @@ import {
   triesLeft,
   words,
 } from "../text.ts";
-import { CardFileInput, Facts, PolicyLinks, Screen, Simulation } from "./parts.tsx";
+import { accountOf, CardFileInput, Facts, Given, PolicyLinks, Screen, Simulation } from "./parts.tsx";
 import type { View } from "./parts.tsx";
 
 export function Setup(props: View) {
@@ -71,8 +71,8 @@ export function Start(props: View) {
         who={display.relyingParty}
         act={journey?.act}
         purpose={display.purpose}
-        account={{ bound: display.accountBound, hint: display.maskedAccountHint }}
-        given={named ? `${t(words.cardIsThere)} / ${t(words.name)}` : t(words.cardIsThere)}
+        account={accountOf(display, journey?.act)}
+        given={<Given more={named && <li>{t(words.name)}</li>} />}
       />
       <PolicyLinks who={display.relyingParty} />
       <p>{t(words.startNeeds)}</p>

@@ -6,7 +6,7 @@ import { useLocale } from "../../ui/i18n.tsx";
 import { adviceFor, adviceForVerdict } from "../../ui/reasons.ts";
 import type { Ending, Failure } from "../state.ts";
 import { actWords, endings, returnIn, words } from "../text.ts";
-import { Facts, PolicyLinks, Screen, WhereItBegan } from "./parts.tsx";
+import { accountOf, Facts, Given, PolicyLinks, Screen, WhereItBegan } from "./parts.tsx";
 import type { View } from "./parts.tsx";
 
 export function Consent(props: View & { changed: boolean }) {
@@ -28,16 +28,15 @@ export function Consent(props: View & { changed: boolean }) {
         who={consent.relyingParty}
         act={consent.act}
         purpose={consent.purpose}
-        account={{ bound: consent.accountBound, hint: consent.maskedAccountHint }}
+        account={accountOf(consent, consent.act)}
         given={
-          <ul class="plain-list">
-            <li>{t(words.cardIsThere)}</li>
-            {consent.attributes.map(({ attribute, value }) => (
+          <Given
+            more={consent.attributes.map(({ attribute, value }) => (
               <li key={attribute}>
                 {attribute === Attribute.NAME ? t(words.name) : `${attribute}`}: <b>{value}</b>
               </li>
             ))}
-          </ul>
+          />
         }
       />
       <PolicyLinks who={consent.relyingParty} />

@@ -2,8 +2,8 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
-import { Flow } from "../../gen/musubi/v1/common_pb.ts";
-import type { Act, ClientContext, LocalizedText, RelyingPartyInfo } from "../../gen/musubi/v1/common_pb.ts";
+import { Act, Flow } from "../../gen/musubi/v1/common_pb.ts";
+import type { ClientContext, LocalizedText, RelyingPartyInfo } from "../../gen/musubi/v1/common_pb.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { Button, Dialog, LinkButton, Notice, OutLink, Page } from "../../ui/components.tsx";
 import { useLocale } from "../../ui/i18n.tsx";
@@ -137,6 +137,23 @@ export function Facts(props: {
       )}
       <Fact label={words.origin}>{hostOf(state.origin)}</Fact>
     </dl>
+  );
+}
+
+/** The account as far as it may be shown; VERIFY names none: the card finds it. */
+export function accountOf(named: { accountBound: boolean; maskedAccountHint: string }, act: Act | undefined) {
+  if (act === Act.VERIFY && !named.accountBound) return undefined;
+  return { bound: named.accountBound, hint: named.maskedAccountHint };
+}
+
+/** What is given: that the card is there, and what was asked for beyond that. */
+export function Given(props: { more: ComponentChildren }) {
+  const { t } = useLocale();
+  return (
+    <ul class="plain-list">
+      <li>{t(words.cardIsThere)}</li>
+      {props.more}
+    </ul>
   );
 }
 
