@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { WatchQrFramesResponseSchema } from "../gen/musubi/v1/pairing_pb.ts";
 import { TestTier } from "../server/harness.ts";
 import { ORIGIN } from "../server/testing.ts";
-import { type End, Pc, readAll } from "./pc.ts";
+import { Pc } from "./pc.ts";
 
 const WATCHERS = 40;
 const SLOW = 4;
@@ -119,22 +119,24 @@ async function until(so: () => boolean): Promise<void> {
 
 interface Reader {
   seen: bigint[];
-  end: Promise<End>;
+  /** Gives what ended it: the error, if it was one. */
+  end: Promise<unknown>;
 }
 
 function read(index: number): Reader {
   const { pc, sessionId } = newPc(index);
   const seen: bigint[] = [];
-  const end = readAll(pc.watchFrames(sessionId, new AbortController().signal), ({ frame }) =>
-    seen.push(frame?.frameNumber ?? -1n),
-  );
-  return { seen, end };
+  const readAll = async (): Promise<void> => {
+    for await (const { frame } of pc.pairing.watchQrFrames({ sessionId }))
+      seen.push(frame?.frameNumber ?? -1n);
+  };
+  return { seen, end: readAll().catch((error: unknown) => error) };
 }
 
 /** Opens a stream, takes its first frame, and then nothing. */
 async function readOnce(index: number): Promise<AsyncIterator<unknown>> {
   const { pc, sessionId } = newPc(index, WINDOW);
-  const stream = pc.watchFrames(sessionId, new AbortController().signal)[Symbol.asyncIterator]();
+  const stream = pc.pairing.watchQrFrames({ sessionId })[Symbol.asyncIterator]();
   const first = stream.next();
   await until(() => frames.readers > index);
   frames.next();
@@ -208,7 +210,7 @@ test("a drain ends every stream with its reason", async () => {
   await until(() => readers.every((reader) => reader.seen.length === 1));
   const drained = tier.server.drain();
   for (const { end } of readers) {
-    expect(ConnectError.from((await end).error).code).toBe(Code.Unavailable);
+    expect(ConnectError.from(await end).code).toBe(Code.Unavailable);
   }
   await drained;
 });

@@ -79,6 +79,8 @@ export interface MusubidOptions {
   port: number;
   /** A time that the owner can move on, and a budget of sessions that no run of tests uses up. */
   movable: boolean;
+  /** More flags, or others. */
+  flags?: Readonly<Record<string, string | number>>;
 }
 
 export class Musubid {
@@ -112,6 +114,12 @@ export class Musubid {
     );
     await writeFile(world.file("musubid.flags"), `${flags(options).join("\n")}\n`);
     return new Musubid(options);
+  }
+
+  /** Of the program that runs. */
+  get pid(): number {
+    if (this.#child?.pid === undefined || !this.#child.running) throw new StageError("musubid does not run");
+    return this.#child.pid;
   }
 
   async start(): Promise<Child> {
@@ -164,7 +172,7 @@ export class Musubid {
   }
 }
 
-function flags({ world, port, movable }: MusubidOptions): string[] {
+function flags({ world, port, movable, flags: more = {} }: MusubidOptions): string[] {
   const file = (name: string) => world.file(name);
   const keyring = (name: string) => file(`keys/${name}.keyring`);
   const all: Record<string, string | number> = {
@@ -193,6 +201,7 @@ function flags({ world, port, movable }: MusubidOptions): string[] {
     // People who try it out begin more often than people in earnest; tests more still.
     account_sessions_per_hour: movable ? 10_000 : 100,
     network_sessions_per_minute: movable ? 10_000 : 100,
+    ...more,
   };
   return Object.entries(all).map(([name, value]) => `--${name}=${value}`);
 }
