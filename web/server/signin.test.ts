@@ -13,6 +13,7 @@ import { buildServer, type TierServer } from "./app.ts";
 import { COOKIES, type CookieKind, type Cookies } from "./cookies.ts";
 import { Metrics } from "./metrics.ts";
 import { LANDING, SignIn, signInPlugin, type SignInOptions, type SignInOutcome } from "./signin.ts";
+import { boundedFetch } from "./signin_provider.ts";
 import { MisbehavingProvider } from "./signin_testing.ts";
 import { countingRandom, ORIGIN as TIER_ORIGIN, testConfig, testCookies, testKeyring } from "./testing.ts";
 
@@ -519,10 +520,23 @@ describe("with a provider that misbehaves", () => {
     ["fails", { status: 500, body: "{}" }],
     ["leads elsewhere", { status: 302, body: "", location: "https://other.example/token" }],
     ["sends no JSON", { status: 200, body: "<html>" }],
-    ["sends without end", { status: 200, body: `{"a":"${"x".repeat(300_000)}"}` }],
   ])("a token endpoint that %s is told", async (_name, answer) => {
     provider.tokenAnswer = answer;
     expect(await outcome()).toBe(failed("SIGN_IN_FAILED"));
+  });
+
+  test("an answer without end is cut off", async () => {
+    provider.padding = 300 * 1_024;
+    expect(await outcome()).toBe("/journey#error=SIGN_IN_FAILED");
+    provider.padding = 100 * 1_024;
+    expect(await outcome()).toBe("/journey");
+  });
+
+  test("silence is not waited for", async () => {
+    provider.silent = true;
+    const fetch = boundedFetch(certificate.cert, 1);
+    const request = { method: "GET", headers: {}, body: undefined, redirect: "manual" } as const;
+    await expect(fetch(`${provider.issuer}/jwks`, request)).rejects.toThrow("aborted");
   });
 
   test("while it is away pressing is refused, and works once it is back", async () => {

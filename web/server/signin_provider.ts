@@ -83,13 +83,13 @@ export class IdentityProvider {
 }
 
 /** fetch, as openid-client needs it, with a CA of its own: no redirects, bounded time and size. */
-export function boundedFetch(ca: string | undefined): oidc.CustomFetch {
+export function boundedFetch(ca: string | undefined, timeoutMs = REQUEST_TIMEOUT_MS): oidc.CustomFetch {
   const agent = new HttpsAgent({ keepAlive: true, maxSockets: 32, ...(ca === undefined ? {} : { ca }) });
   const plainAgent = new HttpAgent({ keepAlive: true, maxSockets: 32 });
   return (target, { method, headers, body, signal }) =>
     new Promise<Response>((resolve, reject) => {
       const url = new URL(target);
-      const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+      const limit = AbortSignal.timeout(timeoutMs);
       const options = {
         method,
         headers: Object.fromEntries(Object.entries(headers)),

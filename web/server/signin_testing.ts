@@ -28,6 +28,10 @@ export class MisbehavingProvider {
   tokenAnswer: Answer | undefined;
   userinfoSubject = "shiken-001";
   claimedIssuer: string | undefined;
+  /** Octets that nobody asked for, in each token answer. */
+  padding = 0;
+  /** Answers nothing at all. */
+  silent = false;
   away = false;
   discoveries = 0;
 
@@ -45,6 +49,7 @@ export class MisbehavingProvider {
     const server = createServer(certificate);
     const provider = new MisbehavingProvider(server, clientId);
     server.on("request", (request, response) => {
+      if (provider.silent) return;
       const answer = provider.#answer(new URL(request.url ?? "", provider.issuer));
       let text = "";
       request.on("data", (chunk: Buffer) => (text += chunk.toString("utf8")));
@@ -76,6 +81,8 @@ export class MisbehavingProvider {
     this.tokenAnswer = undefined;
     this.userinfoSubject = "shiken-001";
     this.claimedIssuer = undefined;
+    this.padding = 0;
+    this.silent = false;
     this.away = false;
     this.discoveries = 0;
   }
@@ -120,6 +127,7 @@ export class MisbehavingProvider {
           ok({
             access_token: "a-token",
             token_type: "Bearer",
+            padding: "x".repeat(this.padding),
             id_token: this.#idToken(this.#nonces.get(form.get("code") ?? "") ?? ""),
           });
       default:
