@@ -1,7 +1,6 @@
 // A whole Musubi on this machine: the simulated world, the services, an identity provider, the tier, the
 // stand-in of the app and a relying party. On loopback, free ports, in a folder of its own.
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Child, runToEnd, StageError } from "./child.ts";
@@ -150,14 +149,12 @@ async function choosePlaces(world: World, bin: string): Promise<Places> {
 
 /** The four programs in Node, in the order of their start. */
 async function webPrograms(world: World, places: Places): Promise<(Program & { origin: string })[]> {
-  const programs = (
-    [
-      { name: "demo-idp", script: "demo-idp/main.ts", config: idpConfig, at: "idp" },
-      { name: "tier", script: "server/main.ts", config: tierConfig, at: "tier" },
-      { name: "standin-app", script: "standin-app/main.ts", config: appConfig, at: "app" },
-      { name: "demo-rp", script: "demo-rp/main.ts", config: accountConfig, at: "account" },
-    ] as const
-  ).filter(({ script }) => existsSync(path.join(WEB, script)));
+  const programs = [
+    { name: "demo-idp", script: "demo-idp/main.ts", config: idpConfig, at: "idp" },
+    { name: "tier", script: "server/main.ts", config: tierConfig, at: "tier" },
+    { name: "standin-app", script: "standin-app/main.ts", config: appConfig, at: "app" },
+    { name: "demo-rp", script: "demo-rp/main.ts", config: accountConfig, at: "account" },
+  ] as const;
   for (const { name, config } of programs) {
     await writeFile(world.file(`${name}.json`), `${JSON.stringify(config(places), undefined, 2)}\n`);
   }

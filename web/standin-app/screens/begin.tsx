@@ -234,7 +234,8 @@ export function Code(props: View) {
         <Waiting words={words.codeMaking} />
       ) : fresh ? (
         <>
-          <p class="code" data-testid="pairing-code" aria-label={code.digits.split("").join(" ")}>
+          <p class="code" data-testid="pairing-code">
+            <span class="hidden">{code.digits.split("").join(" ")}</span>
             <span aria-hidden="true">{code.digits.slice(0, 3)}</span>
             <span aria-hidden="true">{code.digits.slice(3)}</span>
           </p>
