@@ -7,6 +7,12 @@ import { type Sent, Traffic } from "./traffic.ts";
 export type Locale = "ja" | "en";
 export type Device = "pc" | "phone";
 
+/** As the catalogues of the pages have them. */
+export interface Words {
+  ja: string | RegExp;
+  en: string | RegExp;
+}
+
 /** Longer than any step takes on a busy machine with two processors. */
 export const PATIENCE_MS = 20_000;
 
@@ -70,7 +76,7 @@ export class Person {
   }
 
   /** The words of one language. */
-  say(words: { ja: string | RegExp; en: string | RegExp }): string | RegExp {
+  say(words: Words): string | RegExp {
     return words[this.locale];
   }
 
@@ -87,6 +93,11 @@ export class Person {
     return state;
   }
 
+  /** Looks at what is there under a name of its own: a state that shows something special. */
+  async picture(name: string): Promise<void> {
+    await this.#look(name);
+  }
+
   async state(): Promise<string | undefined> {
     return this.page.evaluate(() => document.body.dataset["state"]);
   }
@@ -100,8 +111,21 @@ export class Person {
     return `${(await this.state().catch(() => undefined)) ?? "no state"} (${new URL(this.page.url()).pathname}: ${text.replace(/\s+/g, " ").slice(0, 300)})`;
   }
 
-  async press(words: { ja: string | RegExp; en: string | RegExp }): Promise<void> {
+  async press(words: Words): Promise<void> {
     await this.page.getByRole("button", { name: this.say(words) }).click();
+  }
+
+  /** The same in the open dialog, whose buttons may be named as those behind it. */
+  async inDialog(words: Words): Promise<void> {
+    await this.page
+      .getByRole("dialog")
+      .getByRole("button", { name: this.say(words) })
+      .click();
+  }
+
+  /** Waits until words are on the page. */
+  async sees(words: Words): Promise<void> {
+    await this.page.getByText(this.say(words)).first().waitFor();
   }
 
   sent(): readonly Sent[] {

@@ -13,7 +13,8 @@ const SECOND_FACTOR = "246810";
 
 export interface Pins {
   authentication: string;
-  cardInfo: string | "same";
+  /** "same": by the button "same as before". */
+  cardInfo: string;
 }
 const PINS: Pins = { authentication: AUTHENTICATION_PIN, cardInfo: CARD_INFO_PIN };
 
