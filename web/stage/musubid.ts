@@ -88,6 +88,7 @@ export class Musubid {
   #child: Child | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #told = 0;
+  #ahead = 0;
   #acks: Promise<void> = Promise.resolve();
   #lines: AsyncIterator<string> | undefined;
 
@@ -131,6 +132,7 @@ export class Musubid {
     if (!movable) return (this.#child = await Child.start(options, listens));
 
     this.#told = systemClock.now();
+    this.#ahead = 0;
     const env = {
       MUSUBI_TEST_CLOCK_START: String(Math.floor(this.#told / 1000)),
       MUSUBI_TEST_CLOCK_FD: "3",
@@ -142,6 +144,11 @@ export class Musubid {
     return this.#child;
   }
 
+  /** How many seconds its time is ahead of the machine's. */
+  get ahead(): number {
+    return this.#ahead;
+  }
+
   /** Moves the server's time on, beyond what has passed; what was due has happened when this returns. */
   advance(seconds: number): Promise<void> {
     this.#acks = this.#acks.then(async () => {
@@ -151,6 +158,7 @@ export class Musubid {
       const now = systemClock.now();
       const passed = (now - this.#told) / 1000;
       this.#told = now;
+      this.#ahead += seconds;
       child.pipe(0).write(`advance ${(passed + seconds).toFixed(3)}\n`);
       const ack = await this.#lines?.next();
       if (ack?.done !== false) throw new StageError("musubid's time does not answer");

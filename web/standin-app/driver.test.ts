@@ -426,6 +426,16 @@ describe("a passing trouble", () => {
     expect(tier.watchers).toBe(1);
   });
 
+  it("that the phone itself knows of is said at once, and a new stream ends it", async () => {
+    const app = makeApp();
+    await toStart(app, QR);
+    app.disconnected();
+    expect(app.state.offline).toBe(true);
+    app.reconnect();
+    await until(app, ({ offline }) => !offline);
+    await pass(() => tier.watchers === 1);
+  });
+
   it("of the stream is over by itself after a pause", async () => {
     const app = makeApp();
     await toStart(app, QR);

@@ -48,8 +48,8 @@ export interface Dependencies {
 interface Watch {
   journey: Journey;
   abort: AbortController;
-  /** Ends the pause before it is opened again. */
-  wake: () => void;
+  /** Opens it anew at once. */
+  renew: () => void;
 }
 
 const CLAIMS_NOTHING = new Set(["CREDENTIAL_INVALID", "SESSION_NOT_FOUND", "SESSION_EXPIRED"]);
@@ -145,9 +145,14 @@ export class App implements Store<State, Event> {
     await this.#putCard({ ...card, tries: { AUTHENTICATION: PIN_TRIES, CARD_INFO: PIN_TRIES } });
   }
 
-  /** Opens the stream again at once. */
+  /** Opens the stream anew at once: the one there may be dead without knowing it. */
   reconnect(): void {
-    this.#watch?.wake();
+    this.#watch?.renew();
+  }
+
+  /** The phone says that it has no network; the stream would notice much later. */
+  disconnected(): void {
+    this.send({ type: "OFFLINE", offline: true });
   }
 
   /** Ends stream and timers; for tests. */
@@ -339,11 +344,19 @@ export class App implements Store<State, Event> {
   /** Watches until the session is over or another journey has begun; opens a broken stream again. */
   async #watchSession(journey: Journey): Promise<void> {
     const abort = new AbortController();
-    const watch: Watch = { journey, abort, wake: () => undefined };
+    const watch: Watch = { journey, abort, renew: () => undefined };
     this.#watch = watch;
     for (let failures = 0; this.#watch === watch; failures += 1) {
+      const attempt = new AbortController();
+      let pausing: (() => void) | undefined;
+      watch.renew = () => {
+        failures = 0;
+        attempt.abort();
+        pausing?.();
+      };
       try {
-        const options = { ...bearer(journey), signal: abort.signal };
+        const signal = AbortSignal.any([abort.signal, attempt.signal]);
+        const options = { ...bearer(journey), signal };
         for await (const { session } of this.#streams.watchSession(
           { sessionId: journey.sessionId },
           options,
@@ -360,12 +373,13 @@ export class App implements Store<State, Event> {
           this.send({ type: "LOST", reason: reason as "CREDENTIAL_INVALID" });
           return;
         }
-        this.send({ type: "OFFLINE", offline: true });
+        if (!attempt.signal.aborted) this.send({ type: "OFFLINE", offline: true });
       }
+      if (attempt.signal.aborted) continue;
       const pause = WATCH_PAUSES_MS[Math.min(failures, WATCH_PAUSES_MS.length - 1)] ?? 0;
       await new Promise<void>((resolve) => {
         const cancel = this.#with.timer.after(pause, resolve);
-        watch.wake = () => {
+        pausing = () => {
           cancel();
           resolve();
         };

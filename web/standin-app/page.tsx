@@ -46,6 +46,7 @@ async function main(): Promise<void> {
     if (opened !== "") app.openLink(opened);
   });
   window.addEventListener("online", () => app.reconnect());
+  window.addEventListener("offline", () => app.disconnected());
   render(
     <LocaleProvider>
       <CurrentScreen app={app} clock={systemClock} timer={browserTimer} />

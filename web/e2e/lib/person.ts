@@ -112,7 +112,11 @@ export class Person {
   }
 
   async press(words: Words): Promise<void> {
-    await this.page.getByRole("button", { name: this.say(words) }).click();
+    await this.page.getByRole("button", { name: this.say(words), exact: true }).click();
+  }
+
+  async follow(words: Words): Promise<void> {
+    await this.page.getByRole("link", { name: this.say(words) }).click();
   }
 
   /** The same in the open dialog, whose buttons may be named as those behind it. */
