@@ -193,11 +193,19 @@ function newFastify(dependencies: TierDependencies, options: TierOptions): Fasti
 
 /** Before any handler: is it our host, our page, not too often, not a prefetch of what uses something up. */
 function admission(app: FastifyInstance, config: Config, rates: Rates): void {
-  const fail = (request: FastifyRequest, reply: FastifyReply, status: 421 | 429 | 503, reason: string) =>
-    sendFailure(request, reply, status, reason, config.help_url, status === 421 ? config.origin : "/");
+  const fail = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    status: 403 | 421 | 429 | 503,
+    reason: string,
+  ) => sendFailure(request, reply, status, reason, config.help_url, status === 421 ? config.origin : "/");
 
   app.addHook("onRequest", async (request, reply) => {
-    void reply.header("x-request-id", request.id).header("permissions-policy", PERMISSIONS_POLICY);
+    void reply
+      .header("x-request-id", request.id)
+      .header("permissions-policy", PERMISSIONS_POLICY)
+      // Unless a handler knows better: files and configuration are the same for everybody.
+      .header("cache-control", "no-store");
     if (!isOwnHost(request.headers, config.origin)) return fail(request, reply, 421, "CROSS_SITE");
     if (request.routeOptions.config.rpc === true) return;
     const retryMs = rates.take(clientNetwork(request.ip));
@@ -207,7 +215,8 @@ function admission(app: FastifyInstance, config: Config, rates: Rates): void {
     }
     const acts = request.method !== "GET" && request.method !== "HEAD" && !request.is404;
     if (acts && !isSameOrigin(request.headers, config.origin)) {
-      return reply.code(403).send({ reason: "CROSS_SITE" });
+      // Also what a form of another site has sent: whoever looks at it must not see a machine's text.
+      return fail(request, reply, 403, "CROSS_SITE");
     }
     // Browsers throw a failed prefetch away and ask again when the person follows the link.
     if (request.routeOptions.config.once === true && isPrefetch(request.headers)) {

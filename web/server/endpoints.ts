@@ -32,7 +32,7 @@ export function endpoints(app: FastifyInstance, tier: Tier): void {
               until: rfc3339(signIn.expiresAt),
             },
     };
-    return reply.header("cache-control", "no-store").send(state);
+    return reply.send(state);
   });
 
   // "Leave this PC": whatever the services say, this browser knows nothing afterwards.
@@ -52,7 +52,6 @@ export function endpoints(app: FastifyInstance, tier: Tier): void {
   // The way back to the relying party: where to and with what is in a sealed cookie alone.
   app.get(ENDPOINTS.result, { config: { once: true } }, (request, reply): FastifyReply => {
     const result = cookies.read("result", request.headers.cookie);
-    void reply.header("cache-control", "no-store");
     if (result === undefined) return reply.redirect(`${PAGES.journey}#error=RESULT_CODE_INVALID`, 303);
     const to = new URL(result.value.returnUri);
     to.searchParams.set("state", result.value.state);

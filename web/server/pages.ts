@@ -20,9 +20,21 @@ interface Words {
   text: string;
   link: string;
 }
-type Failure = 404 | 405 | 400 | 421 | 429 | 500 | 503;
+type Failure = 403 | 404 | 405 | 400 | 421 | 429 | 500 | 503;
 
 const WORDS: Record<Failure, { ja: Words; en: Words }> = {
+  403: {
+    ja: {
+      title: "ほかのサイトからの操作を止めました",
+      text: "ほかのサイトが、あなたの代わりに操作しようとしました。何も変わっていません。心当たりがなければ、この画面を閉じてください。",
+      link: "最初のページへ進む",
+    },
+    en: {
+      title: "Another site tried to act for you, and was stopped",
+      text: "Nothing has changed. If you did not expect this, close this page.",
+      link: "Go to the first page",
+    },
+  },
   404: {
     ja: {
       title: "このページはありません",
@@ -158,7 +170,7 @@ export function sendFailure(
   helpUrl: string,
   home = "/",
 ): FastifyReply {
-  void reply.code(status).header("cache-control", "no-store");
+  void reply.code(status);
   if (!(request.headers.accept ?? "").includes("text/html")) return reply.send({ reason });
   const language = languageOf(request.headers["accept-language"]);
   return reply

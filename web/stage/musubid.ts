@@ -1,5 +1,5 @@
 // The services of one run: keys, a relying-party file, flags, and musubid itself.
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { systemClock } from "../shared/clock.ts";
@@ -166,6 +166,14 @@ export class Musubid {
     return this.#acks;
   }
 
+  /** How many sessions were opened since it started. */
+  async sessionsOpened(): Promise<number> {
+    const port = (await readFile(this.#options.world.file("musubid-metrics.port"), "utf8")).trim();
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const counts = text.matchAll(/^musubi_session_transitions_total\{[^}]*state="CREATED"[^}]*\} (\d+)/gm);
+    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
   /** Lets calls under way end, and stops. Sessions are forgotten, links stay. */
   async stop(): Promise<void> {
     clearInterval(this.#ticker);
@@ -185,6 +193,8 @@ function flags({ world, port, movable, flags: more = {} }: MusubidOptions): stri
   const keyring = (name: string) => file(`keys/${name}.keyring`);
   const all: Record<string, string | number> = {
     listen: `127.0.0.1:${port}`,
+    metrics_listen: "127.0.0.1:0",
+    metrics_port_file: file("musubid-metrics.port"),
     tls_certificate: file("tls/server.crt"),
     tls_private_key: file("tls/server.key"),
     tls_client_ca: file("tls/ca.crt"),
