@@ -19,6 +19,9 @@ import { Musubid } from "../stage/musubid.ts";
 import { freePorts } from "../stage/ports.ts";
 import { type Places, RELYING_PARTY, tierConfig } from "../stage/programs.ts";
 import { World } from "../stage/world.ts";
+import { forBrowser } from "../server/refusals.ts";
+import { withRetry } from "../ui/problem.ts";
+import { browserTimer } from "../ui/timer.ts";
 import { connectTo, Pc, type Streams } from "./pc.ts";
 import { startRedis } from "./redis.ts";
 
@@ -134,18 +137,18 @@ export class Scene {
     const { session } = this.#front();
     const opened: OpenSession[] = [];
     const openOne = async (index: number): Promise<void> => {
-      const { sessionId, entry, expiresAt } = await session.createSession(
-        {
-          requestId: randomBytes(16),
-          relyingPartyId: RELYING_PARTY,
-          act: Act.LINK,
-          flowPolicy: FlowPolicy.ANY,
-          locale: "ja",
-          clientContext: { browser: "Firefox 140", operatingSystem: "Windows" },
-          clientNetwork: `${networkOf(index)}.0/24`,
-          account: { issuer: "https://login.mihon.example", subject: randomBytes(8).toString("hex") },
-        },
-        { timeoutMs: CALL_MS },
+      const request = {
+        requestId: randomBytes(16),
+        relyingPartyId: RELYING_PARTY,
+        act: Act.LINK,
+        flowPolicy: FlowPolicy.ANY,
+        locale: "ja",
+        clientContext: { browser: "Firefox 140", operatingSystem: "Windows" },
+        clientNetwork: `${networkOf(index)}.0/24`,
+        account: { issuer: "https://login.mihon.example", subject: randomBytes(8).toString("hex") },
+      };
+      const { sessionId, entry, expiresAt } = await again(() =>
+        session.createSession(request, { timeoutMs: CALL_MS }),
       );
       if (entry.case !== "browserCredential" || expiresAt === undefined) throw new Error("no credential");
       opened[index] = { id: sessionId, credential: entry.value, expiresAt: timestampMs(expiresAt) };
@@ -203,6 +206,17 @@ export class Scene {
       session: createClient(SessionService, transport),
     };
   }
+}
+
+/** A call that is safe to repeat, as a page makes it: an answer may be lost on its way. */
+async function again<T>(call: () => Promise<T>): Promise<T> {
+  return withRetry(browserTimer, async () => {
+    try {
+      return await call();
+    } catch (error) {
+      throw forBrowser(error);
+    }
+  });
 }
 
 /** The /24 of a PC, as in "10.1.2". */

@@ -90,6 +90,7 @@ export function forBrowser(error: unknown): Refusal {
     const retryMs = delay === undefined ? undefined : Number(delay.seconds) * 1_000 + delay.nanos / 1e6;
     return new Refusal(from.code, SERVICES_DOMAIN, info.reason, info.metadata, retryMs);
   }
+  if (isBrokenConnection(from.cause)) return refusal("UNAVAILABLE");
   switch (from.code) {
     // A connection that broke, a server that is being stopped, a call that took too long.
     case Code.Unavailable:
@@ -108,4 +109,11 @@ export function forBrowser(error: unknown): Refusal {
     default:
       return refusal("INTERNAL");
   }
+}
+
+/** What Node says when a connection to the services broke while an answer was read. Connect passes it on as
+ *  it is. Nobody knows whether the call was done: the same request id asks again. */
+function isBrokenConnection(cause: unknown): boolean {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  return typeof code === "string" && /^(?:ERR_STREAM_|ERR_HTTP2_|ECONN|EPIPE$)/.test(code);
 }
