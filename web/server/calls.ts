@@ -1,6 +1,8 @@
 // One call of a browser or an app, on its way through the tier: what the HTTP side knows of it, who may
 // make it, and what goes with it to the services.
 import {
+  Code,
+  ConnectError,
   createContextKey,
   type CallOptions,
   type HandlerContext,
@@ -53,16 +55,19 @@ export function observe(scope: "browser" | "app", log: FastifyBaseLogger, metric
     const stop = metrics.calls.startTimer({ scope, method });
     const done = (error?: unknown): Refusal | undefined => {
       const seen = error === undefined ? undefined : forBrowser(error);
-      const seconds = stop({ outcome: seen?.reason ?? "OK" });
+      // Nobody is told anything any more.
+      const left = request.signal.aborted && ConnectError.from(request.signal.reason).code === Code.Canceled;
+      const outcome = left ? "LEFT" : (seen?.reason ?? "OK");
+      const seconds = stop({ outcome });
       const line = {
         request_id: facts.requestId,
         trace_id: traceId(facts.traceparent),
         scope,
         method,
-        outcome: seen?.reason ?? "OK",
+        outcome,
         ms: Math.round(seconds * 1_000),
       };
-      if (seen?.reason === "INTERNAL") log.error({ ...line, fault: faultOf(error) }, "call");
+      if (outcome === "INTERNAL") log.error({ ...line, fault: faultOf(error) }, "call");
       else log.info(line, "call");
       return seen;
     };

@@ -96,9 +96,8 @@ export function forBrowser(error: unknown): Refusal {
     case Code.Unavailable:
     case Code.DeadlineExceeded:
     case Code.Aborted:
-      return refusal("UNAVAILABLE");
     case Code.Canceled:
-      return new Refusal(Code.Canceled, SERVICES_DOMAIN, "UNAVAILABLE", {});
+      return refusal("UNAVAILABLE");
     case Code.ResourceExhausted:
       return refusal("OVERLOADED");
     // Of Connect itself: the first message of a stream is none.

@@ -97,6 +97,7 @@ describe.each(["connect", "grpc-web"] as const)("a page that speaks %s", (protoc
     expect(next).toMatchObject({ value: { refreshesLeft: 2 } });
     page.abort();
     await left.promise;
+    await expect.poll(() => tier.log.some((line) => line.includes('"outcome":"LEFT"'))).toBe(true);
     await expect.poll(async () => (await tier.metrics.streams.get()).values[0]?.value).toBe(0);
   });
 
