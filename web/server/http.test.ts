@@ -217,8 +217,9 @@ describe("leaving", () => {
 });
 
 describe("the result of VERIFY", () => {
-  it("goes to the relying party, once", async () => {
-    const answer = await tier.get(ENDPOINTS.result, { cookie: result() });
+  it("goes to the relying party, once, whatever the request says", async () => {
+    const evil = "?return_uri=https://evil.example&state=x&code=y";
+    const answer = await tier.get(`${ENDPOINTS.result}${evil}`, { cookie: result() });
     expect(answer).toMatchObject({ status: 303, setCookie: [tier.cookies.clear("result")] });
     expect(answer.headers).toMatchObject({
       location: "https://account.mihon.example/return?state=a%26b&code=c",

@@ -279,7 +279,8 @@ describe("BindAccount", () => {
       { sessionId, requestId },
       { cookie: both() },
     );
-    expect(answer).toMatchObject({ status: 200, json: {} });
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual({});
     expect(tier.services.one("BindAccount").request["account"]).toMatchObject({
       issuer: SIGNED_IN.issuer,
       subject: SIGNED_IN.subject,
@@ -452,6 +453,8 @@ describe("LinkService", () => {
 
     it("is refused before READY, and may be repeated after USED", async () => {
       const session = tier.sessionCookie({ returned: true });
+      expect((await call(session)).status).toBe(200);
+      expect(tier.services.one("GetSession").headers.get("authorization")).toBe(`Bearer ${b64(CREDENTIAL)}`);
       tier.services.answers.set("GetSession", () => ({ session: { state: SessionState.PROVEN } }));
       expect(await call(session)).toMatchObject({ ...ERR("WRONG_STATE"), facts: { state: "PROVEN" } });
       tier.services.answers.set("GetSession", () => ({ session: { state: SessionState.USED } }));
