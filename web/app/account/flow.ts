@@ -1,5 +1,7 @@
 // A flow as its states: `step` says what follows from an event, `wants` which calls a state waits for. A call
 // is made when its key appears, so that no state can wait for a call that nobody makes.
+import { problemOf } from "../../ui/problem.ts";
+import type { Problem } from "../../ui/problem.ts";
 import { createStore } from "../../ui/machine.tsx";
 import type { Machine, Store } from "../../ui/machine.tsx";
 
@@ -31,4 +33,18 @@ export function startFlow<S, E, W extends { key: string }>(
   const store = createStore({ machine: machineOf(flow), initial: start, now: () => 0, perform });
   for (const want of flow.wants(start)) perform(want, store);
   return store;
+}
+
+/** Sends what comes of calls; a good answer that says nothing more to the flow is null. */
+export function teller<E>(send: (event: E) => void) {
+  return <T>(call: Promise<T>, good: (value: T) => E | null, bad: (problem: Problem) => E): void => {
+    call.then(good).then(
+      (event) => {
+        if (event !== null) send(event);
+      },
+      (error: unknown) => {
+        send(bad(problemOf(error)));
+      },
+    );
+  };
 }

@@ -14,11 +14,19 @@ export function requestIdOf(
   services: Pick<Services, "memory" | "random">,
   decision: string,
 ): Uint8Array<ArrayBuffer> {
-  const ids = services.memory.get("requestIds") ?? {};
-  const text = ids[decision];
-  const kept = typeof text === "string" ? fromBase64Url(text) : null;
-  if (kept?.length === LENGTH) return kept;
+  const kept = keptRequestId(services, decision);
+  if (kept !== null) return kept;
   const made = requestId(services);
-  services.memory.set("requestIds", { ...ids, [decision]: toBase64Url(made) });
+  services.memory.set("requestIds", { ...services.memory.get("requestIds"), [decision]: toBase64Url(made) });
   return made;
+}
+
+/** The request id of a decision that was made in this tab before; null: none was. */
+export function keptRequestId(
+  services: Pick<Services, "memory">,
+  decision: string,
+): Uint8Array<ArrayBuffer> | null {
+  const text = services.memory.get("requestIds")?.[decision];
+  const kept = typeof text === "string" ? fromBase64Url(text) : null;
+  return kept?.length === LENGTH ? kept : null;
 }

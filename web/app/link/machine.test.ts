@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { problem } from "../account/problems.ts";
+import { problem } from "../account/fakes.ts";
 import type { Reason } from "../account/reason.ts";
 import type { CardLink } from "../account/links.ts";
+import type { Me } from "../account/me.ts";
 import { begin, nameOfState, nextSteps, step, wants as allWants } from "./machine.ts";
-import type { DecisionAct, Event, Facts, Me, State } from "./machine.ts";
+import type { DecisionAct, Event, Facts, State, Used } from "./machine.ts";
 
 const FACTS: Facts = {
   sessionId: "c2Vzc2lvbg",
@@ -41,15 +42,24 @@ function run(state: State, ...events: Event[]): State {
 }
 
 describe("Where it begins", () => {
-  test.each([
-    ["signed in, account bound: the decision", FACTS, ME, "link-decide", null],
-    ["signed in, card first: the account is bound first", UNBOUND, ME, "link-binding", "bind"],
-    ["nobody signed in: sign in", FACTS, null, "link-sign-in-NOT_SIGNED_IN", null],
-    ["nobody signed in, card first: sign in", UNBOUND, null, "link-sign-in-NOT_SIGNED_IN", null],
-  ])("%s", (_, facts, me, name, want) => {
-    const state = begin(facts, me);
+  test.each<[string, Facts, Used, Me | null, string, string | null]>([
+    ["signed in, account bound: the decision", FACTS, "no", ME, "link-decide", null],
+    ["signed in, card first: the account is bound first", UNBOUND, "no", ME, "link-binding", "bind"],
+    ["nobody signed in: sign in", FACTS, "no", null, "link-sign-in-NOT_SIGNED_IN", null],
+    ["nobody signed in, card first: sign in", UNBOUND, "no", null, "link-sign-in-NOT_SIGNED_IN", null],
+    ["reloaded after the press: the answer again", FACTS, "by-this-tab", ME, "link-committing", "commit"],
+    ["reloaded after the press, signed out", FACTS, "by-this-tab", null, "link-over-USED", null],
+    ["used elsewhere", FACTS, "elsewhere", ME, "link-over-USED", null],
+  ])("%s", (_, facts, used, me, name, want) => {
+    const state = run(begin(facts, used), { type: "known", me });
     expect(nameOfState(state)).toBe(name);
     expect(wants(state)).toBe(want);
+  });
+
+  test("who is signed in is asked again by a press", () => {
+    const state = run(begin(FACTS, "no"), { type: "known-failed", problem: problem("NETWORK") });
+    expect(wants(state)).toBeNull();
+    expect(wants(run(state, { type: "retry" }))).toBe("known");
   });
 });
 

@@ -3,6 +3,7 @@
 import type { Problem } from "../../ui/problem.ts";
 import type { Reason } from "../account/reason.ts";
 import type { CardLink, FlowName } from "../account/links.ts";
+import type { Me } from "../account/me.ts";
 
 export type DecisionAct = "LINK" | "UNLINK" | "REPLACE";
 
@@ -22,12 +23,6 @@ export interface Facts {
   readyUntil: number | null;
 }
 
-/** Who is signed in. */
-export interface Me {
-  name: string;
-  authTime: number;
-}
-
 /** Why a sign-in is needed before the decision. */
 export type SignInWhy =
   "NOT_SIGNED_IN" | "SIGN_IN_TOO_OLD" | "ACR_NOT_ACCEPTED" | "SIGN_IN_BEFORE_PAIRING" | "ACCOUNT_MISMATCH";
@@ -36,7 +31,12 @@ export type SignInWhy =
 export type Over =
   "EXPIRED" | "CANCELLED_HERE" | "CANCELLED_ON_PHONE" | "NOT_ME" | "FAILED" | "USED" | "REPLACED" | "LOST";
 
+/** Was the session used before this page was opened: by a decision of this tab, or elsewhere? */
+export type Used = "no" | "by-this-tab" | "elsewhere";
+
 export type State =
+  /** Who is signed in is being asked. */
+  | { kind: "loading"; facts: Facts; used: Used; trouble: Problem | null }
   | { kind: "sign-in"; facts: Facts; why: SignInWhy; pressed: boolean; trouble: Problem | null }
   | { kind: "binding"; facts: Facts; me: Me; trouble: Problem | null }
   | { kind: "decide"; facts: Facts; me: Me; trouble: Problem | null }
@@ -55,6 +55,8 @@ export type Undo =
   | { step: "done" };
 
 export type Event =
+  | { type: "known"; me: Me | null }
+  | { type: "known-failed"; problem: Problem }
   | { type: "sign-in" }
   | { type: "sign-in-failed"; problem: Problem }
   | { type: "bound" }
@@ -74,7 +76,7 @@ export type Event =
   | { type: "undone" }
   | { type: "undo-failed"; problem: Problem };
 
-export type Call = "sign-in" | "bind" | "commit" | "cancel" | "undo";
+export type Call = "known" | "sign-in" | "bind" | "commit" | "cancel" | "undo";
 
 /** A call that a state waits for. It is made when its key appears. */
 export interface Want {
@@ -82,8 +84,14 @@ export interface Want {
   call: Call;
 }
 
-/** Where the decision begins, for a session in READY. */
-export function begin(facts: Facts, me: Me | null): State {
+export function begin(facts: Facts, used: Used): State {
+  return { kind: "loading", facts, used, trouble: null };
+}
+
+function afterKnown({ facts, used }: State & { kind: "loading" }, me: Me | null): State {
+  // A reload after the press: the same request gets the same answer, and makes nothing again.
+  if (used === "by-this-tab" && me !== null) return { kind: "committing", facts, me };
+  if (used !== "no") return { kind: "over", facts, why: "USED" };
   if (me === null) return { kind: "sign-in", facts, why: "NOT_SIGNED_IN", pressed: false, trouble: null };
   if (!facts.bound) return { kind: "binding", facts, me, trouble: null };
   return { kind: "decide", facts, me, trouble: null };
@@ -215,6 +223,10 @@ function afterFailure(facts: Facts, me: Me, problem: Problem, again: State): Sta
 export function step(state: State, event: Event): State {
   if (event.type === "ended" || event.type === "time-up") return afterEnd(state, event);
   switch (state.kind) {
+    case "loading":
+      if (event.type === "known") return afterKnown(state, event.me);
+      if (event.type === "known-failed") return { ...state, trouble: event.problem };
+      return event.type === "retry" ? { ...state, trouble: null } : state;
     case "sign-in":
       if (event.type === "sign-in" && !state.pressed) return { ...state, pressed: true, trouble: null };
       if (event.type === "sign-in-failed") return { ...state, pressed: false, trouble: event.problem };
@@ -282,6 +294,8 @@ function stepUndo(undo: Undo, event: Event): Undo {
 /** The journey has ended elsewhere. What is under way or decided here is not overtaken by that. */
 function afterEnd(state: State, event: { type: "ended"; why: Over } | { type: "time-up" }): State {
   switch (state.kind) {
+    case "loading":
+      return state.used === "no" ? { kind: "over", facts: state.facts, why: whyEnded(event) } : state;
     case "committing":
     case "declining":
     case "done":
@@ -289,8 +303,12 @@ function afterEnd(state: State, event: { type: "ended"; why: Over } | { type: "t
     case "over":
       return state;
     default:
-      return { kind: "over", facts: state.facts, why: event.type === "ended" ? event.why : "EXPIRED" };
+      return { kind: "over", facts: state.facts, why: whyEnded(event) };
   }
+}
+
+function whyEnded(event: { type: "ended"; why: Over } | { type: "time-up" }): Over {
+  return event.type === "ended" ? event.why : "EXPIRED";
 }
 
 export function wants(state: State): Want[] {
@@ -300,6 +318,8 @@ export function wants(state: State): Want[] {
 
 function callOf(state: State): Call | null {
   switch (state.kind) {
+    case "loading":
+      return state.trouble === null ? "known" : null;
     case "sign-in":
       return state.pressed ? "sign-in" : null;
     case "binding":

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
-import { problem } from "../account/problems.ts";
+import { problem } from "../account/fakes.ts";
 import type { CardLink } from "../account/links.ts";
+import type { Me } from "../account/me.ts";
 import { LOADING, nameOfState, step, wants } from "./machine.ts";
-import type { Event, Me, State } from "./machine.ts";
+import type { Event, State } from "./machine.ts";
 
 const ME: Me = { name: "shiken1@example.ac.jp", authTime: 900 };
 const LINK: CardLink = {
@@ -55,4 +56,10 @@ test("Hidden values are not kept", () => {
 
 test("Values that come late are not shown", () => {
   expect(step(HIDDEN, { type: "values", links: [LINK] })).toBe(HIDDEN);
+});
+
+test("Who is signed in is asked again by a press", () => {
+  const state = run(LOADING, { type: "known-failed", problem: problem("NETWORK") });
+  expect(wants(state)).toEqual([]);
+  expect(wants(run(state, { type: "retry" }))).toEqual(wants(LOADING));
 });

@@ -1,15 +1,11 @@
 // The account's own page: its values are read and shown only after "Show information". Pure.
 import type { Problem } from "../../ui/problem.ts";
 import type { CardLink } from "../account/links.ts";
-
-/** Who is signed in. */
-export interface Me {
-  name: string;
-  authTime: number;
-}
+import type { Me } from "../account/me.ts";
 
 export type State =
-  | { kind: "loading" }
+  /** Who is signed in is being asked. */
+  | { kind: "loading"; trouble: Problem | null }
   | { kind: "signed-out"; why: string | null; pressed: boolean; trouble: Problem | null }
   | { kind: "hidden"; me: Me; trouble: Problem | null }
   | { kind: "reading"; me: Me }
@@ -18,6 +14,8 @@ export type State =
 
 export type Event =
   | { type: "known"; me: Me | null; error: string | null }
+  | { type: "known-failed"; problem: Problem }
+  | { type: "retry" }
   | { type: "sign-in" }
   | { type: "sign-in-failed"; problem: Problem }
   | { type: "show" }
@@ -25,7 +23,7 @@ export type Event =
   | { type: "failed"; problem: Problem }
   | { type: "hide" };
 
-export const LOADING: State = { kind: "loading" };
+export const LOADING: State = { kind: "loading", trouble: null };
 
 /** An event that the state does not expect (a double press, a late answer) changes nothing. */
 export function step(state: State, event: Event): State {
@@ -36,7 +34,8 @@ export function step(state: State, event: Event): State {
   }
   switch (state.kind) {
     case "loading":
-      return state;
+      if (event.type === "known-failed") return { ...state, trouble: event.problem };
+      return event.type === "retry" ? { ...state, trouble: null } : state;
     case "signed-out":
       if (event.type === "sign-in") return { ...state, pressed: true, trouble: null };
       if (event.type === "sign-in-failed") return { ...state, pressed: false, trouble: event.problem };
@@ -57,10 +56,11 @@ export function step(state: State, event: Event): State {
 }
 
 export interface Want {
-  key: "sign-in" | "values";
+  key: "known" | "sign-in" | "values";
 }
 
 export function wants(state: State): Want[] {
+  if (state.kind === "loading") return state.trouble === null ? [{ key: "known" }] : [];
   if (state.kind === "signed-out" && state.pressed) return [{ key: "sign-in" }];
   return state.kind === "reading" ? [{ key: "values" }] : [];
 }

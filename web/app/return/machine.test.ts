@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { problem } from "../account/problems.ts";
+import { problem } from "../account/fakes.ts";
 import type { Reason } from "../account/reason.ts";
-import { begin, beginWithoutCode, nameOfState, step, wants } from "./machine.ts";
+import { begin, nameOfState, step, wants } from "./machine.ts";
 import type { Act, Event, Mine, State } from "./machine.ts";
 
 const CODE = { sessionId: "A".repeat(22), code: "c".repeat(43) };
@@ -43,7 +43,7 @@ describe("What a failed return leads to", () => {
     ["CREDENTIAL_INVALID", "LINK", "return-other-browser"],
     ["RETURN_CODE_INVALID", "LINK", "return-code-over"],
     ["WRONG_STATE", "LINK", "return-going"],
-    ["WRONG_STATE", "VERIFY", "return-completing"],
+    ["WRONG_STATE", "VERIFY", "return-going"],
     ["SESSION_EXPIRED", "VERIFY", "return-going"],
     ["SESSION_ALREADY_USED", "VERIFY", "return-going"],
     ["NETWORK", "LINK", "return-trouble"],
@@ -52,6 +52,10 @@ describe("What a failed return leads to", () => {
   ])("%s of %s: %s", (reason, act, name) => {
     expect(nameOfState(run(completing(act), fail(reason)))).toBe(name);
   });
+});
+
+test("A VERIFY session that went on elsewhere is shown by the journey", () => {
+  expect(run(completing("VERIFY"), fail("WRONG_STATE"))).toEqual({ kind: "going", to: "journey" });
 });
 
 test("One press tries again, with the same code", () => {
@@ -64,20 +68,6 @@ test("What this browser has is asked again by a press", () => {
   const state = run(begin(CODE), { type: "known-failed", problem: problem("NETWORK") });
   expect(wants(state)).toEqual([]);
   expect(wants(run(state, { type: "retry" }))).toEqual([{ key: "known", call: "known" }]);
-});
-
-describe("VERIFY with two devices", () => {
-  test("is completed without a code", () => {
-    expect(wants(beginWithoutCode("x"))).toEqual([
-      { key: "complete", call: "complete", sessionId: "x", code: null },
-    ]);
-  });
-
-  test("does not go in a circle when the state is wrong", () => {
-    expect(nameOfState(run(beginWithoutCode("x"), fail("WRONG_STATE")))).toBe("return-going");
-    const twice = run(completing("VERIFY"), fail("WRONG_STATE"), fail("WRONG_STATE"));
-    expect(twice).toEqual({ kind: "going", to: "journey" });
-  });
 });
 
 test("A late answer changes nothing", () => {

@@ -1,6 +1,6 @@
 // Back from the app on the same phone: the app has opened this page with a return code. If this browser has the
 // session, the return is completed; in another browser nothing is consumed, and the page says where to go.
-// Without a code (PC flow, READY) it completes a VERIFY session. Pure.
+// Pure.
 import type { Problem } from "../../ui/problem.ts";
 import { mayRetry } from "../account/reason.ts";
 import type { FragmentCode } from "../account/fragment.ts";
@@ -18,8 +18,8 @@ export type Onward = "journey" | "result";
 
 export type State =
   | { kind: "loading"; code: FragmentCode | null; trouble: Problem | null }
-  | { kind: "completing"; mine: Mine; code: string | null }
-  | { kind: "trouble"; mine: Mine; code: string | null; problem: Problem }
+  | { kind: "completing"; mine: Mine; code: string }
+  | { kind: "trouble"; mine: Mine; code: string; problem: Problem }
   | { kind: "going"; to: Onward }
   /** The session is not this browser's. */
   | { kind: "other-browser" }
@@ -39,11 +39,6 @@ export type Event =
 /** On the return page. */
 export function begin(code: FragmentCode | null): State {
   return { kind: "loading", code, trouble: null };
-}
-
-/** In a VERIFY session that is READY without a return code: the phone was another device. */
-export function beginWithoutCode(sessionId: string): State {
-  return { kind: "completing", mine: { sessionId, act: "VERIFY" }, code: null };
 }
 
 /** An event that the state does not expect (a double press, a late answer) changes nothing. */
@@ -84,16 +79,11 @@ function afterFailure(state: State & { kind: "completing" }, problem: Problem): 
       return { kind: "other-browser" };
     case "RETURN_CODE_INVALID":
       return { kind: "code-over" };
+    // Back already (another tab, a second press), or ended: the journey shows where it stands.
     case "WRONG_STATE":
-      // Back already (another tab, a second press): in READY the code is not needed any more, and the journey
-      // shows every other state.
-      return state.mine.act === "VERIFY" && state.code !== null
-        ? { kind: "completing", mine: state.mine, code: null }
-        : { kind: "going", to: "journey" };
     case "SESSION_EXPIRED":
     case "SESSION_NOT_FOUND":
     case "SESSION_ALREADY_USED":
-      // The journey page says how it has ended.
       return { kind: "going", to: "journey" };
     default:
       return mayRetry(problem.reason)
@@ -104,18 +94,15 @@ function afterFailure(state: State & { kind: "completing" }, problem: Problem): 
 
 export type Want =
   | { key: "known"; call: "known" }
-  | { key: string; call: "complete"; sessionId: string; code: string | null }
+  | { key: "complete"; call: "complete"; sessionId: string; code: string }
   | { key: "go"; call: "go"; to: Onward };
 
 export function wants(state: State): Want[] {
   switch (state.kind) {
     case "loading":
       return state.trouble === null ? [{ key: "known", call: "known" }] : [];
-    case "completing": {
-      const { mine, code } = state;
-      const key = code === null ? "complete" : "complete with code";
-      return [{ key, call: "complete", sessionId: mine.sessionId, code }];
-    }
+    case "completing":
+      return [{ key: "complete", call: "complete", sessionId: state.mine.sessionId, code: state.code }];
     case "going":
       return [{ key: "go", call: "go", to: state.to }];
     default:

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { problem } from "../account/problems.ts";
+import { problem } from "../account/fakes.ts";
 import type { Reason } from "../account/reason.ts";
 import { begin, firstWay, nameOfState, step, wants } from "./machine.ts";
 import type { Event, Journey, State } from "./machine.ts";

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { problem } from "../account/problems.ts";
+import { problem } from "../account/fakes.ts";
 import type { Reason } from "../account/reason.ts";
 import type { CardEvent, CardLink } from "../account/links.ts";
+import type { Me } from "../account/me.ts";
 import { LOADING, inOrder, lastUse, nameOfState, origin, step, wants } from "./machine.ts";
-import type { Event, Me, Shown, State } from "./machine.ts";
+import type { Event, Shown, State } from "./machine.ts";
 
 const ME: Me = { name: "shiken1@example.ac.jp", authTime: 900 };
 const LINK: CardLink = {
@@ -39,7 +40,7 @@ const NETWORK = problem("NETWORK");
 const run = (state: State, ...events: Event[]) => events.reduce(step, state);
 const calls = (state: State) => wants(state).map((want) => want.call);
 
-const READING = run(LOADING, { type: "known", me: ME, error: null });
+const READING = run(LOADING, { type: "known", me: ME, error: null, unlinking: null });
 const LINKED = run(
   READING,
   { type: "links", links: [LINK, ENDED], next: null },
@@ -52,7 +53,7 @@ function shown(state: State): Shown {
 }
 
 describe("Signed out", () => {
-  const out = run(LOADING, { type: "known", me: null, error: null });
+  const out = run(LOADING, { type: "known", me: null, error: null, unlinking: null });
 
   test("nothing is asked for", () => {
     expect(nameOfState(out)).toBe("status-signed-out");
@@ -66,7 +67,9 @@ describe("Signed out", () => {
   });
 
   test("a sign-in that came to nothing says why", () => {
-    expect(run(LOADING, { type: "known", me: null, error: "SIGN_IN_CANCELLED" })).toMatchObject({
+    expect(
+      run(LOADING, { type: "known", me: null, error: "SIGN_IN_CANCELLED", unlinking: null }),
+    ).toMatchObject({
       why: "SIGN_IN_CANCELLED",
     });
   });
@@ -168,6 +171,12 @@ describe("Unlinking without the card", () => {
     expect(wants(state)).toEqual([{ key: "events 1 ", call: "events", token: "", round: 1 }]);
   });
 
+  test("after a sign-in asks once more", () => {
+    const back = run(LOADING, { type: "known", me: ME, error: null, unlinking: "0a" });
+    expect(nameOfState(back)).toBe("status-unlink-asked");
+    expect(calls(back)).not.toContain("unlink");
+  });
+
   test("does not show the history of before it, which comes late", () => {
     const state = run(working, { type: "unlinked", link: ended });
     expect(step(state, { type: "events", round: 0, events: [CREATED], next: null })).toBe(state);
@@ -179,7 +188,7 @@ describe("Unlinking without the card", () => {
       const state = run(working, { type: "unlink-failed", problem: problem(reason) });
       expect(nameOfState(state)).toBe("status-unlink-sign-in");
       expect(wants(run(state, { type: "sign-in" }))).toEqual([
-        { key: "sign-in", call: "sign-in", purpose: "UNLINK" },
+        { key: "sign-in", call: "sign-in", purpose: "STATUS_UNLINK" },
       ]);
     },
   );
@@ -209,4 +218,10 @@ test("Where a link comes from, and when it was last used", () => {
   expect(origin(SECOND, [USED, CREATED])).toBeNull();
   expect(lastUse(LINK, [USED, CREATED])).toBe(5_000);
   expect(lastUse(SECOND, [USED, CREATED])).toBeNull();
+});
+
+test("Who is signed in is asked again by a press", () => {
+  const state = run(LOADING, { type: "known-failed", problem: problem("NETWORK") });
+  expect(wants(state)).toEqual([]);
+  expect(wants(run(state, { type: "retry" }))).toEqual(wants(LOADING));
 });

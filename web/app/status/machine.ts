@@ -2,12 +2,7 @@
 // clock, no DOM. What a state waits for, `wants` says.
 import type { Problem } from "../../ui/problem.ts";
 import type { CardEvent, CardLink } from "../account/links.ts";
-
-/** Who is signed in. */
-export interface Me {
-  name: string;
-  authTime: number;
-}
+import type { Me } from "../account/me.ts";
 
 /** A list that comes in pages. */
 export interface Pages<T> {
@@ -42,12 +37,16 @@ export interface Shown {
 }
 
 export type State =
-  | { kind: "loading" }
+  /** Who is signed in is being asked. */
+  | { kind: "loading"; trouble: Problem | null }
   | { kind: "signed-out"; why: string | null; pressed: boolean; trouble: Problem | null }
   | Shown;
 
 export type Event =
-  | { type: "known"; me: Me | null; error: string | null }
+  /** `unlinking`: the link that the person was about to end when they went to sign in again. */
+  | { type: "known"; me: Me | null; error: string | null; unlinking: string | null }
+  | { type: "known-failed"; problem: Problem }
+  | { type: "retry" }
   | { type: "sign-in" }
   | { type: "sign-in-failed"; problem: Problem }
   | { type: "links"; links: CardLink[]; next: string | null }
@@ -66,7 +65,7 @@ export type Event =
   | { type: "unlinked"; link: CardLink }
   | { type: "unlink-failed"; problem: Problem };
 
-export const LOADING: State = { kind: "loading" };
+export const LOADING: State = { kind: "loading", trouble: null };
 
 function empty<T>(round = 0): Pages<T> {
   return { items: [], next: null, loading: true, trouble: null, round };
@@ -101,13 +100,18 @@ export function step(state: State, event: Event): State {
       links: empty(),
       events: empty(),
       names: { step: "hidden" },
-      ending: { step: "none" },
+      // Asked once more: a sign-in is no press on "Unlink".
+      ending:
+        event.unlinking === null
+          ? { step: "none" }
+          : { step: "asked", linkId: event.unlinking, trouble: null },
       endedHere: null,
     };
   }
   switch (state.kind) {
     case "loading":
-      return state;
+      if (event.type === "known-failed") return { ...state, trouble: event.problem };
+      return event.type === "retry" ? { ...state, trouble: null } : state;
     case "signed-out":
       if (event.type === "sign-in") return { ...state, pressed: true, trouble: null };
       if (event.type === "sign-in-failed") return { ...state, pressed: false, trouble: event.problem };
@@ -230,14 +234,15 @@ function afterRefusal(state: Shown, linkId: string, problem: Problem): State {
 
 /** A call that a state waits for. It is made when its key appears. */
 export type Want =
-  | { key: string; call: "sign-in"; purpose: "STATUS" | "UNLINK" }
+  | { key: "known"; call: "known" }
+  | { key: string; call: "sign-in"; purpose: "STATUS" | "STATUS_UNLINK" }
   | { key: string; call: "links"; token: string; withNames: boolean }
   | { key: string; call: "events"; token: string; round: number }
   | { key: string; call: "names" }
   | { key: string; call: "unlink"; linkId: string };
 
 export function wants(state: State): Want[] {
-  if (state.kind === "loading") return [];
+  if (state.kind === "loading") return state.trouble === null ? [{ key: "known", call: "known" }] : [];
   if (state.kind === "signed-out") {
     return state.pressed ? [{ key: "sign-in", call: "sign-in", purpose: "STATUS" }] : [];
   }
@@ -254,7 +259,7 @@ export function wants(state: State): Want[] {
   if (names.step === "loading") found.push({ key: "names", call: "names" });
   if (ending.step === "working") found.push({ key: "unlink", call: "unlink", linkId: ending.linkId });
   if (ending.step === "sign-in" && ending.pressed) {
-    found.push({ key: "sign-in", call: "sign-in", purpose: "UNLINK" });
+    found.push({ key: "sign-in", call: "sign-in", purpose: "STATUS_UNLINK" });
   }
   return found;
 }

@@ -1,0 +1,156 @@
+// Makes the calls of the decision.
+import { Act, CancelReason, Flow, Party, SessionState } from "../../gen/musubi/v1/common_pb.ts";
+import type { Link } from "../../gen/musubi/v1/link_pb.ts";
+import type { SessionView } from "../../gen/musubi/v1/session_pb.ts";
+import type { SignInPurpose } from "../../shared/page.ts";
+import { fromBase64Url, toBase64Url } from "../../ui/bytes.ts";
+import type { Locale } from "../../ui/i18n.tsx";
+import type { Store } from "../../ui/machine.tsx";
+import { withRetry } from "../../ui/problem.ts";
+import { startFlow, teller } from "../account/flow.ts";
+import { cardLink, instant, nameOf } from "../account/links.ts";
+import type { CardLink } from "../account/links.ts";
+import { meOf } from "../account/me.ts";
+import { keptRequestId, requestIdOf } from "../account/request_id.ts";
+import type { Services } from "../services.ts";
+import { begin, step, wants } from "./machine.ts";
+import type { DecisionAct, Event, Facts, Over, State, Used } from "./machine.ts";
+
+/** What the decision needs to know of a session. */
+export function factsOf(session: SessionView): Facts {
+  return {
+    sessionId: toBase64Url(session.sessionId),
+    act: actOf(session.act),
+    flow: nameOf(Flow, session.flow),
+    accountHint: session.maskedAccountHint,
+    bound: session.accountBound,
+    provenAt: instant(session.verdict?.checkedAt),
+    readyUntil: instant(session.readyUntil),
+  };
+}
+
+function actOf(act: Act): DecisionAct {
+  const name = nameOf(Act, act);
+  return name === "UNLINK" || name === "REPLACE" ? name : "LINK";
+}
+
+/** How a session has ended; null: it has not. */
+export function endOf(session: SessionView): Over | null {
+  switch (session.state) {
+    case SessionState.USED:
+      return "USED";
+    case SessionState.EXPIRED:
+      return "EXPIRED";
+    case SessionState.FAILED:
+      return "FAILED";
+    case SessionState.CANCELLED:
+      if (session.end?.reason === CancelReason.NOT_ME) return "NOT_ME";
+      return session.end?.by === Party.BROWSER ? "CANCELLED_HERE" : "CANCELLED_ON_PHONE";
+    default:
+      return null;
+  }
+}
+
+/** What follows is another document. */
+const nothing = () => null;
+
+export function startDecision(
+  services: Services,
+  session: SessionView,
+  locale: () => Locale,
+): Store<State, Event> {
+  const { calls, timer } = services;
+  const facts = factsOf(session);
+  const { sessionId } = session;
+  const decision = `decide.${facts.sessionId}`;
+
+  const commit = async (): Promise<CardLink> => {
+    const requestId = requestIdOf(services, decision);
+    const answer = await withRetry<{ link?: Link | undefined }>(timer, () =>
+      facts.act === "UNLINK"
+        ? calls.links.deleteLink({ target: { case: "sessionId", value: sessionId }, requestId })
+        : calls.links.createLink({ sessionId, requestId }),
+    );
+    if (answer.link === undefined) throw new Error("an answer without a link");
+    return cardLink(answer.link);
+  };
+  const bind = () => {
+    const requestId = requestIdOf(services, `bind.${facts.sessionId}`);
+    return withRetry(timer, () => calls.session.bindAccount({ sessionId, requestId }));
+  };
+  const cancel = () => {
+    const requestId = requestIdOf(services, `cancel.${facts.sessionId}`);
+    const reason = CancelReason.USER_CANCELLED;
+    return withRetry(timer, () => calls.session.cancelSession({ sessionId, requestId, reason }));
+  };
+  const unlink = (link: CardLink) => {
+    const requestId = requestIdOf(services, `unlink.${link.id}`);
+    const linkId = fromBase64Url(link.id) ?? new Uint8Array();
+    return withRetry(timer, () =>
+      calls.links.deleteLink({ target: { case: "linkId", value: linkId }, requestId }),
+    );
+  };
+  const signIn = async (purpose: SignInPurpose) => {
+    // The journey page takes up a READY session only after a sign-in that is newer than this one.
+    const { signedIn } = await services.http.state();
+    services.memory.set("signIn", {
+      sessionId: facts.sessionId,
+      purpose,
+      authTimeBefore: signedIn?.authTime ?? null,
+    });
+    services.go((await services.http.signIn({ purpose, locale: locale() })).location);
+  };
+
+  const used: Used =
+    session.state !== SessionState.USED
+      ? "no"
+      : keptRequestId(services, decision) !== null
+        ? "by-this-tab"
+        : "elsewhere";
+  return startFlow({ step, wants }, begin(facts, used), (want, store) => {
+    const tell = teller((event: Event) => {
+      store.send(event);
+    });
+    switch (want.call) {
+      case "known":
+        tell(
+          services.http.state(),
+          (browser) => ({ type: "known", me: meOf(browser) }),
+          (problem) => ({ type: "known-failed", problem }),
+        );
+        return;
+      case "sign-in":
+        tell(signIn(facts.act), nothing, (problem) => ({ type: "sign-in-failed", problem }));
+        return;
+      case "bind":
+        tell(
+          bind(),
+          () => ({ type: "bound" }),
+          (problem) => ({ type: "bind-failed", problem }),
+        );
+        return;
+      case "commit":
+        tell(
+          commit(),
+          (link) => ({ type: "committed", link }),
+          (problem) => ({ type: "commit-failed", problem }),
+        );
+        return;
+      case "cancel":
+        tell(
+          cancel(),
+          () => ({ type: "declined" }),
+          (problem) => ({ type: "decline-failed", problem }),
+        );
+        return;
+      case "undo":
+        if (store.state.kind !== "done") return;
+        tell(
+          unlink(store.state.link),
+          () => ({ type: "undone" }),
+          (problem) => ({ type: "undo-failed", problem }),
+        );
+        return;
+    }
+  });
+}
