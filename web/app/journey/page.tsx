@@ -1,5 +1,5 @@
 // The journey page: draws the machine's state, sends presses. See machine.ts for what follows from what.
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, ComponentProps } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Act, Flow, Party, SessionState } from "../../gen/musubi/v1/common_pb.ts";
 import type { SessionView } from "../../gen/musubi/v1/session_pb.ts";
@@ -20,6 +20,7 @@ import { useStore } from "../../ui/machine.tsx";
 import { problemOf } from "../../ui/problem.ts";
 import type { Problem } from "../../ui/problem.ts";
 import { adviceFor, adviceForCancel, whoEnded } from "../../ui/reasons.ts";
+import { wasDecidedHere } from "../account/request_id.ts";
 import { takeError } from "../begin.ts";
 import { Frame, ProblemNotice } from "../frame.tsx";
 import type { LinkDecision } from "../link/decision.tsx";
@@ -75,7 +76,12 @@ function Drawn(props: { services: Services; driver: JourneyDriver }) {
   const screen = screenOf(journey);
   const { view } = journey;
   const live = journey.at === "here" && view !== null && isLive(view);
-  if (screen === "journey-decide" && view !== null) return <Decision services={services} session={view} />;
+  if (
+    view !== null &&
+    (screen === "journey-decide" || (screen === "journey-used" && wasDecidedHere(services, view)))
+  ) {
+    return <Decision services={services} session={view} above={<Line journey={journey} send={send} />} />;
+  }
   return (
     <Frame
       services={services}
@@ -102,7 +108,7 @@ function Drawn(props: { services: Services; driver: JourneyDriver }) {
 }
 
 /** A page of its own, whose script is fetched when the card is proven. */
-function Decision(props: { services: Services; session: SessionView }) {
+function Decision(props: ComponentProps<typeof LinkDecision>) {
   const { t } = useLocale();
   const [loaded, setLoaded] = useState<{ page: typeof LinkDecision } | { problem: Problem } | null>(null);
   useEffect(() => {

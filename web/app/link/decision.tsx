@@ -1,4 +1,5 @@
 // What a person decides once the card is proven: to link, unlink or replace it; and what came of it.
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { SessionView } from "../../gen/musubi/v1/session_pb.ts";
 import { PAGES } from "../../shared/routes.ts";
@@ -36,7 +37,12 @@ interface Drawn<K extends State["kind"]> {
  * session is READY and CompleteReturn is done (the person was here all along, or has just signed in again),
  * and kept while the session is USED. LINK, UNLINK, REPLACE; never VERIFY. `session` may be newer each time.
  */
-export function LinkDecision(props: { services: Services; session: SessionView }) {
+export function LinkDecision(props: {
+  services: Services;
+  session: SessionView;
+  /** What the journey has to say meanwhile, as that the line is down. */
+  above?: ComponentChildren;
+}) {
   const { services, session } = props;
   const { t } = useLocale();
   const [state, send] = useFlow((locale) => startDecision(services, session, locale));
@@ -79,6 +85,7 @@ export function LinkDecision(props: { services: Services; session: SessionView }
     case "sign-in":
       return (
         <Frame {...frame} title={words.signInTitle[state.why]}>
+          {props.above}
           <SignIn services={services} state={state} send={send} />
         </Frame>
       );
@@ -97,6 +104,7 @@ export function LinkDecision(props: { services: Services; session: SessionView }
     case "declining":
       return (
         <Frame {...frame} wide title={words.title[act]} focusKey="decide">
+          {props.above}
           <Decide services={services} state={state} send={send} />
         </Frame>
       );

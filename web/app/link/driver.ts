@@ -2,7 +2,6 @@
 import { Act, CancelReason, Flow, Party, SessionState } from "../../gen/musubi/v1/common_pb.ts";
 import type { Link } from "../../gen/musubi/v1/link_pb.ts";
 import type { SessionView } from "../../gen/musubi/v1/session_pb.ts";
-import type { SignInPurpose } from "../../shared/page.ts";
 import { fromBase64Url, toBase64Url } from "../../ui/bytes.ts";
 import type { Locale } from "../../ui/i18n.tsx";
 import type { Store } from "../../ui/machine.tsx";
@@ -11,7 +10,8 @@ import { startFlow, teller } from "../account/flow.ts";
 import { cardLink, instant, nameOf } from "../account/links.ts";
 import type { CardLink } from "../account/links.ts";
 import { meOf } from "../account/me.ts";
-import { keptRequestId, requestIdOf } from "../account/request_id.ts";
+import { decisionOf, requestIdOf, wasDecidedHere } from "../account/request_id.ts";
+import { askSignIn } from "../begin.ts";
 import type { Services } from "../services.ts";
 import { begin, step, wants } from "./machine.ts";
 import type { DecisionAct, Event, Facts, Over, State, Used } from "./machine.ts";
@@ -62,7 +62,7 @@ export function startDecision(
   const { calls, timer } = services;
   const facts = factsOf(session);
   const { sessionId } = session;
-  const decision = `decide.${facts.sessionId}`;
+  const decision = decisionOf(session);
 
   const commit = async (): Promise<CardLink> => {
     const requestId = requestIdOf(services, decision);
@@ -90,23 +90,8 @@ export function startDecision(
       calls.links.deleteLink({ target: { case: "linkId", value: linkId }, requestId }),
     );
   };
-  const signIn = async (purpose: SignInPurpose) => {
-    // The journey page takes up a READY session only after a sign-in that is newer than this one.
-    const { signedIn } = await services.http.state();
-    services.memory.set("signIn", {
-      sessionId: facts.sessionId,
-      purpose,
-      authTimeBefore: signedIn?.authTime ?? null,
-    });
-    services.go((await services.http.signIn({ purpose, locale: locale() })).location);
-  };
-
-  const used: Used =
-    session.state !== SessionState.USED
-      ? "no"
-      : keptRequestId(services, decision) !== null
-        ? "by-this-tab"
-        : "elsewhere";
+  const usedBy: Used = wasDecidedHere(services, session) ? "by-this-tab" : "elsewhere";
+  const used: Used = session.state === SessionState.USED ? usedBy : "no";
   return startFlow({ step, wants }, begin(facts, used), (want, store) => {
     const tell = teller((event: Event) => {
       store.send(event);
@@ -120,7 +105,10 @@ export function startDecision(
         );
         return;
       case "sign-in":
-        tell(signIn(facts.act), nothing, (problem) => ({ type: "sign-in-failed", problem }));
+        tell(askSignIn(services, facts.act, facts.sessionId, locale()), nothing, (problem) => ({
+          type: "sign-in-failed",
+          problem,
+        }));
         return;
       case "bind":
         tell(
