@@ -35,6 +35,15 @@ export interface Tabs {
   close(): void;
 }
 
+/** The browser around the page. */
+export interface Surroundings {
+  isOnline(): boolean;
+  /** Which device this looks like. */
+  guessWay(): Way;
+  /** `look`: the page is looked at again, back from the app or from the browser's own cache of pages. */
+  listen(on: { offline: () => void; online: () => void; look: () => void }): () => void;
+}
+
 export interface JourneyDriver {
   store: Store<Journey, Event>;
   /** Ends streams, timers and listeners. */
@@ -44,13 +53,14 @@ export interface JourneyDriver {
 interface Parts {
   services: Services;
   tabs: Tabs;
+  surroundings: Surroundings;
   locale: () => Locale;
   /** What a redirect of the tier left in the address. */
   error: string | null;
 }
 
 export function startJourney(parts: Parts): JourneyDriver {
-  const { services, tabs } = parts;
+  const { services, tabs, surroundings } = parts;
   const { pairing, session, streams } = services.calls;
   let error = parts.error;
   let stopped = false;
@@ -85,7 +95,7 @@ export function startJourney(parts: Parts): JourneyDriver {
         type: "loaded",
         browser,
         view,
-        way: services.memory.get("way") ?? guessWay(readDevice()),
+        way: services.memory.get("way") ?? surroundings.guessWay(),
         press: rememberedPress(),
         present:
           browser.session !== null &&
@@ -300,29 +310,16 @@ export function startJourney(parts: Parts): JourneyDriver {
   });
 
   tabs.onClaim(() => send({ type: "other-tab" }));
-  const listeners: [EventTarget, string, () => void][] = [
-    [window, "offline", () => send({ type: "offline" })],
-    [
-      window,
-      "online",
-      () => {
-        send({ type: "online" });
-        kept.session?.stream.nudge();
-        kept.frames?.stream.nudge();
-      },
-    ],
-    // Back from the app, or from the browser's own cache of pages.
-    [
-      document,
-      "visibilitychange",
-      () => {
-        if (document.visibilityState === "visible") send({ type: "look" });
-      },
-    ],
-    [window, "pageshow", () => send({ type: "look" })],
-  ];
-  for (const [target, name, listener] of listeners) target.addEventListener(name, listener);
-  if (!navigator.onLine) send({ type: "offline" });
+  const unlisten = surroundings.listen({
+    offline: () => send({ type: "offline" }),
+    online: () => {
+      send({ type: "online" });
+      kept.session?.stream.nudge();
+      kept.frames?.stream.nudge();
+    },
+    look: () => send({ type: "look" }),
+  });
+  if (!surroundings.isOnline()) send({ type: "offline" });
   send({ type: "load" });
 
   return {
@@ -331,7 +328,7 @@ export function startJourney(parts: Parts): JourneyDriver {
       stopped = true;
       reconcile();
       for (const cancel of pending) cancel();
-      for (const [target, name, listener] of listeners) target.removeEventListener(name, listener);
+      unlisten();
       tabs.close();
     },
   };
@@ -364,6 +361,28 @@ export function browserTabs(): Tabs {
     },
     close() {
       channel?.close();
+    },
+  };
+}
+
+export function browserSurroundings(): Surroundings {
+  return {
+    isOnline: () => navigator.onLine,
+    guessWay: () => guessWay(readDevice()),
+    listen(on) {
+      const visible = () => {
+        if (document.visibilityState === "visible") on.look();
+      };
+      const listeners: [EventTarget, string, () => void][] = [
+        [window, "offline", on.offline],
+        [window, "online", on.online],
+        [window, "pageshow", on.look],
+        [document, "visibilitychange", visible],
+      ];
+      for (const [target, name, listener] of listeners) target.addEventListener(name, listener);
+      return () => {
+        for (const [target, name, listener] of listeners) target.removeEventListener(name, listener);
+      };
     },
   };
 }

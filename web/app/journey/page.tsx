@@ -27,7 +27,7 @@ import type { LinkDecision } from "../link/decision.tsx";
 import type { Services } from "../services.ts";
 import { actName } from "../text/acts.ts";
 import { phrases, words } from "../text/journey.ts";
-import { browserTabs, startJourney } from "./driver.ts";
+import { browserSurroundings, browserTabs, startJourney } from "./driver.ts";
 import type { JourneyDriver } from "./driver.ts";
 import { CodeScreen } from "./code_screen.tsx";
 import { isLive, mayChoose, screenOf, wayOf } from "./machine.ts";
@@ -44,6 +44,7 @@ export default function JourneyPage(props: { services: Services }) {
     const started = startJourney({
       services,
       tabs: browserTabs(),
+      surroundings: browserSurroundings(),
       locale: () => newest.current,
       error: takeError(),
     });
