@@ -43,9 +43,10 @@ export function Page(props: {
     document.title = `${title} – ${service}`;
   }, [title, service]);
   useLayoutEffect(() => {
-    pagesDrawn += 1;
-    // The first page of a visit begins at its top, as the browser does it.
-    if (pagesDrawn === 1) return;
+    // The first page of a visit begins at its top, as the browser does it; waiting for it is no page.
+    const first = pagesDrawn === 0;
+    if (!props.state.endsWith("loading")) pagesDrawn += 1;
+    if (first) return;
     heading.current?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   }, [focusKey]);
