@@ -16,6 +16,7 @@ function signedIn(ageMs: number): NonNullable<BrowserState["signedIn"]> {
     accountHint: "sh***",
     accountName: "shiken-ichigo",
     authTime: new Date(NOW - ageMs).toISOString(),
+    fresh: true,
     until: new Date(NOW + 600_000).toISOString(),
   };
 }
@@ -34,6 +35,13 @@ describe("does a press need a sign-in first?", () => {
     ["link, account first, signed out", "LINK", "ACCOUNT", null, true],
     ["link, account first, just signed in", "LINK", "ACCOUNT", signedIn(60_000), false],
     ["link, account first, signed in a while ago", "LINK", "ACCOUNT", signedIn(301_000), true],
+    [
+      "link, account first, an earlier sign-in elsewhere",
+      "LINK",
+      "ACCOUNT",
+      { ...signedIn(60_000), fresh: false },
+      true,
+    ],
     ["link, card first", "LINK", "CARD", null, false],
     ["unlink, always", "UNLINK", "CARD", signedIn(0), true],
     ["replace, always", "REPLACE", "ACCOUNT", signedIn(0), true],

@@ -25,7 +25,7 @@ export function needsSignIn(
   if (act === "LINK" && firstStep === "CARD") return false;
   // What ends or replaces a link wants a sign-in of its own, at the strength that the act demands.
   if (act !== "LINK") return true;
-  return signedIn === null || now - Date.parse(signedIn.authTime) > RECENT_SIGN_IN_MS;
+  return signedIn === null || !signedIn.fresh || now - Date.parse(signedIn.authTime) > RECENT_SIGN_IN_MS;
 }
 
 /**

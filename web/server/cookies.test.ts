@@ -11,6 +11,7 @@ const values: { [K in CookieKind]: CookieValue<K> } = {
     hint: "sh***",
     authTime: START / 1_000,
     acr: "urn:example:acr:mfa",
+    fresh: true,
   },
   oidc: { state: "s", nonce: "n" },
   result: { returnUri: "https://account.mihon.example/return", state: "s", code: "c" },

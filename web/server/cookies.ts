@@ -25,6 +25,8 @@ const signInSchema = z.object({
   /** Claim auth_time: seconds since the epoch. */
   authTime: z.int(),
   acr: z.string(),
+  /** The provider asked the person for this sign-in: none of earlier served. What an act needs. */
+  fresh: z.boolean(),
 });
 const resultSchema = z.object({ returnUri: z.string(), state: z.string(), code: z.string() });
 // Its own module knows what is in it.

@@ -29,6 +29,7 @@ export function endpoints(app: FastifyInstance, tier: Tier): void {
               accountHint: signIn.value.hint,
               accountName: signIn.value.name,
               authTime: rfc3339(signIn.value.authTime * 1_000),
+              fresh: signIn.value.fresh,
               until: rfc3339(signIn.expiresAt),
             },
     };

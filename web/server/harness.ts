@@ -235,6 +235,7 @@ export const SIGNED_IN: SignInCookie = {
   hint: "sh***",
   authTime: START / 1_000 - 60,
   acr: "urn:example:acr:mfa",
+  fresh: true,
 };
 
 /** `name=value` of a Set-Cookie header. */

@@ -159,6 +159,7 @@ describe("what pages are told", () => {
         accountHint: "sh***",
         accountName: SIGNED_IN.name,
         authTime: "2026-11-27T08:59:00.000Z",
+        fresh: true,
         until: "2026-11-27T09:15:00.000Z",
       },
     });

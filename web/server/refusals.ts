@@ -32,6 +32,7 @@ const CODES = {
   FIELD_NOT_ALLOWED: Code.InvalidArgument,
   CREDENTIAL_MISSING: Code.Unauthenticated,
   CREDENTIAL_INVALID: Code.Unauthenticated,
+  SIGN_IN_TOO_OLD: Code.FailedPrecondition,
   WRONG_STATE: Code.FailedPrecondition,
   RETURN_IN_OTHER_BROWSER: Code.FailedPrecondition,
 } satisfies Record<TierReason, Code> & Partial<Record<ServiceReason, Code>>;

@@ -418,6 +418,17 @@ describe("LinkService", () => {
     expect(tier.services.asked).toEqual([]);
   });
 
+  it.each(METHODS.filter(([, , field]) => field === "sign_in"))(
+    "%s %o needs a sign-in that the person was asked for",
+    async (method, body) => {
+      const only = `${tier.sessionCookie({ returned: true })}; ${tier.signInCookie({ fresh: false })}`;
+      expect(await tier.call("browser", `LinkService/${method}`, body, { cookie: only })).toMatchObject(
+        ERR("SIGN_IN_TOO_OLD"),
+      );
+      expect(tier.services.asked).toEqual([]);
+    },
+  );
+
   describe.each(["CreateLink", "DeleteLink"])("%s with a session", (method) => {
     const call = (session: string) =>
       tier.call(

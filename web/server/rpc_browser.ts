@@ -65,6 +65,14 @@ class Browser {
     return cookie.value;
   }
 
+  /** Of a sign-in that the person was asked for: one of earlier, elsewhere, may look but change nothing.
+   *  How long ago it may be, and how strong, the services judge. */
+  signedInForAct(context: HandlerContext): SignInCookie {
+    const signIn = this.signedIn(context);
+    if (!signIn.fresh) throw refusal("SIGN_IN_TOO_OLD");
+    return signIn;
+  }
+
   /** Options of a call that no browser's credential goes with. */
   plain(context: HandlerContext): CallOptions {
     return servicesCall(context, this.#unaryMs, undefined);
@@ -281,14 +289,14 @@ function linkRoutes(router: ConnectRouter, browser: Browser): void {
     async createLink(request, context) {
       onlyTheTierSets({ sign_in: request.signIn });
       const { sessionId, requestId } = request;
-      const signIn = signInOf(browser.signedIn(context));
+      const signIn = signInOf(browser.signedInForAct(context));
       await entitled(context, sessionId);
       return link.createLink({ sessionId, requestId, signIn }, browser.plain(context));
     },
     async deleteLink(request, context) {
       onlyTheTierSets({ sign_in: request.signIn });
       const { target, requestId } = request;
-      const signIn = signInOf(browser.signedIn(context));
+      const signIn = signInOf(browser.signedInForAct(context));
       if (target.case === "sessionId") await entitled(context, target.value);
       return link.deleteLink({ target, requestId, signIn }, browser.plain(context));
     },

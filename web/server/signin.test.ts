@@ -168,6 +168,7 @@ describe("with the demo's provider", () => {
       hint: "sh***",
       authTime: Math.floor(systemClock.now() / 1_000),
       acr: ACR_PASSWORD,
+      fresh: true,
     });
     expect([...someone.tier.keys()]).toEqual([COOKIES.signIn.name]);
     expect(noted.map(({ outcome }) => outcome)).toEqual(["OK", "OK"]);
@@ -206,6 +207,7 @@ describe("with the demo's provider", () => {
     advance(3_000);
     const callback = await someone.atProvider(await someone.press(purpose));
     expect(await someone.back(callback)).toBe(LANDING[purpose]);
+    expect(someone.read("signIn")?.fresh).toBe(false);
   });
 
   test("an act asks for the password again, and its time is that of now", async () => {

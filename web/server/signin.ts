@@ -286,8 +286,8 @@ export class SignIn {
       return refuse("SIGN_IN_FAILED", authTime === undefined ? "no auth_time" : "auth_time lies ahead");
     }
     if (authTime < now - demands.maxAgeS - CLOCK_TOLERANCE_S) return refuse("SIGN_IN_TOO_OLD");
-    if (demands.fresh && authTime < transaction.startedAt - CLOCK_TOLERANCE_S)
-      return refuse("SIGN_IN_TOO_OLD");
+    const fresh = authTime >= transaction.startedAt - CLOCK_TOLERANCE_S;
+    if (demands.fresh && !fresh) return refuse("SIGN_IN_TOO_OLD");
     const acr = typeof claims["acr"] === "string" ? claims["acr"] : "";
     if (demands.acr && !acrValues.includes(acr)) return refuse("ACR_NOT_ACCEPTED");
 
@@ -300,6 +300,7 @@ export class SignIn {
       // A clock that is a little ahead is no reason to refuse the act later.
       authTime: Math.min(authTime, now),
       acr,
+      fresh,
     };
   }
 

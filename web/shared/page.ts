@@ -52,6 +52,8 @@ export interface BrowserState {
     accountName: string;
     /** RFC 3339: when they signed in. */
     authTime: string;
+    /** They were asked for it: good for an act. False: an earlier sign-in served, which may only look. */
+    fresh: boolean;
     /** RFC 3339: when this state is forgotten. */
     until: string;
   } | null;
