@@ -43,6 +43,7 @@ export const SIGNED_IN: NonNullable<BrowserState["signedIn"]> = {
   accountHint: "sh***",
   accountName: "shiken1@example.ac.jp",
   authTime: "2026-11-27T09:00:00Z",
+  fresh: true,
   until: "2026-11-27T09:15:00Z",
 };
 

@@ -220,7 +220,7 @@ describe("the journey's driver", () => {
     const now = new Date(NOW).toISOString();
     world.browser = {
       session: null,
-      signedIn: { accountHint: "sh***", accountName: "shiken-001", authTime: now, until: now },
+      signedIn: { accountHint: "sh***", accountName: "shiken-001", authTime: now, fresh: true, until: now },
     };
     world.services.memory.set("begin", { act: "LINK", way: "other", until: NOW + 1000 });
     await shows(world.start(), "pc-qr");
@@ -244,7 +244,7 @@ describe("the journey's driver", () => {
     const now = new Date(NOW).toISOString();
     world.browser = {
       session: null,
-      signedIn: { accountHint: "", accountName: "", authTime: now, until: now },
+      signedIn: { accountHint: "", accountName: "", authTime: now, fresh: true, until: now },
     };
     world.services.memory.set("begin", { act: "LINK", way: "other", until: NOW + 1000 });
     const driver = world.start("SIGN_IN_CANCELLED");
@@ -303,7 +303,7 @@ describe("the journey's driver", () => {
     const now = new Date(NOW).toISOString();
     world.browser = {
       ...world.browser,
-      signedIn: { accountHint: "", accountName: "", authTime: now, until: now },
+      signedIn: { accountHint: "", accountName: "", authTime: now, fresh: true, until: now },
     };
     const back = world.start();
     await shows(back, "journey-decide");
