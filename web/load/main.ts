@@ -45,6 +45,8 @@ class Bench {
       for (let turn = 0; turn < subjects.length; ++turn) {
         await subjects[(repetition + turn) % subjects.length]?.();
       }
+      console.log(`repetition ${repetition + 1} of ${this.#options.repetitions}`);
+      console.log(this.#table.text());
     }
   }
 
@@ -270,12 +272,14 @@ async function main(): Promise<void> {
   const table = new Table();
   const machine = Machine.begin();
   const scene = await Scene.create(path.resolve(directory), path.resolve(bin));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void scene.stop().finally(() => process.exit(1)));
+  }
   try {
     await new Bench(scene, options, table).run();
   } finally {
     await scene.stop();
   }
-  console.log(table.text());
   const report = {
     machine: machine.end(commit),
     notes: notes(options),

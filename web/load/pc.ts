@@ -6,6 +6,7 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { PairingService } from "../gen/musubi/v1/pairing_pb.ts";
 import { SessionService } from "../gen/musubi/v1/session_pb.ts";
+import { SteadyConnection } from "../server/connection.ts";
 import { BROWSER_RPC } from "../shared/routes.ts";
 
 /** Where the two streams of a page come from. */
@@ -37,7 +38,7 @@ export class Pc implements Streams {
     const transport = createConnectTransport({
       baseUrl: `${origin}${BROWSER_RPC}`,
       httpVersion: "2",
-      sessionManager: this.#connection,
+      sessionManager: new SteadyConnection(this.#connection),
       acceptCompression: [],
       interceptors: [
         (next) => (request) => {

@@ -11,6 +11,7 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 import { Act, FlowPolicy } from "../gen/musubi/v1/common_pb.ts";
 import { PairingService } from "../gen/musubi/v1/pairing_pb.ts";
 import { SessionService } from "../gen/musubi/v1/session_pb.ts";
+import { SteadyConnection } from "../server/connection.ts";
 import { Cookies } from "../server/cookies.ts";
 import { parseKeyring, Sealer } from "../server/seal.ts";
 import { systemClock } from "../shared/clock.ts";
@@ -129,6 +130,7 @@ export class Scene {
       await started.untilAccepts(this.#places.ports.tier);
       metricsPort = await started.untilPort(portFile);
     });
+    this.#children.push(child);
     return { child, metricsPort };
   }
 
@@ -196,7 +198,7 @@ export class Scene {
   #front(...interceptors: Interceptor[]): Streams {
     const transport = createGrpcTransport({
       baseUrl: this.#services,
-      sessionManager: this.#connection,
+      sessionManager: new SteadyConnection(this.#connection),
       acceptCompression: [],
       defaultTimeoutMs: STREAM_MS,
       interceptors,

@@ -4,10 +4,11 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { systemClock } from "../shared/clock.ts";
 import { buildServer } from "./app.ts";
 import { type Config, loadConfig, type Material } from "./config.ts";
+import { SteadyConnection } from "./connection.ts";
 import { Metrics, metricsServer } from "./metrics.ts";
 import { parseKeyring } from "./seal.ts";
 import { signInPlugin } from "./signin.ts";
@@ -17,17 +18,22 @@ const USAGE = "usage: node server/main.ts --config=FILE";
 const PING_MS = 30_000;
 
 function transportTo(config: Config, material: Material): ReturnType<typeof createGrpcTransport> {
-  return createGrpcTransport({
-    baseUrl: `https://${config.services.address}`,
-    defaultTimeoutMs: config.limits.unary_seconds * 1_000,
-    pingIntervalMs: PING_MS,
-    acceptCompression: [],
-    nodeOptions: {
+  const baseUrl = `https://${config.services.address}`;
+  const manager = new Http2SessionManager(
+    baseUrl,
+    { pingIntervalMs: PING_MS },
+    {
       ca: material.servicesCa,
       cert: material.servicesCertificate,
       key: material.servicesKey,
       ...(config.services.server_name === undefined ? {} : { servername: config.services.server_name }),
     },
+  );
+  return createGrpcTransport({
+    baseUrl,
+    defaultTimeoutMs: config.limits.unary_seconds * 1_000,
+    acceptCompression: [],
+    sessionManager: new SteadyConnection(manager),
   });
 }
 
