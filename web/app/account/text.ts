@@ -2,17 +2,14 @@
 import type { Words } from "../../ui/i18n.tsx";
 
 export const words = {
-  account: { ja: "アカウント", en: "Account" },
   card: { ja: "マイナンバーカード", en: "My Number Card" },
   signedInAs: { ja: "サインイン中のアカウント", en: "You are signed in as" },
   signedInAt: { ja: "サインインした日時", en: "Signed in" },
   signIn: { ja: "サインイン", en: "Sign in" },
   signInAgain: { ja: "もう一度サインイン", en: "Sign in again" },
   again: { ja: "もう一度", en: "Try again" },
-  goBack: { ja: "戻る", en: "Go back" },
   status: { ja: "今の状態を見る", en: "See the state of my link" },
   home: { ja: "はじめのページへ", en: "To the first page" },
-  help: { ja: "ヘルプを見る", en: "Get help" },
   loading: { ja: "読み込んでいます", en: "Loading" },
   name: { ja: "カードの氏名", en: "Name on the card" },
   noName: { ja: "渡されていません", en: "Not given" },

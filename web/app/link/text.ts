@@ -48,11 +48,6 @@ export const words = {
     UNLINK: { ja: "解除しない", en: "Keep the link" },
     REPLACE: { ja: "取り替えない", en: "Do not replace" },
   } satisfies OfAct,
-  working: {
-    LINK: { ja: "結びつけています", en: "Linking" },
-    UNLINK: { ja: "解除しています", en: "Unlinking" },
-    REPLACE: { ja: "取り替えています", en: "Replacing" },
-  } satisfies OfAct,
   pair: { ja: "結びつけるアカウントとカード", en: "The account and the card" },
   notYours: {
     ja: "このアカウントが自分のものでないときは、押さないでください。",

@@ -16,12 +16,12 @@ export const words = {
       en: "Open the browser where you began (Safari, Chrome, ...). If you began inside another app, open that app.",
     },
     {
-      ja: "「アプリで続けています」と出ているタブをさがします。",
-      en: "Look for the tab that says “Go on in the app”.",
+      ja: "「アプリから、このブラウザーに戻ってください」と出ているタブをさがします。",
+      en: "Look for the tab that says “Come back from the app”.",
     },
     {
       ja: "続きがはじまらないときは、認証アプリに戻り、「ブラウザーに戻る」をもう一度押します。",
-      en: "If it does not go on by itself, go back to the authentication app and press “Return” again.",
+      en: "If it does not go on by itself, go back to the authentication app and press “Return to your browser” again.",
     },
   ] satisfies Words[],
   otherWarning: {
@@ -31,9 +31,8 @@ export const words = {
   overTitle: { ja: "戻るためのリンクの時間が過ぎました", en: "This way back is too old" },
   overLead: {
     ja: "認証アプリを開いて、「ブラウザーに戻る」をもう一度押してください。新しいリンクで、ここに戻ります。カードを読み取り直す必要はありません。",
-    en: "Open the authentication app and press “Return” again: you come back here with a new link. The card need not be read again.",
+    en: "Open the authentication app and press “Return to your browser” again: you come back here with a new link. The card need not be read again.",
   },
-  openApp: { ja: "認証アプリを開く", en: "Open the authentication app" },
   journey: { ja: "手続きの画面を表示する", en: "Show my journey" },
   noCodeTitle: { ja: "このページは、アプリから開きます", en: "This page is opened by the app" },
   noCodeLead: {

@@ -87,7 +87,7 @@ test("Looking that fails is tried again by a press", () => {
 test.each([
   ["on a phone: here", true, false, "here"],
   ["on a phone, both allowed: here", true, true, "here"],
-  ["on a PC: recovery goes on on the phone", false, false, "recovery-qr"],
+  ["on a PC: recovery goes on on the phone", false, false, "qr"],
   ["on a PC, where pairing is allowed: with the phone", false, true, "pc"],
 ] as const)("What is offered first %s", (_, onPhone, crossDevice, way) => {
   expect(firstWay({ ...JOURNEY, crossDevice }, onPhone)).toBe(way);

@@ -98,9 +98,9 @@ export function wants(state: State): Want[] {
 }
 
 /** What is offered first. Both ways are always on the page; a guess about the device only orders them. */
-export function firstWay(journey: Journey, onPhone: boolean): "here" | "recovery-qr" | "pc" {
+export function firstWay(journey: Journey, onPhone: boolean): "here" | "qr" | "pc" {
   if (onPhone) return "here";
-  return journey.crossDevice ? "pc" : "recovery-qr";
+  return journey.crossDevice ? "pc" : "qr";
 }
 
 /** document.body.dataset.state: what tests and screenshots call it. */

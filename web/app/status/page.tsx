@@ -396,14 +396,14 @@ function Unlink({ state, send }: Omit<Drawn, "services">) {
         send({ type: "unlink-yes" });
       }}
     >
-      <dl class="facts">
-        <Fact of={t(shared.account)}>{state.me.name}</Fact>
-        {link?.createdAt != null && (
-          <Fact of={t(shared.card)}>{t(words.unlinkSince(instant(link.createdAt)))}</Fact>
-        )}
-      </dl>
-      <p>{t(words.unlinkNow)}</p>
-      <p>{t(shared.unlinkMeaning1)}</p>
+      {link?.createdAt != null && (
+        <p>
+          <strong>{t(words.unlinkSince(instant(link.createdAt)))}</strong>
+        </p>
+      )}
+      <p>
+        {t(words.unlinkNow)} {t(shared.unlinkMeaning1)}
+      </p>
       <p>{t(shared.unlinkMeaning2)}</p>
       {ending.step === "asked" && ending.trouble !== null && <ProblemNotice problem={ending.trouble} />}
     </Dialog>

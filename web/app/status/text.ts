@@ -30,9 +30,7 @@ export const words = {
     ja: "このカードとアカウントは、もう結びついていません。",
     en: "This card and your account are no longer linked.",
   },
-  state: { ja: "状態", en: "State" },
   active: { ja: "結びついています", en: "Linked" },
-  ended: { ja: "終わりました", en: "Ended" },
   endedAt: { ja: "終わった日時", en: "Ended on" },
   endReason: { ja: "終わった理由", en: "Why it ended" },
   from: { ja: "結びつけた方法", en: "How it was linked" },
@@ -79,8 +77,6 @@ export const words = {
     en: "Saves on this device what this page shows now, and nothing else.",
   },
   earlier: { ja: "終わった結びつき", en: "Links that have ended" },
-  signOut: { ja: "サインアウト", en: "Sign out" },
-  my: { ja: "アカウントの情報", en: "My account" },
   event: {
     CREATED: { ja: "結びつけました", en: "Linked" },
     ENDED: { ja: "結びつきが終わりました", en: "The link ended" },
