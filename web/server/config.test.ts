@@ -1,6 +1,8 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConfigError, loadConfig, pageConfig, parseConfig } from "./config.ts";
 import { configJson } from "./testing.ts";
@@ -84,12 +86,24 @@ describe("a configuration file", () => {
   it("is read with what it names, and every file that is absent is named by its key", () => {
     const path = join(folder, "web.json");
     writeFileSync(path, configJson());
-    for (const name of ["web.keyring", "ca.crt", "front.crt"]) writeFileSync(join(folder, name), name);
+    const write = (name: string, text: string | undefined): void =>
+      writeFileSync(join(folder, name), text ?? "");
+    const [certificate] = rootCertificates;
+    for (const name of ["web.keyring", "front.crt"]) write(name, name);
+    write("ca.crt", certificate);
     expect(problemsOf(() => loadConfig(path))).toEqual([
       "oidc.client_secret_file: cannot read oidc.secret (ENOENT): correct the name or its permissions",
+      "services.certificate_file: front.crt must be a certificate in PEM: name another file",
       "services.key_file: cannot read front.key (ENOENT): correct the name or its permissions",
     ]);
-    for (const name of ["oidc.secret", "front.key"]) writeFileSync(join(folder, name), `${name}\n`);
+    write("oidc.secret", "oidc.secret\n");
+    write("front.crt", certificate);
+    write("front.key", certificate);
+    expect(problemsOf(() => loadConfig(path))).toEqual([
+      "services.key_file: front.key must be a private key in PEM: name another file",
+    ]);
+    const { privateKey } = generateKeyPairSync("ed25519");
+    write("front.key", privateKey.export({ type: "pkcs8", format: "pem" }).toString());
     const { config, material } = loadConfig(path);
     expect(material.clientSecret).toBe("oidc.secret");
     expect(material.keyring).toBe("web.keyring");

@@ -1,6 +1,8 @@
 // The tier's configuration: one JSON file, checked once at the start. Secrets are in files of their own
 // and are named here. docs of every key: the schema below. Starts nothing, connects to nothing.
 import { readFileSync } from "node:fs";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import type { PageConfig } from "../shared/page.ts";
@@ -42,6 +44,17 @@ const listen = z.strictObject({
   port_file: file.optional(),
 });
 
+const addressRange = text.refine(
+  (value) => {
+    const [address = "", bits, ...rest] = value.split("/");
+    const most = isIP(address) === 4 ? 32 : 128;
+    return (
+      isIP(address) > 0 && rest.length === 0 && (bits === undefined || (/^\d+$/.test(bits) && +bits <= most))
+    );
+  },
+  { error: "must be an address or a CIDR range: write it as 192.0.2.7 or 192.0.2.0/24" },
+);
+
 function atMost(most: number, value: number): z.ZodDefault<z.ZodInt> {
   const rule = `must be a whole number from 1 to ${most}: the default is ${value}`;
   return z.int(rule).min(1, rule).max(most, rule).default(value);
@@ -54,7 +67,7 @@ const schema = z.strictObject({
   /** Certificate chain and key in PEM. Left out: an ingress in front ends TLS. */
   tls: z.strictObject({ certificate_file: file, key_file: file }).optional(),
   /** Addresses or CIDR ranges of proxies whose X-Forwarded-For says where a browser is. */
-  trusted_proxies: z.array(text).default([]),
+  trusted_proxies: z.array(addressRange).default([]),
   /** Metrics and health; never for the outside. */
   metrics_listen: listen.default({ host: "127.0.0.1", port: 0 }),
   /** What Vite built: index.html and assets/. */
@@ -196,6 +209,17 @@ export function loadConfig(path: string): { config: Config; material: Material }
       return Buffer.alloc(0);
     }
   };
+  // OpenSSL would say what is wrong, and not where.
+  const pem = (what: "certificate" | "private key", key: string, name: string): Buffer => {
+    const octets = read(key, name);
+    try {
+      if (what === "certificate") new X509Certificate(octets);
+      else createPrivateKey(octets);
+    } catch {
+      if (octets.length > 0) problems.push(`${key}: ${name} must be a ${what} in PEM: name another file`);
+    }
+    return octets;
+  };
   const json = read("--config", resolve(path)).toString("utf8");
   if (problems.length > 0) throw new ConfigError(path, problems);
   const config = parseConfig(json, path);
@@ -209,16 +233,16 @@ export function loadConfig(path: string): { config: Config; material: Material }
     oidcCa:
       config.oidc.ca_file === undefined
         ? undefined
-        : read("oidc.ca_file", config.oidc.ca_file).toString("utf8"),
-    servicesCa: read("services.ca_file", config.services.ca_file),
-    servicesCertificate: read("services.certificate_file", config.services.certificate_file),
-    servicesKey: read("services.key_file", config.services.key_file),
+        : pem("certificate", "oidc.ca_file", config.oidc.ca_file).toString("utf8"),
+    servicesCa: pem("certificate", "services.ca_file", config.services.ca_file),
+    servicesCertificate: pem("certificate", "services.certificate_file", config.services.certificate_file),
+    servicesKey: pem("private key", "services.key_file", config.services.key_file),
     tls:
       config.tls === undefined
         ? undefined
         : {
-            certificate: read("tls.certificate_file", config.tls.certificate_file),
-            key: read("tls.key_file", config.tls.key_file),
+            certificate: pem("certificate", "tls.certificate_file", config.tls.certificate_file),
+            key: pem("private key", "tls.key_file", config.tls.key_file),
           },
   };
   if (problems.length > 0) throw new ConfigError(path, problems);

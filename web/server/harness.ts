@@ -135,6 +135,10 @@ export class TestTier {
     mkdirSync(join(directory, "assets"));
     writeFileSync(join(directory, "index.html"), "<!doctype html><title>page</title>");
     writeFileSync(join(directory, "assets", "page-1234.js"), "export {};");
+    for (const name of ["index.html", "assets/page-1234.js"]) {
+      writeFileSync(join(directory, `${name}.br`), "as Brotli");
+      writeFileSync(join(directory, `${name}.gz`), "as gzip");
+    }
     const config = { ...testConfig(change), static_dir: directory };
     const clock = new FakeClock();
     const services = new FakeServices();

@@ -64,6 +64,23 @@ describe("pages", () => {
   });
 
   it.each([
+    ["gzip, deflate, br, zstd", "br", "as Brotli"],
+    ["gzip", "gzip", "as gzip"],
+    ["identity", undefined, undefined],
+  ])("for accept-encoding %s are sent as %s, and kept for as long", async (accepted, encoding, text) => {
+    for (const [path, cache] of [
+      ["/journey", "no-store"],
+      ["/assets/page-1234.js", "public, max-age=31536000, immutable"],
+    ] as const) {
+      const answer = await tier.get(path, { "accept-encoding": accepted });
+      expect(answer.headers["content-encoding"]).toBe(encoding);
+      expect(answer.headers["cache-control"]).toBe(cache);
+      expect(answer.headers["content-type"]).toMatch(/^(?:text\/html|(?:text|application)\/javascript)/);
+      if (text !== undefined) expect(answer.text).toBe(text);
+    }
+  });
+
+  it.each([
     ["/nowhere"],
     ["/index.html"],
     ["/assets/"],

@@ -187,10 +187,12 @@ export async function pages(app: FastifyInstance, directory: string): Promise<vo
     index: false,
     cacheControl: false,
     dotfiles: "ignore",
+    // The build leaves them beside each file.
+    preCompressed: true,
     // The document is asked for by the names of its pages.
     allowedPath: (path) => path !== `/${DOCUMENT}`,
     setHeaders: (reply, path) => {
-      const document = path === join(directory, DOCUMENT);
+      const document = path.replace(/\.(?:br|gz)$/, "") === join(directory, DOCUMENT);
       const hashed = path.startsWith(join(directory, ASSETS));
       void reply.header("cache-control", document ? "no-store" : hashed ? FOREVER : "no-cache");
     },
