@@ -80,8 +80,8 @@ absl::Status CheckBrowser(const SessionRecord& record, const SessionCall& call) 
 ReturnTicket MakeReturnTicket(const RelyingParty& relying_party, const SessionRecord& record,
                               const base::Secret256& code) {
   std::string url = relying_party.origins.front() + std::string(kReturnPath) +
-                    "#s=" + base::Base64UrlEncode(record.id) +
-                    "&c=" + base::Base64UrlEncode(code.RevealBytes());
+                    "#s=" + base::Base64UrlEncode(record.id) + "." +
+                    base::Base64UrlEncode(code.RevealBytes());
   return ReturnTicket{.code = code,
                       .url = base::Secret<std::string>(std::move(url)),
                       .expires_at = ExpiryOf(record.return_code)};

@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "lib/base/encoding.h"
 #include "lib/prelink/card_fixture.h"
 
 namespace musubi::prelink {
@@ -83,7 +84,9 @@ TEST_F(ProofUseCasesTest, OneDeviceReturnsToTheBrowserThatBegan) {
   ASSERT_TRUE(consent.ok()) << consent.status();
   EXPECT_EQ(consent->state, State::kConsented);
   ASSERT_TRUE(consent->ticket.has_value());
-  EXPECT_EQ(consent->ticket->url.Reveal().rfind("https://prelink.example/return#s=", 0), 0u);
+  EXPECT_EQ(consent->ticket->url.Reveal(),
+            "https://prelink.example/return#s=" + base::Base64UrlEncode(browser.session_id) + "." +
+                base::Base64UrlEncode(consent->ticket->code.RevealBytes()));
   // The same consent again gets the same code.
   EXPECT_TRUE(proofs->GrantConsent(phone, consent_request, "2026-04", {"name"})->ticket->code ==
               consent->ticket->code);

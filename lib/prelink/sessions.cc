@@ -181,8 +181,8 @@ CreatedSession Answer(const SessionRecord& record, const RelyingParty& relying_p
     return created;
   }
   std::string url = relying_party.origins.front() + std::string(kStartPath) +
-                    "#s=" + base::Base64UrlEncode(record.id) +
-                    "&c=" + base::Base64UrlEncode(entry.RevealBytes());
+                    "#s=" + base::Base64UrlEncode(record.id) + "." +
+                    base::Base64UrlEncode(entry.RevealBytes());
   created.start = CreatedSession::Start{.code = entry,
                                         .url = base::Secret<std::string>(std::move(url)),
                                         .expires_at = record.created_at + lifetimes.start_code};

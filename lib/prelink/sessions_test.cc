@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "lib/base/encoding.h"
 #include "lib/prelink/journey_fixture.h"
 
 namespace musubi::prelink {
@@ -27,7 +28,9 @@ TEST_F(SessionUseCasesTest, FrontGetsABrowserCredentialARelyingPartyAStartCode) 
   ASSERT_TRUE(verify.ok()) << verify.status();
   EXPECT_FALSE(verify->browser_credential.has_value());
   ASSERT_TRUE(verify->start.has_value());
-  EXPECT_EQ(verify->start->url.Reveal().rfind("https://prelink.example/start#s=", 0), 0u);
+  EXPECT_EQ(verify->start->url.Reveal(),
+            "https://prelink.example/start#s=" + base::Base64UrlEncode(verify->id) + "." +
+                base::Base64UrlEncode(verify->start->code.RevealBytes()));
   EXPECT_EQ(verify->start->expires_at, clock_.Now() + absl::Seconds(60));
 }
 
