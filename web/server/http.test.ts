@@ -83,6 +83,8 @@ describe("pages", () => {
   it.each([
     ["/nowhere"],
     ["/index.html"],
+    ["/index.html.br"],
+    ["/assets/page-1234.js.gz"],
     ["/assets/"],
     ["/assets/../index.html"],
     ["/.env"],

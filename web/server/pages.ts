@@ -189,8 +189,8 @@ export async function pages(app: FastifyInstance, directory: string): Promise<vo
     dotfiles: "ignore",
     // The build leaves them beside each file.
     preCompressed: true,
-    // The document is asked for by the names of its pages.
-    allowedPath: (path) => path !== `/${DOCUMENT}`,
+    // The document is asked for by the names of its pages, what is compressed by an Accept-Encoding.
+    allowedPath: (path) => path !== `/${DOCUMENT}` && !/\.(?:br|gz)$/.test(path),
     setHeaders: (reply, path) => {
       const document = path.replace(/\.(?:br|gz)$/, "") === join(directory, DOCUMENT);
       const hashed = path.startsWith(join(directory, ASSETS));
