@@ -6,7 +6,7 @@ import type { Pin } from "./card.ts";
 import type { Ending } from "./state.ts";
 
 export const words = {
-  app: { ja: "認証アプリ（見本）", en: "Authentication app (stand-in)" },
+  app: { ja: "認証アプリ（見本）", en: "Authentication app (stand‑in)" },
   aboutApp: {
     ja: "これは、認証アプリの代わりをする見本です。カードはファイルで、読み取りと暗証番号の回数は、まねごとです。",
     en: "This stands in for the authentication app. Its card is a file; reading it and counting PIN tries are simulated.",
@@ -197,8 +197,8 @@ export const words = {
     en: "Stopped: this is not who you think it is",
   },
   refusedText: {
-    ja: "あなたと私たちの間に、だれかが入り込んでいるかもしれません。カードは使っていません。このまま続けず、「やめる」を押してください。",
-    en: "Somebody may stand between you and us. Your card was not used. Do not go on: press “Stop”.",
+    ja: "あなたと私たちの間に、だれかが入り込んでいるかもしれません。カードは使っていません。このまま続けず、「終わらせて知らせる」を押してください。",
+    en: "Somebody may stand between you and us. Your card was not used. Do not go on: press “End it and report”.",
   },
 
   // Consent.

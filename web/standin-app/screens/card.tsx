@@ -6,7 +6,7 @@ import { Button, Countdown, Field, Notice, Waiting } from "../../ui/components.t
 import { useLocale } from "../../ui/i18n.tsx";
 import { adviceForVerdict } from "../../ui/reasons.ts";
 import type { Pin } from "../card.ts";
-import { mayReadAgain, nameRequested } from "../flow.ts";
+import { mayReadAgain, nameRequested } from "../moves.ts";
 import type { Card } from "../state.ts";
 import {
   lockedText,

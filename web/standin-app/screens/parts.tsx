@@ -10,7 +10,7 @@ import { useLocale } from "../../ui/i18n.tsx";
 import type { Words } from "../../ui/i18n.tsx";
 import type { Timer } from "../../ui/timer.ts";
 import type { App } from "../driver.ts";
-import { mayStop } from "../flow.ts";
+import { mayStop } from "../moves.ts";
 import type { State } from "../state.ts";
 import { actWords, words } from "../text.ts";
 
