@@ -82,12 +82,25 @@ function Leave(props: { services: Services }) {
   );
 }
 
+/** What the person decided is an outcome, and no problem. */
+const DECIDED = new Set(["SIGN_IN_CANCELLED"]);
+
 /** A problem in words: what happened, and what to do. Buttons are the page's. */
-export function ProblemNotice(props: { problem: { reason: string }; children?: ComponentChildren }) {
+export function ProblemNotice(props: {
+  problem: { reason: string };
+  /** The heading of the page says already what happened. */
+  untitled?: boolean;
+  children?: ComponentChildren;
+}) {
   const { t } = useLocale();
-  const advice = adviceFor(props.problem.reason);
+  const { reason } = props.problem;
+  const advice = adviceFor(reason);
   return (
-    <Notice kind="problem" title={t(advice.title)} testId={`problem-${props.problem.reason}`}>
+    <Notice
+      kind={DECIDED.has(reason) ? "info" : "problem"}
+      title={props.untitled === true ? undefined : t(advice.title)}
+      testId={`problem-${reason}`}
+    >
       <p>{t(advice.next)}</p>
       {props.children}
     </Notice>

@@ -477,8 +477,9 @@ describe("network and tabs", () => {
     ]);
   });
   test("a stream that is down is said, and is up again", () => {
-    const journey = after(here(S.PAIRED), { type: "stream-down" });
+    const journey = after(here(S.CREATED, { frame }), { type: "stream-down" });
     expect(journey.down).toBe(true);
+    expect(journey.frame).toBeNull();
     expect(after(journey, { type: "stream-up" }).down).toBe(false);
   });
   test("a stream that is refused: GetSession says where things stand", () => {

@@ -274,7 +274,8 @@ export function step(journey: Journey, event: Event, now: number): Step<Journey,
     case "stream-refused":
       return refusedStream(journey, event.problem);
     case "stream-down":
-      return [{ ...journey, down: true }];
+      // A QR code that does not change any more cannot be scanned for long.
+      return [{ ...journey, down: true, frame: null }];
     case "stream-up":
       return [{ ...journey, down: false }];
     case "offline":

@@ -1,4 +1,5 @@
 // The journey page: draws the machine's state, sends presses. See machine.ts for what follows from what.
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ComponentChildren, ComponentProps } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Act, Flow, Party, SessionState } from "../../gen/musubi/v1/common_pb.ts";
@@ -6,6 +7,7 @@ import type { SessionView } from "../../gen/musubi/v1/session_pb.ts";
 import { ENDPOINTS, PAGES } from "../../shared/routes.ts";
 import {
   Button,
+  Countdown,
   Details,
   Dialog,
   LinkButton,
@@ -13,6 +15,7 @@ import {
   OutLink,
   Steps,
   Waiting,
+  useNow,
 } from "../../ui/components.tsx";
 import { useLocale } from "../../ui/i18n.tsx";
 import type { Locale, Words } from "../../ui/i18n.tsx";
@@ -33,6 +36,8 @@ import { CodeScreen } from "./code_screen.tsx";
 import { isLive, mayChoose, screenOf, wayOf } from "./machine.ts";
 import type { Event, Journey, Screen } from "./machine.ts";
 import { QrOverScreen, QrScreen } from "./qr_screen.tsx";
+
+const SHOW_TIME_LEFT_MS = 5 * 60_000;
 
 export default function JourneyPage(props: { services: Services }) {
   const { services } = props;
@@ -92,6 +97,7 @@ function Drawn(props: { services: Services; driver: JourneyDriver }) {
       wide={screen === "pc-qr"}
     >
       {live && <Line journey={journey} send={send} />}
+      {live && <TimeLeft services={services} view={view} />}
       {journey.problem !== null && screen !== "journey-none" && screen !== "journey-unreachable" && (
         <ProblemNotice problem={journey.problem} />
       )}
@@ -146,7 +152,7 @@ function titleOf(screen: Screen, journey: Journey, services: Services): Words {
     case "journey-loading":
       return words.loading;
     case "journey-none":
-      return words.noneTitle;
+      return journey.problem === null ? words.noneTitle : adviceFor(journey.problem.reason).title;
     case "journey-unreachable":
       return words.unreachableTitle;
     case "journey-older-tab":
@@ -202,6 +208,17 @@ function Line(props: { journey: Journey; send: (event: Event) => void }) {
       <Button onPress={() => send({ type: "online" })}>{t(words.reconnect)}</Button>
     </Notice>
   );
+}
+
+/** The end of the whole journey, once it is near: before that it would only worry people. */
+function TimeLeft(props: { services: Services; view: SessionView }) {
+  const { services, view } = props;
+  const { clock, timer } = services;
+  const now = useNow(clock, timer);
+  if (view.expiresAt === undefined) return null;
+  const end = timestampMs(view.expiresAt);
+  if (end - now > SHOW_TIME_LEFT_MS) return null;
+  return <Countdown label={words.sessionLeft} until={end} clock={clock} timer={timer} />;
 }
 
 function Alarm(props: { journey: Journey; send: (event: Event) => void }) {
