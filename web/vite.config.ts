@@ -4,38 +4,7 @@ import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { defineConfig } from "vite";
 import type { Plugin } from "vite";
-
-/**
- * Pages speak the binary format alone, but the protobuf runtime brings its JSON format along (8 kB gzip
- * that nobody would run). In its place: a function that says so. Other pages that are built with Vite
- * may use this plugin, too.
- */
-export function withoutProtobufJson(): Plugin {
-  const names = {
-    "from-json": [
-      "fromJson",
-      "fromJsonString",
-      "mergeFromJson",
-      "mergeFromJsonString",
-      "enumFromJson",
-      "isEnumJson",
-    ],
-    "to-json": ["toJson", "toJsonString", "enumToJson"],
-  };
-  return {
-    name: "without-protobuf-json",
-    apply: "build",
-    load(id) {
-      const match = /@bufbuild\/protobuf\/dist\/esm\/(from-json|to-json)\.js$/.exec(id.split("?")[0] ?? "");
-      if (match === null) return null;
-      const exported = names[match[1] as keyof typeof names];
-      return [
-        'function absent() { throw new Error("the JSON format of protobuf is not part of these pages"); }',
-        ...exported.map((name) => `export { absent as ${name} };`),
-      ].join("\n");
-    },
-  };
-}
+import { withoutProtobufJson } from "./without_protobuf_json.ts";
 
 /** Writes what the tier sends compressed beside each file, as server/pages.ts looks for it: script is a
  *  third on the way, and nothing is compressed while somebody waits. */
@@ -67,7 +36,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // The shell is loaded by the time that a page is: nothing to preload.
     modulePreload: false,
-    // For app/size.ts: which file loads which.
+    // For stage/page_size.ts: which file loads which.
     manifest: true,
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },

@@ -1,8 +1,11 @@
 // Builds the stand-in of the authentication app: static files with hashed names, nothing inline.
 import { defineConfig } from "vite";
 
+import { withoutProtobufJson } from "../without_protobuf_json.ts";
+
 export default defineConfig({
   root: import.meta.dirname,
+  plugins: [withoutProtobufJson()],
   build: {
     outDir: "../dist/standin-app",
     emptyOutDir: true,
