@@ -12,6 +12,11 @@ for (const locale of ["ja", "en"] as const) {
     await pair(pc, phone);
     await prove(phone);
     await phone.reach("app-done-pc");
-    await pc.reach("journey-decide");
+    await pc.reach("link-decide");
+    await pc.page.getByTestId("decide").click();
+    await pc.reach("link-done-LINK");
+    await pc.page.getByTestId("undo").click();
+    await pc.page.getByTestId("dialog-confirm").click();
+    await pc.reach("link-done-LINK-undo-done");
   });
 }
