@@ -268,6 +268,23 @@ describe("ClaimStart", () => {
   });
 });
 
+describe("ClaimStart in a browser that has a session", () => {
+  it("cancels the one that it takes the place of", async () => {
+    tier.services.answers.set("ClaimStart", () => ({
+      browserCredential: CREDENTIAL,
+      act: Act.VERIFY,
+      expiresAt: EXPIRES,
+    }));
+    const body = { requestId, sessionId, startCode: Buffer.alloc(32, 9).toString("base64") };
+    const cookie = tier.sessionCookie({ id: b64(OTHER_SESSION_ID), credential: b64(NEW_CREDENTIAL) });
+    await tier.call("browser", "SessionService/ClaimStart", body, { cookie });
+    await expect.poll(() => tier.services.asked.length).toBe(2);
+    const { request, headers } = tier.services.one("CancelSession");
+    expect(Buffer.from(request["sessionId"] as Uint8Array)).toEqual(OTHER_SESSION_ID);
+    expect(headers.get("authorization")).toBe(`Bearer ${b64(NEW_CREDENTIAL)}`);
+  });
+});
+
 describe("BindAccount", () => {
   const both = (): string => `${tier.sessionCookie()}; ${tier.signInCookie()}`;
 

@@ -208,6 +208,8 @@ function sessionRoutes(router: ConnectRouter, browser: Browser): void {
         returned: false,
       };
       browser.setCookie(context, cookies.set("session", value, timestampMs(response.expiresAt)));
+      const before = cookies.read("session", context.requestHeader.get("cookie"))?.value;
+      if (before !== undefined && before.id !== value.id) void cancelQuietly(browser.tier, before);
       return { act: response.act, expiresAt: response.expiresAt };
     },
 
