@@ -75,10 +75,10 @@ const CONTENT_SECURITY_POLICY = {
   },
 };
 const PERMISSIONS_POLICY = [
-  ...["accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media", "fullscreen"],
+  ...["accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen"],
   ...["geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "magnetometer"],
   ...["microphone", "midi", "payment", "picture-in-picture", "publickey-credentials-get", "screen-wake-lock"],
-  ...["serial", "usb", "web-share", "xr-spatial-tracking"],
+  ...["serial", "usb", "xr-spatial-tracking"],
 ]
   .map((feature) => `${feature}=()`)
   .join(", ");

@@ -51,12 +51,16 @@ export function endpoints(app: FastifyInstance, tier: Tier): void {
   );
 
   // The way back to the relying party: where to and with what is in a sealed cookie alone.
-  app.get(ENDPOINTS.result, { config: { once: true } }, (request, reply): FastifyReply => {
-    const result = cookies.read("result", request.headers.cookie);
-    if (result === undefined) return reply.redirect(`${PAGES.journey}#error=RESULT_CODE_INVALID`, 303);
-    const to = new URL(result.value.returnUri);
-    to.searchParams.set("state", result.value.state);
-    to.searchParams.set("code", result.value.code);
-    return reply.header("set-cookie", cookies.clear("result")).redirect(to.href, 303);
-  });
+  app.get(
+    ENDPOINTS.result,
+    { exposeHeadRoute: false, config: { once: true } },
+    (request, reply): FastifyReply => {
+      const result = cookies.read("result", request.headers.cookie);
+      if (result === undefined) return reply.redirect(`${PAGES.journey}#error=RESULT_CODE_INVALID`, 303);
+      const to = new URL(result.value.returnUri);
+      to.searchParams.set("state", result.value.state);
+      to.searchParams.set("code", result.value.code);
+      return reply.header("set-cookie", cookies.clear("result")).redirect(to.href, 303);
+    },
+  );
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ENDPOINTS, PAGES } from "../shared/routes.ts";
-import { b64, CREDENTIAL, pairOf, SESSION_ID, SIGNED_IN, TestTier } from "./harness.ts";
+import { HOST, b64, CREDENTIAL, pairOf, SESSION_ID, SIGNED_IN, TestTier } from "./harness.ts";
 import { ORIGIN, START } from "./testing.ts";
 
 const HTML = { accept: "text/html,application/xhtml+xml" };
@@ -264,6 +264,16 @@ describe("the result of VERIFY", () => {
       expect(answer).toMatchObject({ status: 503, setCookie: [] });
       expect(answer.headers["location"]).toBeUndefined();
     }
+  });
+
+  it("is not used up by a HEAD", async () => {
+    const { statusCode, headers } = await tier.server.app.inject({
+      method: "HEAD",
+      url: ENDPOINTS.result,
+      headers: { host: HOST, cookie: result() },
+    });
+    expect(statusCode).toBe(404);
+    expect(headers["set-cookie"]).toBeUndefined();
   });
 
   it("is over after a minute", async () => {

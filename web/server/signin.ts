@@ -48,15 +48,19 @@ export function signInPlugin(material: Pick<Material, "clientSecret" | "oidcCa">
         .send(answer.body);
     });
 
-    app.get(ENDPOINTS.callback, { config: { once: true } }, async (request, reply) => {
-      const at = request.url.indexOf("?");
-      const answer = await signIn.finish(request.headers.cookie, at < 0 ? "" : request.url.slice(at));
-      note(request, "callback", answer);
-      return reply
-        .header("cache-control", "no-store")
-        .header("set-cookie", answer.setCookie)
-        .redirect(answer.location, 303);
-    });
+    app.get(
+      ENDPOINTS.callback,
+      { exposeHeadRoute: false, config: { once: true } },
+      async (request, reply) => {
+        const at = request.url.indexOf("?");
+        const answer = await signIn.finish(request.headers.cookie, at < 0 ? "" : request.url.slice(at));
+        note(request, "callback", answer);
+        return reply
+          .header("cache-control", "no-store")
+          .header("set-cookie", answer.setCookie)
+          .redirect(answer.location, 303);
+      },
+    );
   };
 }
 
