@@ -55,6 +55,7 @@ export class Scene {
   readonly #services: string;
   /** To musubid, as the tier has one. */
   readonly #connection: Http2SessionManager;
+  readonly #steady: SteadyConnection;
 
   private constructor(parts: {
     world: World;
@@ -75,6 +76,7 @@ export class Scene {
       cert: file("front.crt"),
       key: file("front.key"),
     });
+    this.#steady = new SteadyConnection(this.#connection);
   }
 
   /** Empties `directory`. Needs musubid, musubictl and musubi-sandbox in `bin`. */
@@ -198,7 +200,7 @@ export class Scene {
   #front(...interceptors: Interceptor[]): Streams {
     const transport = createGrpcTransport({
       baseUrl: this.#services,
-      sessionManager: new SteadyConnection(this.#connection),
+      sessionManager: this.#steady,
       acceptCompression: [],
       defaultTimeoutMs: STREAM_MS,
       interceptors,
