@@ -308,6 +308,12 @@ describe("the journey's driver", () => {
     const back = world.start();
     await shows(back, "journey-decide");
     expect(world.completions).toHaveLength(1);
+    back.stop();
+
+    // That sign-in was for that document: the next one asks again.
+    world.services.present.clear();
+    await shows(world.start(), "journey-resume");
+    expect(world.completions).toHaveLength(1);
   });
 
   test("the answer of a completion is lost: the same request is made again", async () => {

@@ -91,15 +91,16 @@ export function startJourney(parts: Parts): JourneyDriver {
       const id = browser.session === null ? null : fromBase64Url(browser.session.id);
       const view = id === null ? null : await getSession(id);
       if (mine !== loads) return;
+      const signedInSince = isSignedInSince(services, browser);
+      // It counts for this document alone: who opens the page once more signs in once more.
+      if (signedInSince) services.memory.remove("signIn");
       send({
         type: "loaded",
         browser,
         view,
         way: services.memory.get("way") ?? surroundings.guessWay(),
         press: rememberedPress(),
-        present:
-          browser.session !== null &&
-          (services.present.has(browser.session.id) || isSignedInSince(services, browser)),
+        present: browser.session !== null && (services.present.has(browser.session.id) || signedInSince),
         error,
       });
       error = null;
