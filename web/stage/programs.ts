@@ -14,6 +14,8 @@ export interface Places {
 
 export const RELYING_PARTY = "demo-university";
 export const ACR = { password: "urn:example:acr:password", mfa: "urn:example:acr:mfa" } as const;
+/** As the tier's pages call the app. */
+export const APP_NAME = { ja: "見本認証アプリ", en: "Mihon Authentication App" } as const;
 const CLIENT_ID = "musubi";
 
 function webTls(directory: string): object {
@@ -46,7 +48,7 @@ export function tierConfig({ ports, origins, directory, dist }: Places): object 
     recovery_url: `${origins.account}/recovery`,
     help_url: `${origins.account}/help`,
     app: {
-      name: { ja: "見本認証アプリ", en: "Mihon Authentication App" },
+      name: APP_NAME,
       url: `${origins.app}/`,
       ios_url: `${origins.app}/install/ios`,
       android_url: `${origins.app}/install/android`,

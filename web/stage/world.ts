@@ -9,6 +9,8 @@ export const CARDS = {
   card: [],
   /** Of the same kind: somebody else's, or the next one of the same person. */
   second: [],
+  /** And a third one. */
+  other: [],
   /** Both PINs are the same. */
   "same-pins": ["--card_info_pin", "1234"],
   /** Of the generation of 2028, with P-384 keys. */

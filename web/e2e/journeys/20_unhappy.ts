@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { phrases as tierPhrases, words as tier } from "../../app/text/journey.ts";
 import { endings, pinWrong, words as app } from "../../standin-app/text.ts";
 import type { Cast } from "../lib/cast.ts";
-import { journey } from "../lib/journey.ts";
-import type { Person } from "../lib/person.ts";
+import { inBothLanguages } from "../lib/journey.ts";
+import type { Locale, Person } from "../lib/person.ts";
 import {
   allow,
   beginLink,
@@ -26,10 +26,11 @@ const OTHER_CODE = (code: string) => (code === "000000" ? "000001" : "000000");
 /** A PC that shows a QR, and a phone with a card in its app. */
 async function ready(
   cast: Cast,
+  locale: Locale,
   file = cast.stage.world.card("card"),
 ): Promise<{ pc: Person; phone: Person }> {
-  const pc = await cast.person("pc", "ja");
-  const phone = await cast.person("phone", "ja");
+  const pc = await cast.person("pc", locale);
+  const phone = await cast.person("phone", locale);
   await chooseCard(phone, cast.stage, file);
   await beginLink(pc, cast.stage, "other");
   await pc.reach("pc-qr");
@@ -37,16 +38,16 @@ async function ready(
 }
 
 /** The same, after the code. */
-async function paired(cast: Cast, file?: string): Promise<{ pc: Person; phone: Person }> {
-  const { pc, phone } = await ready(cast, file);
+async function paired(cast: Cast, locale: Locale, file?: string): Promise<{ pc: Person; phone: Person }> {
+  const { pc, phone } = await ready(cast, locale, file);
   await scan(pc, phone);
   await pair(pc, phone);
   await pc.reach("pc-progress");
   return { pc, phone };
 }
 
-journey("a wrong code costs a try, and the right one goes on", async (cast) => {
-  const { pc, phone } = await ready(cast);
+inBothLanguages("a wrong code costs a try, and the right one goes on", async (cast, locale) => {
+  const { pc, phone } = await ready(cast, locale);
   await scan(pc, phone);
   const code = await readCode(phone);
   await typeCode(pc, OTHER_CODE(code));
@@ -56,8 +57,8 @@ journey("a wrong code costs a try, and the right one goes on", async (cast) => {
   await pc.reach("pc-progress");
 });
 
-journey("five wrong codes end the journey, on both devices", async (cast) => {
-  const { pc, phone } = await ready(cast);
+inBothLanguages("five wrong codes end the journey, on both devices", async (cast, locale) => {
+  const { pc, phone } = await ready(cast, locale);
   await scan(pc, phone);
   const code = await readCode(phone);
   for (let left = 4; left > 0; --left) {
@@ -69,8 +70,8 @@ journey("five wrong codes end the journey, on both devices", async (cast) => {
   await phone.reach("app-over-failed");
 });
 
-journey("an expired code is refreshed on the phone", async (cast) => {
-  const { pc, phone } = await ready(cast);
+inBothLanguages("an expired code is refreshed on the phone", async (cast, locale) => {
+  const { pc, phone } = await ready(cast, locale);
   await scan(pc, phone);
   const code = await readCode(phone);
   await cast.stage.musubid.advance(121);
@@ -85,8 +86,8 @@ journey("an expired code is refreshed on the phone", async (cast) => {
   await pc.reach("pc-progress");
 });
 
-journey("a stale scan costs nothing", async (cast) => {
-  const { pc, phone } = await ready(cast);
+inBothLanguages("a stale scan costs nothing", async (cast, locale) => {
+  const { pc, phone } = await ready(cast, locale);
   const url = await lookAt(pc);
   await cast.stage.musubid.advance(20);
   await phone.page.goto(url);
@@ -98,8 +99,8 @@ journey("a stale scan costs nothing", async (cast) => {
   await readCode(phone);
 });
 
-journey("the QR's time is over, and it is shown again", async (cast) => {
-  const { pc, phone } = await ready(cast);
+inBothLanguages("the QR's time is over, and it is shown again", async (cast, locale) => {
+  const { pc, phone } = await ready(cast, locale);
   await cast.stage.musubid.advance(301);
   await pc.reach("pc-qr-over");
   await pc.press(tier.showAgain);
@@ -107,9 +108,9 @@ journey("the QR's time is over, and it is shown again", async (cast) => {
   await readCode(phone);
 });
 
-journey("a second phone is refused, the PC is told, and goes on", async (cast) => {
-  const { pc, phone } = await ready(cast);
-  const other = await cast.person("phone", "ja");
+inBothLanguages("a second phone is refused, the PC is told, and goes on", async (cast, locale) => {
+  const { pc, phone } = await ready(cast, locale);
+  const other = await cast.person("phone", locale);
   const url = await lookAt(pc);
   await phone.page.goto(url);
   await takeOver(phone);
@@ -123,9 +124,9 @@ journey("a second phone is refused, the PC is told, and goes on", async (cast) =
   await pc.reach("pc-progress");
 });
 
-journey("the first phone was a stranger's: the PC shows a new QR", async (cast) => {
-  const { pc, phone } = await ready(cast);
-  const stranger = await cast.person("phone", "ja");
+inBothLanguages("the first phone was a stranger's: the PC shows a new QR", async (cast, locale) => {
+  const { pc, phone } = await ready(cast, locale);
+  const stranger = await cast.person("phone", locale);
   const url = await lookAt(pc);
   await stranger.page.goto(url);
   await takeOver(stranger);
@@ -140,8 +141,8 @@ journey("the first phone was a stranger's: the PC shows a new QR", async (cast) 
   await pair(pc, phone);
 });
 
-journey("I did not start this", async (cast) => {
-  const { pc, phone } = await ready(cast);
+inBothLanguages("I did not start this", async (cast, locale) => {
+  const { pc, phone } = await ready(cast, locale);
   await phone.page.goto(await lookAt(pc));
   await phone.reach("app-opened");
   await phone.press(app.continue);
@@ -153,27 +154,30 @@ journey("I did not start this", async (cast) => {
   await pc.reach("journey-cancelled");
 });
 
-journey("Stop? on the phone: going back keeps everything, stopping ends both", async (cast) => {
-  const { pc, phone } = await paired(cast);
-  await startCard(phone);
-  await phone.reach("app-pin-1");
-  const pin = phone.page.getByLabel(app.pinField.ja);
-  await pin.fill("12");
-  await phone.press(app.stop);
-  await phone.reach("app-stop");
-  await phone.inDialog(app.stopBack);
-  await phone.reach("app-pin-1");
-  assert.equal(await pin.inputValue(), "12");
-  await phone.press(app.stop);
-  await phone.reach("app-stop");
-  await phone.inDialog(app.stop);
-  await phone.reach("app-over-stopped");
-  await phone.sees(endings.STOPPED.title);
-  await pc.reach("journey-cancelled");
-});
+inBothLanguages(
+  "Stop? on the phone: going back keeps everything, stopping ends both",
+  async (cast, locale) => {
+    const { pc, phone } = await paired(cast, locale);
+    await startCard(phone);
+    await phone.reach("app-pin-1");
+    const pin = phone.page.getByLabel(app.pinField[locale]);
+    await pin.fill("12");
+    await phone.press(app.stop);
+    await phone.reach("app-stop");
+    await phone.inDialog(app.stopBack);
+    await phone.reach("app-pin-1");
+    assert.equal(await pin.inputValue(), "12");
+    await phone.press(app.stop);
+    await phone.reach("app-stop");
+    await phone.inDialog(app.stop);
+    await phone.reach("app-over-stopped");
+    await phone.sees(endings.STOPPED.title);
+    await pc.reach("journey-cancelled");
+  },
+);
 
-journey("Stop? on the PC: going back keeps everything, stopping ends both", async (cast) => {
-  const { pc, phone } = await paired(cast);
+inBothLanguages("Stop? on the PC: going back keeps everything, stopping ends both", async (cast, locale) => {
+  const { pc, phone } = await paired(cast, locale);
   await pc.press(tier.stop);
   await pc.inDialog(tier.goBack);
   await pc.reach("pc-progress");
@@ -186,8 +190,8 @@ journey("Stop? on the PC: going back keeps everything, stopping ends both", asyn
   await pc.reach("pc-qr");
 });
 
-journey("consent withheld", async (cast) => {
-  const { pc, phone } = await paired(cast);
+inBothLanguages("consent withheld", async (cast, locale) => {
+  const { pc, phone } = await paired(cast, locale);
   await startCard(phone);
   await readCard(phone);
   await phone.reach("app-consent");
@@ -197,8 +201,8 @@ journey("consent withheld", async (cast) => {
   await pc.reach("journey-cancelled");
 });
 
-journey("both pages are closed and opened again, everywhere on the way", async (cast) => {
-  const { pc, phone } = await ready(cast);
+inBothLanguages("both pages are closed and opened again, everywhere on the way", async (cast, locale) => {
+  const { pc, phone } = await ready(cast, locale);
   await pc.page.reload();
   await scan(pc, phone);
   await readCode(phone);
@@ -226,11 +230,11 @@ journey("both pages are closed and opened again, everywhere on the way", async (
   await again.reach("journey-resume");
   await again.press(tier.signIn);
   await signIn(again);
-  await again.reach("journey-decide");
+  await again.reach("link-decide");
 });
 
-journey("two tabs: the newest wins, the older one says so", async (cast) => {
-  const { pc } = await ready(cast);
+inBothLanguages("two tabs: the newest wins, the older one says so", async (cast, locale) => {
+  const { pc } = await ready(cast, locale);
   const newer = await pc.newTab();
   await newer.page.goto(`${cast.stage.origins.tier}/journey`);
   await newer.reach("pc-qr");
@@ -240,8 +244,8 @@ journey("two tabs: the newest wins, the older one says so", async (cast) => {
   await newer.reach("journey-older-tab");
 });
 
-journey("a wrong PIN, and a locked one", async (cast) => {
-  const { phone } = await paired(cast, await cast.stage.world.newCard());
+inBothLanguages("a wrong PIN, and a locked one", async (cast, locale) => {
+  const { phone } = await paired(cast, locale, await cast.stage.world.newCard());
   await startCard(phone);
   for (const left of [2, 1]) {
     await enterPin(phone, "app-pin-1", "9999");
@@ -258,8 +262,8 @@ journey("a wrong PIN, and a locked one", async (cast) => {
   await phone.reach("app-locked");
 });
 
-journey("a lifted card costs no PIN", async (cast) => {
-  const { phone } = await paired(cast);
+inBothLanguages("a lifted card costs no PIN", async (cast, locale) => {
+  const { phone } = await paired(cast, locale);
   await startCard(phone);
   await readCard(phone);
   await phone.reach("app-reading");
@@ -269,23 +273,23 @@ journey("a lifted card costs no PIN", async (cast) => {
   await phone.reach("app-consent");
 });
 
-journey("a card that was reported lost", async (cast) => {
-  const { pc, phone } = await paired(cast, cast.stage.world.card("lost"));
+inBothLanguages("a card that was reported lost", async (cast, locale) => {
+  const { pc, phone } = await paired(cast, locale, cast.stage.world.card("lost"));
   await startCard(phone);
   await readCard(phone);
   await phone.reach("app-verdict-revoked");
   await pc.reach("pc-progress");
 });
 
-journey("a card that is too old", async (cast) => {
-  const { phone } = await paired(cast, cast.stage.world.card("expired"));
+inBothLanguages("a card that is too old", async (cast, locale) => {
+  const { phone } = await paired(cast, locale, cast.stage.world.card("expired"));
   await startCard(phone);
   await readCard(phone);
   await phone.reach("app-verdict-expired");
 });
 
-journey("the network is lost and comes back, on both devices", async (cast) => {
-  const { pc, phone } = await ready(cast);
+inBothLanguages("the network is lost and comes back, on both devices", async (cast, locale) => {
+  const { pc, phone } = await ready(cast, locale);
   await scan(pc, phone);
   const code = await readCode(phone);
   await pc.context.setOffline(true);
@@ -299,9 +303,9 @@ journey("the network is lost and comes back, on both devices", async (cast) => {
   await phone.reach("app-unlock");
 });
 
-journey("an app without a card is set up on the way", async (cast) => {
-  const pc = await cast.person("pc", "ja");
-  const phone = await cast.person("phone", "ja");
+inBothLanguages("an app without a card is set up on the way", async (cast, locale) => {
+  const pc = await cast.person("pc", locale);
+  const phone = await cast.person("phone", locale);
   await beginLink(pc, cast.stage, "other");
   await scan(pc, phone);
   await typeCode(pc, await readCode(phone));
@@ -310,23 +314,26 @@ journey("an app without a card is set up on the way", async (cast) => {
   await phone.reach("app-unlock");
 });
 
-journey("both PINs are the same", async (cast) => {
-  const { phone } = await paired(cast, cast.stage.world.card("same-pins"));
+inBothLanguages("both PINs are the same", async (cast, locale) => {
+  const { phone } = await paired(cast, locale, cast.stage.world.card("same-pins"));
   await startCard(phone);
   await readCard(phone, { authentication: "1234", cardInfo: "same" });
   await phone.reach("app-consent");
 });
 
-journey("the session is over", async (cast) => {
-  const { pc, phone } = await paired(cast);
+inBothLanguages("the session is over", async (cast, locale) => {
+  const { pc, phone } = await paired(cast, locale);
   await cast.stage.musubid.advance(1801);
   await pc.reach("journey-expired");
   await phone.reach("app-over-expired");
 });
 
-journey("the services are started anew: nothing hangs, and one press begins again", async (cast) => {
-  const { pc, phone } = await paired(cast);
-  await cast.stage.musubid.restart();
-  await phone.press(app.unlockDo);
-  await pc.reach("journey-none", "journey-expired", "journey-unreachable");
-});
+inBothLanguages(
+  "the services are started anew: nothing hangs, and one press begins again",
+  async (cast, locale) => {
+    const { pc, phone } = await paired(cast, locale);
+    await cast.stage.musubid.restart();
+    await phone.press(app.unlockDo);
+    await pc.reach("journey-none", "journey-expired", "journey-unreachable");
+  },
+);
