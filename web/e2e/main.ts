@@ -1,5 +1,5 @@
 // Runs the journeys in a real browser and writes JUnit XML to OUT/results:
-//   node e2e/main.ts --bin FOLDER --out FOLDER [--name TEXT]
+//   node e2e/main.ts --bin FOLDER --out FOLDER [--name PATTERN]
 import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
@@ -14,7 +14,7 @@ const { values } = parseArgs({
 });
 const { bin, out, name } = values;
 if (bin === undefined || out === undefined) {
-  throw new Error("usage: node e2e/main.ts --bin FOLDER --out FOLDER [--name TEXT]");
+  throw new Error("usage: node e2e/main.ts --bin FOLDER --out FOLDER [--name PATTERN]");
 }
 setOptions({ bin: path.resolve(bin), out: path.resolve(out), name });
 await mkdir(path.join(out, "results"), { recursive: true });

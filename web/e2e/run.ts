@@ -29,8 +29,8 @@ for (const file of (await readdir(JOURNEYS)).sort()) await import(path.join(JOUR
 
 void test("in a real browser", async (all) => {
   const { bin, out, name } = options();
-  const journeys = allJourneys().filter((journey) => journey.name.includes(name));
-  if (journeys.length === 0) throw new Error(`no journey has "${name}" in its name`);
+  const journeys = allJourneys().filter((journey) => new RegExp(name, "u").test(journey.name));
+  if (journeys.length === 0) throw new Error(`no journey's name fits ${name}`);
   const stage = await Stage.create({ directory: path.join(out, "stage"), bin, movable: true });
   try {
     const browser = await chromium.launch(CHROMIUM);

@@ -333,7 +333,10 @@ inBothLanguages(
   async (cast, locale) => {
     const { pc, phone } = await paired(cast, locale);
     await cast.stage.musubid.restart();
-    await phone.press(app.unlockDo);
-    await pc.reach("journey-none", "journey-expired", "journey-unreachable");
+    // Both notice by themselves, and say what to do.
+    await phone.reach("app-over-expired");
+    await pc.reach("journey-none", "journey-expired");
+    await pc.follow(tier.toHome);
+    await pc.reach("home");
   },
 );

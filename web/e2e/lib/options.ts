@@ -5,7 +5,7 @@ export interface Options {
   bin: string;
   /** Folder of results, pictures and the stage. */
   out: string;
-  /** Journeys with this in their name; empty: all. */
+  /** Regular expression that names of journeys fit; empty: all. */
   name: string;
 }
 

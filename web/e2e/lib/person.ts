@@ -16,9 +16,13 @@ export interface Words {
 /** Longer than any step takes on a busy machine with two processors. */
 export const PATIENCE_MS = 20_000;
 
+/** As browsers of phones name themselves. */
+const PHONE =
+  "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36";
+
 const VIEWPORTS = {
   pc: { viewport: { width: 1280, height: 800 } },
-  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, userAgent: PHONE },
 } as const;
 
 /** What is told of each state that is met. */

@@ -51,11 +51,11 @@ export async function chooseCard(person: Person, stage: Stage, file: string): Pr
   await person.page.getByRole("heading", { name: app.homeTitle[person.locale] }).waitFor();
 }
 
-/** Holds the camera to the PC's screen until it finds the QR. */
+/** Holds the camera to the PC's screen until it finds the QR; where it is further down, the person scrolls. */
 export async function lookAt(pc: Person): Promise<string> {
   const limit = AbortSignal.timeout(PATIENCE_MS);
   for (;;) {
-    const url = readQr(await pc.page.screenshot());
+    const url = readQr(await pc.page.screenshot({ fullPage: true }));
     if (url !== undefined) return url;
     if (limit.aborted) throw new Error(`no QR can be read in ${await pc.describe()}`);
   }
