@@ -16,8 +16,8 @@ Open this in a browser on this machine:
 
   The certificate is of a test CA made a moment ago. Accept the browser's warning once for each of the
   four addresses, or trust ${near(world.file("tls/ca.crt"))} in a profile of its own.
-  Two windows make a PC and a phone: scan the QR with no camera by its link "Open in the app" in the
-  second window, or choose "this phone" and stay in one.
+  One window: choose "this phone". Two windows, a PC and a phone: the QR is for a camera; read a picture of
+  it with any QR reader and open the address that it holds in the second window, within 15 seconds.
   The app asks for a card once. Choose a file:
     ${near(world.card("card"))}         what most people have
     ${near(world.card("second"))}       another one, to replace it
