@@ -69,6 +69,7 @@ describe("A claim that fails", () => {
     ["UNAVAILABLE", "start-offered"],
     ["TOO_MANY_REQUESTS", "start-offered"],
     ["START_CODE_INVALID", "start-refused-START_CODE_INVALID"],
+    ["WRONG_STATE", "start-refused-START_CODE_INVALID"],
     ["SESSION_EXPIRED", "start-refused-SESSION_EXPIRED"],
     ["CROSS_SITE", "start-refused-CROSS_SITE"],
   ])("%s: %s", (reason, name) => {

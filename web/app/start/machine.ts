@@ -54,9 +54,13 @@ export function step(state: State, event: Event): State {
       if (event.type === "claimed")
         return { kind: "looking", sessionId: state.code.sessionId, trouble: null };
       if (event.type !== "claim-failed") return state;
-      return mayRetry(event.problem.reason)
-        ? { kind: "offered", code: state.code, trouble: event.problem }
-        : { kind: "refused", reason: event.problem.reason };
+      if (mayRetry(event.problem.reason))
+        return { kind: "offered", code: state.code, trouble: event.problem };
+      // The session has gone on: with this very code, in another browser.
+      return {
+        kind: "refused",
+        reason: event.problem.reason === "WRONG_STATE" ? "START_CODE_INVALID" : event.problem.reason,
+      };
     case "looking":
       if (event.type === "session") return { kind: "claimed", journey: event.journey };
       if (event.type === "retry") return { ...state, trouble: null };

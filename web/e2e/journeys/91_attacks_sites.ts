@@ -143,7 +143,7 @@ journey("attack: pages and callbacks are fetched ahead", async (cast) => {
   const code = `#s=${"A".repeat(22)}.${"A".repeat(43)}`;
   await attacked(cast, "ja", async ({ hands, neighbour, lure }) => {
     // A sign-in that is on its way: the callback's address is known before the browser goes there.
-    await hands.page.goto(await hands.beginSignIn("STATUS"));
+    await hands.page.goto(await hands.beginSignIn("STATUS_UNLINK"));
     const callback = await hands.callback("shiken-001");
     const urls = [
       `${tier}/`,
