@@ -41,6 +41,7 @@ export class Watcher {
     const sessionId = this.#sessionId;
     const common = {
       timer: browserTimer,
+      random: (octets: number) => crypto.getRandomValues(new Uint8Array(octets)),
       onRefused: ({ reason }: { reason: string }) => (this.refused = reason),
       onDown: () => undefined,
       onUp: () => undefined,

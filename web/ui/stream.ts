@@ -1,19 +1,36 @@
-// Keeps a server stream open: opens it again when it breaks, waits longer each time, and says when it is
-// down. Holds one stream; knows nothing of what comes over it.
+// Keeps a server stream open: opens it again when it breaks, and says when it is down. Somebody looks at the
+// page meanwhile, so pauses stay short; all pages lose their streams at one moment when a server restarts,
+// so pauses are not the same on two of them. Holds one stream; knows nothing of what comes over it.
 import { isPassing, problemOf } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import type { Timer } from "./timer.ts";
 
-/** After each failure in a row; the last one from then on. */
-const PAUSES_MS = [250, 1000, 2000, 4000, 8000, 10_000];
-/** After an end that was no failure: the server may end a stream whenever it likes. */
-const PAUSE_AFTER_END_MS = 1000;
-/** The first failure in a row is not worth a word: the next attempt mostly works. */
-const SILENT_FAILURES = 1;
+interface Pause {
+  min: number;
+  max: number;
+}
+/** Milliseconds after each failure in a row, the last one from then on. The first retry is made at once. */
+export const PAUSES_MS: readonly Pause[] = [
+  { min: 0, max: 0 },
+  { min: 250, max: 750 },
+  { min: 500, max: 1500 },
+  { min: 1000, max: 3000 },
+  { min: 2000, max: 4000 },
+];
+/** After an end that was no failure: the server may end a stream whenever it likes, and may be about to stop. */
+export const PAUSE_AFTER_END_MS: Pause = { min: 250, max: 1000 };
+/** A wait that the server asks for is made longer by up to this part of it. */
+const RETRY_AFTER_SPREAD = 0.5;
+/** A stream that breaks sooner after its first message has not recovered: pauses go on growing. */
+export const STEADY_MS = 2000;
+/** The first failures in a row are not worth a word: the attempt within the next second mostly works. */
+const SILENT_FAILURES = 2;
 
 export interface StreamOptions<T> {
   open: (signal: AbortSignal) => AsyncIterable<T>;
   timer: Timer;
+  /** Fresh octets, for pauses of different length. */
+  random: (octets: number) => Uint8Array;
   onMessage: (message: T) => void;
   /** The server said no, for good: the stream is not opened again. */
   onRefused: (problem: Problem) => void;
@@ -38,6 +55,13 @@ export function keepStream<T>(options: StreamOptions<T>): KeptStream {
   let current = new AbortController();
   let wake: (() => void) | null = null;
 
+  /** Between 0 and 1. */
+  const chance = () => {
+    const [high = 0, low = 0] = options.random(2);
+    return (high * 256 + low) / 65_535;
+  };
+  const within = ({ min, max }: Pause) => min + chance() * (max - min);
+
   const pause = (ms: number) =>
     new Promise<void>((resolve) => {
       const cancel = options.timer.after(ms, () => wake?.());
@@ -53,6 +77,7 @@ export function keepStream<T>(options: StreamOptions<T>): KeptStream {
     current = new AbortController();
     const { signal } = current;
     let cancelStall = () => {};
+    let cancelSteady: (() => void) | null = null;
     const watch = () => {
       cancelStall();
       if (options.stallMs === null) return;
@@ -64,7 +89,7 @@ export function keepStream<T>(options: StreamOptions<T>): KeptStream {
       for await (const message of options.open(signal)) {
         if (isOver()) return null;
         watch();
-        failures = 0;
+        cancelSteady ??= options.timer.after(STEADY_MS, () => (failures = 0));
         if (down) {
           down = false;
           options.onUp();
@@ -79,6 +104,7 @@ export function keepStream<T>(options: StreamOptions<T>): KeptStream {
       return problemOf(error);
     } finally {
       cancelStall();
+      cancelSteady?.();
     }
   };
   // A function, so that the checker does not take the answer for known.
@@ -89,7 +115,7 @@ export function keepStream<T>(options: StreamOptions<T>): KeptStream {
       const problem = await once();
       if (isOver()) return;
       if (problem === null) {
-        await pause(PAUSE_AFTER_END_MS);
+        await pause(within(PAUSE_AFTER_END_MS));
         continue;
       }
       if (!isPassing(problem) && problem.reason !== "INTERNAL") {
@@ -102,8 +128,14 @@ export function keepStream<T>(options: StreamOptions<T>): KeptStream {
         down = true;
         options.onDown();
       }
-      const wait = PAUSES_MS[Math.min(failures, PAUSES_MS.length) - 1] ?? 0;
-      await pause(Math.max(wait, problem.retryAfterMs ?? 0));
+      const own = PAUSES_MS[Math.min(failures, PAUSES_MS.length) - 1];
+      const asked = problem.retryAfterMs ?? 0;
+      await pause(
+        Math.max(
+          own === undefined ? 0 : within(own),
+          within({ min: asked, max: asked * (1 + RETRY_AFTER_SPREAD) }),
+        ),
+      );
     }
   };
   void run();

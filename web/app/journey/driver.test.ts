@@ -85,6 +85,9 @@ class World {
   confirm: () => void = () => undefined;
   complete: () => void = () => undefined;
   newerTab: () => void = () => undefined;
+  around = { offline: () => {}, online: () => {}, look: () => {} };
+  /** Nobody answers streams. */
+  down = false;
   #changed: (() => void)[] = [];
   #octet = 0;
   #version = 0;
@@ -152,8 +155,9 @@ class World {
   }
 
   async *#watch<T>(which: "session" | "frames", signal: AbortSignal, message: () => T): AsyncGenerator<T> {
-    this.open[which] += 1;
     this.openings += 1;
+    if (this.down) throw new ConnectError("nobody", Code.Unavailable);
+    this.open[which] += 1;
     signal.addEventListener("abort", () => {
       this.open[which] -= 1;
     });
@@ -186,7 +190,14 @@ class World {
         },
         close: () => undefined,
       },
-      surroundings: { isOnline: () => true, guessWay: () => "other", listen: () => () => undefined },
+      surroundings: {
+        isOnline: () => true,
+        guessWay: () => "other",
+        listen: (on) => {
+          this.around = on;
+          return () => undefined;
+        },
+      },
       locale: () => "ja",
       error,
     });
@@ -391,6 +402,24 @@ describe("the journey's driver", () => {
     await until(() => world.open.session === 1);
     expect(world.claims).toBe(2);
   });
+
+  test.each(["online", "look"] as const)(
+    "the network or the person is back (%s): no waiting",
+    async (event) => {
+      const world = new World();
+      world.down = true;
+      const driver = world.start();
+      await until(() => world.openings === 2);
+      world.time.advance(0);
+      await until(() => world.openings === 4);
+      expect(world.openings).toBe(4);
+      world.down = false;
+      world.around[event]();
+      await until(() => world.open.session === 1 && world.open.frames === 1);
+      expect(world.open).toEqual({ session: 1, frames: 1 });
+      driver.stop();
+    },
+  );
 
   test("the session's time is over, and no stream says so: it is looked at", async () => {
     const world = new World();

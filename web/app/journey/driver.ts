@@ -238,6 +238,7 @@ export function startJourney(parts: Parts): JourneyDriver {
   function common(which: "session" | "frames") {
     return {
       timer: services.timer,
+      random: (octets: number) => services.random(octets),
       onRefused: (problem: ReturnType<typeof problemOf>) => {
         refused[which] = services.clock.now();
         kept[which] = null;
@@ -310,15 +311,22 @@ export function startJourney(parts: Parts): JourneyDriver {
     schedule();
   });
 
+  function nudge(): void {
+    kept.session?.stream.nudge();
+    kept.frames?.stream.nudge();
+  }
+
   tabs.onClaim(() => send({ type: "other-tab" }));
   const unlisten = surroundings.listen({
     offline: () => send({ type: "offline" }),
     online: () => {
       send({ type: "online" });
-      kept.session?.stream.nudge();
-      kept.frames?.stream.nudge();
+      nudge();
     },
-    look: () => send({ type: "look" }),
+    look: () => {
+      send({ type: "look" });
+      nudge();
+    },
   });
   if (!surroundings.isOnline()) send({ type: "offline" });
   send({ type: "load" });
