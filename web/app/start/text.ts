@@ -31,8 +31,8 @@ export const words = {
   },
   learns: { ja: "サービスに伝わること", en: "What it learns" },
   learnsText: {
-    ja: "どのアカウントのカードか。氏名は伝わりません。",
-    en: "Which account the card belongs to. Not your name.",
+    ja: "どのアカウントのカードか。渡すものは、許可する前に、すべてアプリの画面に出ます。",
+    en: "Which account the card belongs to. The app shows everything that is given, before you agree.",
   },
   policy: { ja: "プライバシーポリシー", en: "Privacy policy" },
   terms: { ja: "利用規約", en: "Terms" },

@@ -65,8 +65,8 @@ export const words = {
   },
   givenTitle: { ja: "何が伝わりますか？", en: "What is given to the service?" },
   givenText: {
-    ja: "カードが有効であることと、氏名です。渡す前に、アプリで内容を確認できます。マイナンバー（12けたの番号）は使いません。暗証番号はスマートフォンの外に出ません。",
-    en: "That your card is valid, and your name. The app shows what is given before it is given. Your My Number (the 12 digits) is never used, and no PIN leaves the phone.",
+    ja: "カードが有効であることと、サービスが求めるもの（氏名など）です。渡すものは、許可する前に、すべてアプリの画面に出ます。マイナンバー（12けたの番号）は使いません。暗証番号はスマートフォンの外に出ません。",
+    en: "That your card is valid, and what the service asks for, such as your name. The app shows everything that is given, before you agree. Your My Number (the 12 digits) is never used, and no PIN leaves the phone.",
   },
 
   resumeTitle: { ja: "途中の手続きがあります", en: "You have a journey to go on with" },
