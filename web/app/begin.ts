@@ -71,6 +71,7 @@ export async function createSession(
   await withRetry(services.timer, () => services.calls.session.createSession(request));
   services.memory.remove("begin");
   services.memory.remove("signIn");
+  services.memory.remove("replacing");
   services.memory.set("way", way);
 }
 

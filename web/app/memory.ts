@@ -1,9 +1,20 @@
 // What a tab remembers while the person is at the identity provider or in the app (sessionStorage). Not
-// shared between tabs, gone when the tab closes, and never a credential, a code or a name.
+// shared between tabs, gone when the tab closes, and never a credential or a name; a code only while its own
+// answer is awaited.
 import type { SignInPurpose } from "../shared/page.ts";
 
 /** On which device the person reads the card. */
 export type Way = "this" | "other";
+
+/** A request that replaces this browser's credential (account/replace.ts). */
+export interface Replacing {
+  call: "return" | "bind";
+  /** base64url, as the others. */
+  sessionId: string;
+  requestId: string;
+  /** The return code: 60 s, single use, worthless without this browser's cookie. Empty: none is needed. */
+  code: string;
+}
 
 export interface Remembered {
   /** What the person pressed before signing in: what is to be begun when they are back. */
@@ -16,6 +27,8 @@ export interface Remembered {
   unlinking: string;
   /** Request ids of decisions (base64url), so that one whose answer was lost is never made twice. */
   requestIds: Record<string, string>;
+  /** A replacement of the browser's credential whose answer has not come yet. */
+  replacing: Replacing;
   /** "Leave this PC" was pressed: the next page says that it is done. */
   left: true;
 }
@@ -30,7 +43,15 @@ export interface Memory {
 /** A memory on any storage of strings; what cannot be read is as if it were not there. */
 export function memoryOn(storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null): Memory {
   const name = (key: string) => `musubi.${key}`;
-  const keys: (keyof Remembered)[] = ["begin", "way", "signIn", "unlinking", "requestIds", "left"];
+  const keys: (keyof Remembered)[] = [
+    "begin",
+    "way",
+    "signIn",
+    "unlinking",
+    "requestIds",
+    "replacing",
+    "left",
+  ];
   const memory: Memory = {
     get<K extends keyof Remembered>(key: K) {
       try {

@@ -21,7 +21,7 @@ export interface Services {
   timer: Timer;
   /** Fresh octets: request ids, names of tabs. */
   random(octets: number): Uint8Array<ArrayBuffer>;
-  /** What this tab remembers over a visit to the identity provider or the app. No secret is in it. */
+  /** What this tab remembers over a visit to the identity provider or the app. No credential is in it. */
   memory: Memory;
   /** Shows another page of ours without loading the document anew. */
   navigate(page: PagePath): void;

@@ -9,6 +9,7 @@ import { PairingService } from "../../gen/musubi/v1/pairing_pb.ts";
 import type { CompleteReturnRequest, ConfirmCodeRequest } from "../../gen/musubi/v1/pairing_pb.ts";
 import { SessionService, SessionViewSchema } from "../../gen/musubi/v1/session_pb.ts";
 import type {
+  BindAccountRequest,
   CancelSessionRequest,
   CreateSessionRequest,
   SessionView,
@@ -84,6 +85,10 @@ class World {
   claims = 0;
   confirm: () => void = () => undefined;
   complete: () => void = () => undefined;
+  readonly bindings: BindAccountRequest[] = [];
+  bind: () => void = () => undefined;
+  /** The request whose answer was lost: until it is repeated, the browser has a credential that is void. */
+  lost: Uint8Array | null = null;
   newerTab: () => void = () => undefined;
   around = { offline: () => {}, online: () => {}, look: () => {} };
   /** Nobody answers streams. */
@@ -101,7 +106,15 @@ class World {
           this.browser = { ...this.browser, session: { id: toBase64Url(ID), act: "LINK", expiresAt: "" } };
           return { sessionId: ID };
         },
-        getSession: () => ({ session: this.view }),
+        getSession: () => {
+          if (this.lost !== null) throw refusal(Code.Unauthenticated, "CREDENTIAL_INVALID");
+          return { session: this.view };
+        },
+        bindAccount: (request) => {
+          this.bindings.push(request);
+          this.#replace(request.requestId, this.bind);
+          return {};
+        },
         cancelSession: (request) => {
           this.cancelled.push(request);
           return { state: S.CANCELLED };
@@ -124,7 +137,7 @@ class World {
         createHandoff: () => ({ handoffToken: TOKEN, expiresAt: timestampFromMs(NOW + 60_000) }),
         completeReturn: (request) => {
           this.completions.push(request);
-          this.complete();
+          this.#replace(request.requestId, this.complete);
           return { state: S.READY };
         },
       });
@@ -151,6 +164,25 @@ class World {
       navigate: () => undefined,
       go: (url) => void this.went.push(url),
       present: new Set(),
+    };
+  }
+
+  #replace(requestId: Uint8Array, answer: () => void): void {
+    if (this.lost !== null) {
+      if (toBase64Url(requestId) !== toBase64Url(this.lost)) {
+        throw refusal(Code.Unauthenticated, "CREDENTIAL_INVALID");
+      }
+      this.lost = null;
+      return;
+    }
+    answer();
+  }
+
+  /** The services have done it; its answer does not come. */
+  loseAnswerOf(requests: { requestId: Uint8Array }[]): () => void {
+    return () => {
+      this.lost = requests.at(-1)?.requestId ?? null;
+      throw new ConnectError("lost", Code.Unavailable);
     };
   }
 
@@ -345,6 +377,94 @@ describe("the journey's driver", () => {
     world.time.advance(1200);
     await shows(driver, "journey-decide");
     expect(new Set(world.completions.map(({ requestId }) => toBase64Url(requestId))).size).toBe(1);
+  });
+
+  test("its answer is lost and the page is loaded anew: the request that this tab has kept is repeated", async () => {
+    const world = new World();
+    world.view = view(S.PROVEN);
+    world.complete = world.loseAnswerOf(world.completions);
+    const driver = world.start();
+    await shows(driver, "pc-progress");
+    world.set(view(S.READY));
+    await until(() => world.completions.length === 1);
+    driver.stop();
+
+    world.services.present.clear();
+    const again = world.start();
+    // The session is not lost; who has come back is asked, as always.
+    await shows(again, "journey-resume");
+    expect(world.completions).toHaveLength(2);
+    expect(world.completions[1]?.requestId).toEqual(world.completions[0]?.requestId);
+    again.stop();
+
+    // Answered: from here on it is another request.
+    world.complete = () => undefined;
+    world.services.memory.set("signIn", {
+      sessionId: toBase64Url(ID),
+      purpose: "RESUME",
+      authTimeBefore: null,
+    });
+    const now = new Date(NOW).toISOString();
+    world.browser = {
+      ...world.browser,
+      signedIn: { accountHint: "", accountName: "", authTime: now, fresh: true, until: now },
+    };
+    await shows(world.start(), "journey-decide");
+    expect(world.completions).toHaveLength(3);
+    expect(world.completions[2]?.requestId).not.toEqual(world.completions[0]?.requestId);
+  });
+
+  test("a void credential without such a request is a lost session", async () => {
+    const world = new World();
+    world.view = view(S.READY);
+    world.lost = TOKEN;
+    await shows(world.start(), "journey-none");
+    expect([...world.completions, ...world.bindings]).toEqual([]);
+  });
+
+  describe("a sign-in within a session on one device", () => {
+    const signedInAgain = (): World => {
+      const world = new World();
+      world.view = view(S.READY, { flow: Flow.ONE_DEVICE, accountBound: true });
+      const now = new Date(NOW).toISOString();
+      world.browser = {
+        ...world.browser,
+        signedIn: { accountHint: "", accountName: "", authTime: now, fresh: true, until: now },
+      };
+      world.services.memory.set("signIn", {
+        sessionId: toBase64Url(ID),
+        purpose: "RESUME",
+        authTimeBefore: null,
+      });
+      return world;
+    };
+
+    test("replaces the credential, once, before the decision", async () => {
+      const world = signedInAgain();
+      await shows(world.start(), "journey-decide");
+      expect(world.bindings).toHaveLength(1);
+      expect(world.completions).toEqual([]);
+    });
+
+    test("and if that answer is lost, a page that is loaded anew repeats the request", async () => {
+      const world = signedInAgain();
+      world.bind = world.loseAnswerOf(world.bindings);
+      const driver = world.start();
+      await until(() => world.bindings.length === 1);
+      driver.stop();
+      world.services.present.clear();
+      await shows(world.start(), "journey-resume");
+      expect(world.bindings[1]?.requestId).toEqual(world.bindings[0]?.requestId);
+    });
+
+    test("of another account: the decision says what is to be done", async () => {
+      const world = signedInAgain();
+      world.bind = () => {
+        throw refusal(Code.FailedPrecondition, "ACCOUNT_ALREADY_BOUND");
+      };
+      await shows(world.start(), "journey-decide");
+      expect(world.bindings).toHaveLength(1);
+    });
   });
 
   test("a wrong code leaves what the refusal says, and the next try is another request", async () => {

@@ -10,6 +10,7 @@ import type { Store } from "../../ui/machine.tsx";
 import { Refused, problemOf, withRetry } from "../../ui/problem.ts";
 import { keepStream } from "../../ui/stream.ts";
 import type { KeptStream } from "../../ui/stream.ts";
+import { bindAccount, completeReturn, repeatReplacement } from "../account/replace.ts";
 import { askSignIn, begin, createSession, isSignedInSince, takePress } from "../begin.ts";
 import type { BeginAct } from "../begin.ts";
 import { guessWay, readDevice } from "../device.ts";
@@ -89,7 +90,7 @@ export function startJourney(parts: Parts): JourneyDriver {
         browser = await services.http.state();
       }
       const id = browser.session === null ? null : fromBase64Url(browser.session.id);
-      const view = id === null ? null : await getSession(id);
+      const view = id === null ? null : await getSession(id).catch((thrown: unknown) => getAgain(id, thrown));
       if (mine !== loads) return;
       const signedInSince = isSignedInSince(services, browser);
       // It counts for this document alone: who opens the page once more signs in once more.
@@ -100,6 +101,7 @@ export function startJourney(parts: Parts): JourneyDriver {
         view,
         way: services.memory.get("way") ?? surroundings.guessWay(),
         press: rememberedPress(),
+        signedInSince,
         present: browser.session !== null && (services.present.has(browser.session.id) || signedInSince),
         error,
       });
@@ -118,6 +120,13 @@ export function startJourney(parts: Parts): JourneyDriver {
     const { session: view } = await withRetry(services.timer, () => session.getSession({ sessionId }));
     if (view === undefined) throw new Refused("INTERNAL");
     return view;
+  }
+
+  /** The credential is void: perhaps the answer with the new one was lost. */
+  async function getAgain(sessionId: Uint8Array, thrown: unknown): Promise<SessionView> {
+    if (problemOf(thrown).reason !== "CREDENTIAL_INVALID") throw thrown;
+    if (!(await repeatReplacement(services, toBase64Url(sessionId)))) throw thrown;
+    return getSession(sessionId);
   }
 
   function perform(effect: Effect): void {
@@ -169,8 +178,14 @@ export function startJourney(parts: Parts): JourneyDriver {
         });
         return;
       case "complete":
-        void work("complete", async (id) => {
-          await pairing.completeReturn({ sessionId: effect.sessionId, requestId: id });
+        void leave("complete", async () => {
+          await completeReturn(services, toBase64Url(effect.sessionId));
+          return { type: "completed" };
+        });
+        return;
+      case "renew":
+        void leave("complete", async () => {
+          await renew(toBase64Url(effect.sessionId));
           return { type: "completed" };
         });
         return;
@@ -189,6 +204,16 @@ export function startJourney(parts: Parts): JourneyDriver {
     }
   }
 
+  /** After a sign-in within the session: from here on another credential. */
+  async function renew(sessionId: string): Promise<void> {
+    try {
+      await bindAccount(services, sessionId);
+    } catch (thrown) {
+      // Another account has signed in: it can do nothing here, which the decision says.
+      if (problemOf(thrown).reason !== "ACCOUNT_ALREADY_BOUND") throw thrown;
+    }
+  }
+
   /** Makes a call with a request id, and tells what came of it. */
   async function work(name: Work, call: (id: Uint8Array<ArrayBuffer>) => Promise<Event>): Promise<void> {
     const id = requestIds.get(name) ?? requestId(services);
@@ -198,14 +223,12 @@ export function startJourney(parts: Parts): JourneyDriver {
       requestIds.delete(name);
       send(event);
     } catch (thrown) {
-      const problem = problemOf(thrown);
-      // Only where nobody knows whether it was done must the next press be the same request.
-      if (name !== "complete") requestIds.delete(name);
-      send({ type: "refused", work: name, problem });
+      requestIds.delete(name);
+      send({ type: "refused", work: name, problem: problemOf(thrown) });
     }
   }
 
-  /** The same for what mostly ends in another document. null: it is being left. */
+  /** The same for what keeps its own request id, or ends in another document. null: that is on its way. */
   async function leave(name: Work, call: () => Promise<Event | null>): Promise<void> {
     try {
       const event = await call();

@@ -61,6 +61,7 @@ function loaded(state: SessionState | null, more: Partial<Extract<Event, { type:
     way: "other",
     press: null,
     present: false,
+    signedInSince: false,
     error: null,
     ...more,
   };
@@ -180,6 +181,30 @@ describe("loading", () => {
       { do: "claim-tab" },
       { do: "complete", sessionId: ID },
     ]);
+  });
+  describe("on one device, where the return page has completed", () => {
+    const ready = (accountBound: boolean) => view(S.READY, { flow: ONE, accountBound });
+
+    test("a sign-in since then replaces the credential before anything is decided", () => {
+      const event = loaded(S.READY, { present: true, signedInSince: true, view: ready(true) });
+      const [journey, ...todo] = step(initial, event, NOW);
+      expect(todo).toEqual([{ do: "claim-tab" }, { do: "renew", sessionId: ID }]);
+      expect(screenOf(journey)).toBe("journey-completing");
+      expect(streamsOf(journey).session).toBeNull();
+      const done = after(journey, { type: "completed" });
+      expect(screenOf(done)).toBe("journey-decide");
+      expect(effects(done, { ...event })).toEqual([]);
+    });
+    test("who came straight from the return page has that credential already", () => {
+      const event = loaded(S.READY, { present: true, view: ready(true) });
+      expect(effects(initial, event)).toEqual([{ do: "claim-tab" }]);
+    });
+    test("where no account is named yet, naming it in the decision does that", () => {
+      const event = loaded(S.READY, { present: true, signedInSince: true, view: ready(false) });
+      const [journey, ...todo] = step(initial, event, NOW);
+      expect(todo).toEqual([{ do: "claim-tab" }]);
+      expect(screenOf(journey)).toBe("journey-decide");
+    });
   });
   test("a press is enough where nobody can sign in (VERIFY), and only there", () => {
     const verify = here(S.READY, {}, { act: Act.VERIFY });

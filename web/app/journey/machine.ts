@@ -36,6 +36,8 @@ export interface Journey {
   press: { act: Act; way: Way } | null;
   /** READY: the person has been here all along, or has signed in since. */
   present: boolean;
+  /** They have signed in since, and the credential of before is not replaced yet. */
+  signedInSince: boolean;
   /** READY: CompleteReturn is done, for this document. */
   completed: boolean;
   frame: Frame | null;
@@ -66,6 +68,8 @@ export type Event =
       way: Way;
       press: { act: Act; way: Way } | null;
       present: boolean;
+      /** They have signed in since this session asked for it: for this document. */
+      signedInSince: boolean;
       /** Something went wrong on the way here (a sign-in). */
       error: string | null;
     }
@@ -112,6 +116,8 @@ export type Effect =
   | { do: "go"; url: string }
   | { do: "stop"; sessionId: Uint8Array }
   | { do: "complete"; sessionId: Uint8Array }
+  /** BindAccount of the account that the session has: only for its new credential. */
+  | { do: "renew"; sessionId: Uint8Array }
   | { do: "sign-in"; purpose: SignInPurpose; sessionId: Uint8Array }
   | { do: "begin"; act: Act; way: Way }
   | { do: "remember-way"; way: Way };
@@ -123,6 +129,7 @@ export const initial: Journey = {
   way: "this",
   press: null,
   present: false,
+  signedInSince: false,
   completed: false,
   frame: null,
   qrOver: false,
@@ -404,6 +411,7 @@ function loaded(
     at: "here",
     way: fresh ? event.way : journey.way,
     present: (!other && journey.present) || event.present,
+    signedInSince: (!other && journey.signedInSince) || event.signedInSince,
     problem: problem ?? (fresh ? null : journey.problem),
   };
   const [after, ...effects] = see({ ...next, view: fresh ? null : next.view }, event.view, now);
@@ -462,8 +470,15 @@ function complete(journey: Journey): Step<Journey, Effect> {
   if (view === null || journey.completed || journey.work !== null) return [journey];
   // It was refused: the person presses for another try.
   if (journey.problem !== null) return [journey];
-  // On one device the return page has done it: that is what made the session READY.
-  if (view.flow === Flow.ONE_DEVICE) return [{ ...journey, completed: true }];
+  if (view.flow === Flow.ONE_DEVICE) {
+    // The return page has done it: that is what made the session READY. What remains is that a sign-in
+    // replaces the credential; where no account is named yet, the decision does that when it names this one.
+    if (!journey.signedInSince || !view.accountBound) return [{ ...journey, completed: true }];
+    return [
+      { ...journey, work: "complete", problem: null },
+      { do: "renew", sessionId: view.sessionId },
+    ];
+  }
   return [
     { ...journey, work: "complete", problem: null },
     { do: "complete", sessionId: view.sessionId },
@@ -472,7 +487,7 @@ function complete(journey: Journey): Step<Journey, Effect> {
 
 function completed(journey: Journey, now: number): Step<Journey, Effect> {
   if (journey.work !== "complete") return [journey];
-  const next = { ...done(journey, "complete"), completed: true };
+  const next = { ...done(journey, "complete"), completed: true, signedInSince: false };
   if (next.view?.act === Act.VERIFY) return [next, { do: "go", url: ENDPOINTS.result }];
   return next.view === null ? [next] : see(next, next.view, now);
 }

@@ -11,6 +11,7 @@ import { cardLink, instant, nameOf } from "../account/links.ts";
 import type { CardLink } from "../account/links.ts";
 import { meOf } from "../account/me.ts";
 import { decisionOf, requestIdOf, wasDecidedHere } from "../account/request_id.ts";
+import { bindAccount } from "../account/replace.ts";
 import { askSignIn } from "../begin.ts";
 import type { Services } from "../services.ts";
 import { begin, step, wants } from "./machine.ts";
@@ -74,10 +75,6 @@ export function startDecision(
     if (answer.link === undefined) throw new Error("an answer without a link");
     return cardLink(answer.link);
   };
-  const bind = () => {
-    const requestId = requestIdOf(services, `bind.${facts.sessionId}`);
-    return withRetry(timer, () => calls.session.bindAccount({ sessionId, requestId }));
-  };
   const cancel = () => {
     const requestId = requestIdOf(services, `cancel.${facts.sessionId}`);
     const reason = CancelReason.USER_CANCELLED;
@@ -112,7 +109,7 @@ export function startDecision(
         return;
       case "bind":
         tell(
-          bind(),
+          bindAccount(services, facts.sessionId),
           () => ({ type: "bound" }),
           (problem) => ({ type: "bind-failed", problem }),
         );

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { CompleteReturnRequest } from "../../gen/musubi/v1/pairing_pb.ts";
 import type { BrowserState } from "../../shared/page.ts";
 import { fakeTab, refusal, settled } from "../account/fakes.ts";
@@ -74,4 +74,53 @@ test("A return that was refused makes nobody present", async () => {
   await settled();
   expect(nameOfState(store.state)).toBe("return-code-over");
   expect([...tab.present]).toEqual([]);
+});
+
+describe("The answer is lost, and the page is loaded anew", () => {
+  const lostOnce = (reason: string) => {
+    const { returns, pairing } = pairingService(reason);
+    const storage = new Map<string, string>();
+    const open = (fragment: string) => {
+      const tab = fakeTab({ pairing, state: having(SESSION, "LINK"), storage });
+      return { tab, store: startReturn(tab, fragment) };
+    };
+    return { returns, storage, open };
+  };
+
+  test("The address has no code any more: the tab repeats the same request", async () => {
+    const { returns, storage, open } = lostOnce("INTERNAL");
+    open(FRAGMENT);
+    await settled();
+    const { tab } = open("");
+    await settled();
+    expect(returns).toHaveLength(2);
+    expect(returns[1]).toEqual(returns[0]);
+    expect(tab.went).toEqual(["/journey"]);
+    // Answered: the code is kept no longer.
+    expect([...storage.values()].join()).not.toContain("A".repeat(43));
+    expect(nameOfState(open("").store.state)).toBe("return-loading");
+    await settled();
+    expect(returns).toHaveLength(2);
+  });
+
+  test("A newer code of the app is another request", async () => {
+    const { returns, open } = lostOnce("INTERNAL");
+    open(FRAGMENT);
+    await settled();
+    open(`#s=${SESSION}.${"B".repeat(42)}A`);
+    await settled();
+    expect(returns[1]?.requestId).not.toEqual(returns[0]?.requestId);
+    expect(returns[1]?.returnCode).not.toEqual(returns[0]?.returnCode);
+  });
+
+  test("What was refused is not kept", async () => {
+    const { returns, storage, open } = lostOnce("RETURN_CODE_INVALID");
+    open(FRAGMENT);
+    await settled();
+    expect([...storage.values()].join()).not.toContain("A".repeat(43));
+    const { store } = open("");
+    await settled();
+    expect(nameOfState(store.state)).toBe("return-no-code");
+    expect(returns).toHaveLength(1);
+  });
 });
