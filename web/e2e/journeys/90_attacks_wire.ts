@@ -48,7 +48,11 @@ journey("attack: no route, error or file is without its headers", async (cast) =
   const html = { accept: HTML };
   const asked: [Asked, number][] = [
     ...Object.values(PAGES).map((page): [Asked, number] => [{ path: page, headers: html }, 200]),
-    ...assets.map((name): [Asked, number] => [{ path: `/assets/${name}` }, 200]),
+    // What is compressed has no address of its own.
+    ...assets.map((name): [Asked, number] => [
+      { path: `/assets/${name}` },
+      /\.(br|gz)$/.test(name) ? 404 : 200,
+    ]),
     [{ path: "/mark.svg" }, 200],
     [{ path: "/error.css" }, 200],
     [{ path: "/mark.svg", method: "HEAD" }, 200],
