@@ -1,5 +1,6 @@
 #include "lib/prelink/consent.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -82,6 +83,17 @@ absl::StatusOr<person::CardRecord> OpenCard(const crypto::Keyring& keyring,
   if (base::AsText(fields[3]) == "1") {
     card.name = base::Secret<std::string>(base::ToString(fields[4]));
     base::Wipe(fields[4].data(), fields[4].size());
+  }
+  return card;
+}
+
+absl::StatusOr<person::CardRecord> OpenGrantedCard(const crypto::Keyring& keyring,
+                                                   const session::SessionRecord& record) {
+  MUSUBI_ASSIGN_OR_RETURN(person::CardRecord card,
+                          OpenCard(keyring, record.id, record.sealed_card));
+  const auto& granted = record.granted_attributes;
+  if (std::find(granted.begin(), granted.end(), Name(Attribute::kName)) == granted.end()) {
+    card.name.reset();
   }
   return card;
 }

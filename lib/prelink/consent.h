@@ -45,6 +45,11 @@ absl::StatusOr<person::CardRecord> OpenCard(const crypto::Keyring& keyring,
                                             const session::SessionId& session_id,
                                             base::ByteView sealed);
 
+// OpenGrantedCard opens the card of `record`, a session after consent, without what its owner did
+// not agree to give. Errors as OpenCard.
+absl::StatusOr<person::CardRecord> OpenGrantedCard(const crypto::Keyring& keyring,
+                                                   const session::SessionRecord& record);
+
 // MakeConsentRequest says what `record`, a session in PROVEN, asks for. Errors as OpenCard.
 absl::StatusOr<ConsentRequest> MakeConsentRequest(const crypto::Keyring& keyring,
                                                   const RelyingParty& relying_party,

@@ -172,12 +172,8 @@ absl::StatusOr<std::optional<base::Hash256>> LinkUseCases::CommitTo(
 absl::StatusOr<link::Link> LinkUseCases::MakeLink(const SessionRecord& record,
                                                   const RelyingParty& relying_party,
                                                   const link::RequestKey& request) const {
-  MUSUBI_ASSIGN_OR_RETURN(person::CardRecord card,
-                          OpenCard(journey().card_keyring(), record.id, record.sealed_card));
-  const auto& granted = record.granted_attributes;
-  if (std::find(granted.begin(), granted.end(), Name(Attribute::kName)) == granted.end()) {
-    card.name.reset();
-  }
+  MUSUBI_ASSIGN_OR_RETURN(const person::CardRecord card,
+                          OpenGrantedCard(journey().card_keyring(), record));
   MUSUBI_ASSIGN_OR_RETURN(pki::Verdict verdict, DecodeVerdict(record.last_verdict));
   MUSUBI_ASSIGN_OR_RETURN(const person::PersonId person_id, dependencies_.persons.Record(card));
   MUSUBI_ASSIGN_OR_RETURN(const std::optional<base::Hash256> commitment,

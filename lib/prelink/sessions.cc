@@ -320,6 +320,12 @@ absl::StatusOr<SessionView> SessionUseCases::GetView(const SessionCall& call) co
     MUSUBI_ASSIGN_OR_RETURN(
         view.consent, MakeConsentRequest(journey_.card_keyring(), *view.relying_party, record));
   }
+  if (view.viewer == session::Party::kBrowser && record.state == State::kReady &&
+      record.act != Act::kVerify) {
+    MUSUBI_ASSIGN_OR_RETURN(person::CardRecord card,
+                            OpenGrantedCard(journey_.card_keyring(), record));
+    view.card_name = std::move(card.name);
+  }
   Restrict(record, view.viewer);
   if (!record.last_verdict.empty()) {
     MUSUBI_ASSIGN_OR_RETURN(view.verdict, DecodeVerdict(record.last_verdict));

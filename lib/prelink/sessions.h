@@ -72,6 +72,8 @@ struct SessionView {
   int proof_tries_left = 0;
   std::optional<pki::Verdict> verdict;    // Device; browser from READY on.
   std::optional<ConsentRequest> consent;  // Device, in PROVEN.
+  // Browser, in READY, not for VERIFY: the name on the card, if its owner agreed to give it.
+  std::optional<base::Secret<std::string>> card_name;
 };
 
 // SessionUseCases is thread-safe. `journey` must outlive it.

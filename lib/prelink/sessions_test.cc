@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "lib/base/encoding.h"
-#include "lib/prelink/journey_fixture.h"
+#include "lib/prelink/card_fixture.h"
 
 namespace musubi::prelink {
 namespace {
@@ -203,6 +203,30 @@ TEST_F(SessionUseCasesTest, NotMeIsThePhonesToSayAndTheLinkStoreKnowsItFirst) {
   const auto end = links_store_->GetSessionEnd(browser.session_id);
   ASSERT_TRUE(end.ok() && end->has_value());
   EXPECT_EQ((*end)->outcome, link::SessionOutcome::kNotMe);
+}
+
+class SessionCardTest : public CardFixture {};
+
+TEST_F(SessionCardTest, BrowserSeesTheGrantedNameInReadyOnlyToCompare) {
+  const SessionCall browser = Open();
+  const SessionCall phone = PairAcrossDevices(browser);
+  EXPECT_FALSE(sessions->GetView(browser)->card_name.has_value());
+  ProveAndConsent(phone);
+  ASSERT_EQ(StateOf(browser.session_id), State::kReady);
+  const auto view = sessions->GetView(browser);
+  ASSERT_TRUE(view.ok()) << view.status();
+  ASSERT_TRUE(view->card_name.has_value());
+  EXPECT_EQ(view->card_name->Reveal(), "試験 一号");
+  EXPECT_FALSE(sessions->GetView(phone)->card_name.has_value());
+}
+
+TEST_F(SessionCardTest, BrowserSeesNoNameThatWasNotGranted) {
+  const SessionCall browser = Open();
+  const SessionCall phone = PairAcrossDevices(browser);
+  ASSERT_TRUE(Submit(phone, Prove(*proofs->GetChallenge(phone))).ok());
+  ASSERT_TRUE(proofs->GrantConsent(phone, NewRequest(), "2026-04", {}).ok());
+  ASSERT_EQ(StateOf(browser.session_id), State::kReady);
+  EXPECT_FALSE(sessions->GetView(browser)->card_name.has_value());
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ v1::SessionView ToProto(const prelink::SessionView& view) {
     proto.set_code_tries_left(static_cast<uint32_t>(view.code_tries_left));
     proto.set_second_phone_tried(record.second_phone_refused);
   }
+  if (view.card_name.has_value()) proto.set_card_name(view.card_name->Reveal());
   if (view.verdict.has_value()) *proto.mutable_verdict() = wire::ToProto(*view.verdict);
   if (view.consent.has_value()) *proto.mutable_consent() = wire::ToProto(*view.consent);
   if (record.state == State::kCancelled || record.state == State::kExpired ||

@@ -196,8 +196,14 @@ function CardSide(props: { facts: Facts }) {
   const { facts } = props;
   const { t, instant } = useLocale();
   return (
-    <Side kind="card" title={shared.card} name={t(words.cardValid)}>
+    <Side kind="card" title={shared.card} name={facts.cardName === "" ? t(words.cardValid) : facts.cardName}>
       <dl class="facts">
+        {facts.cardName !== "" && (
+          <>
+            <dt>{t(words.cardState)}</dt>
+            <dd>{t(words.cardStateValid)}</dd>
+          </>
+        )}
         {facts.provenAt !== null && (
           <>
             <dt>{t(words.cardProven)}</dt>
@@ -211,7 +217,7 @@ function CardSide(props: { facts: Facts }) {
           </>
         )}
       </dl>
-      {facts.act !== "UNLINK" && <p class="soft small">{t(words.cardName)}</p>}
+      {facts.cardName === "" && facts.act !== "UNLINK" && <p class="soft small">{t(words.noName)}</p>}
     </Side>
   );
 }

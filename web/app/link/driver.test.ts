@@ -25,6 +25,7 @@ const view = (fields: { act?: Act; state?: SessionState; accountBound?: boolean 
     flow: Flow.CROSS_DEVICE,
     state: SessionState.READY,
     accountBound: true,
+    cardName: "試験 一号",
     maskedAccountHint: "sh***",
     readyUntil: timestampFromMs(300_000),
     verdict: { checkedAt: timestampFromMs(1_000) },
@@ -62,6 +63,7 @@ test("What a session says is taken over", () => {
     flow: "CROSS_DEVICE",
     accountHint: "sh***",
     bound: true,
+    cardName: "試験 一号",
     provenAt: 1_000,
     readyUntil: 300_000,
   });

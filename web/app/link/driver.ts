@@ -25,6 +25,7 @@ export function factsOf(session: SessionView): Facts {
     flow: nameOf(Flow, session.flow),
     accountHint: session.maskedAccountHint,
     bound: session.accountBound,
+    cardName: session.cardName,
     provenAt: instant(session.verdict?.checkedAt),
     readyUntil: instant(session.readyUntil),
   };

@@ -12,6 +12,7 @@ const FACTS: Facts = {
   flow: "CROSS_DEVICE",
   accountHint: "sh***",
   bound: true,
+  cardName: "試験 一号",
   provenAt: 1_000,
   readyUntil: 301_000,
 };

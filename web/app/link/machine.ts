@@ -17,6 +17,8 @@ export interface Facts {
   accountHint: string;
   /** An account is bound: false only where the card came first and nobody has signed in. */
   bound: boolean;
+  /** The name on the card, which its owner agreed to give; empty if none. */
+  cardName: string;
   /** When the card was read and found good. */
   provenAt: number | null;
   /** Until when the decision can be made. */

@@ -58,9 +58,11 @@ export const words = {
   cardWay: { ja: "読み取り方", en: "How it was read" },
   wayCrossDevice: { ja: "パソコンとスマートフォンで", en: "With PC and phone" },
   wayOneDevice: { ja: "このスマートフォンで", en: "On this phone" },
-  cardName: {
-    ja: "氏名はここには出しません。結びつけたあと、状態のページで見ることができます。",
-    en: "The name is not shown here. Once linked, you can see it on the page of your link.",
+  cardState: { ja: "電子証明書", en: "Certificate" },
+  cardStateValid: { ja: "有効です", en: "Valid" },
+  noName: {
+    ja: "カードの氏名は渡されていません。",
+    en: "The name on the card was not given.",
   },
   timeLeft: { ja: "決めるまでの残り時間", en: "Time left to decide:" },
   binding: { ja: "アカウントを確認しています", en: "Checking the account" },

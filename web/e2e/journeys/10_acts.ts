@@ -35,6 +35,8 @@ async function withTwoDevices(pc: Person, phone: Person, cardInfo = CARD_INFO_PI
   await prove(phone, { authentication: AUTHENTICATION_PIN, cardInfo });
   await phone.reach("app-done-pc");
   await pc.reach("link-decide");
+  // Both sides are named before the press.
+  await pc.page.getByText(/^試験/).waitFor();
 }
 
 /** From "open the app" to the way back from it, all in one browser. */
