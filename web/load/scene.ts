@@ -240,5 +240,6 @@ async function choosePlaces(directory: string): Promise<Places> {
     },
     directory,
     dist: path.join(directory, "dist"),
+    firstStep: "ACCOUNT",
   };
 }

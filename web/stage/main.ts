@@ -1,5 +1,5 @@
 // What `scripts/demo --serve` runs: puts everything up, says where, and waits for ctrl-C.
-//   node stage/main.ts --directory FOLDER --bin FOLDER
+//   node stage/main.ts --directory FOLDER --bin FOLDER [--first-step CARD]
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { StageError } from "./child.ts";
@@ -33,10 +33,19 @@ Open this in a browser on this machine:
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { directory: { type: "string" }, bin: { type: "string" } } });
-  const { directory, bin } = values;
-  if (directory === undefined || bin === undefined) {
-    throw new StageError("usage: node stage/main.ts --directory FOLDER --bin FOLDER");
+  const { values } = parseArgs({
+    options: {
+      directory: { type: "string" },
+      bin: { type: "string" },
+      "first-step": { type: "string", default: "ACCOUNT" },
+    },
+  });
+  const { directory, bin, "first-step": firstStep } = values;
+  const known = firstStep === "ACCOUNT" || firstStep === "CARD";
+  if (directory === undefined || bin === undefined || !known) {
+    throw new StageError(
+      "usage: node stage/main.ts --directory FOLDER --bin FOLDER [--first-step ACCOUNT|CARD]",
+    );
   }
   const abort = new AbortController();
   const asked = new Promise<void>((resolve) => {
@@ -50,6 +59,7 @@ async function main(): Promise<void> {
   const stage = await Stage.create({
     directory: path.resolve(directory),
     bin: path.resolve(bin),
+    firstStep,
     signal: abort.signal,
     step: (text) => console.log(`  ${text}`),
   });

@@ -10,9 +10,25 @@ export interface Places {
   directory: string;
   /** What Vite built. */
   dist: string;
+  /** Account first or card first: of the tier, and of the relying party that it stands for. */
+  firstStep: FirstStep;
 }
 
 export const RELYING_PARTY = "demo-university";
+
+/** For whom the tier can stand, by what a person does first there. */
+export const SERVICES = {
+  ACCOUNT: {
+    relying_party_id: RELYING_PARTY,
+    service_name: { ja: "見本大学 本人確認サービス", en: "Mihon University Identity Verification" },
+  },
+  CARD: {
+    relying_party_id: "mihon-library",
+    service_name: { ja: "見本町立図書館", en: "Mihon Town Library" },
+  },
+} as const;
+export type FirstStep = keyof typeof SERVICES;
+
 export const ACR = { password: "urn:example:acr:password", mfa: "urn:example:acr:mfa" } as const;
 /** As the tier's pages call the app. */
 export const APP_NAME = { ja: "見本認証アプリ", en: "Mihon Authentication App" } as const;
@@ -25,7 +41,7 @@ function webTls(directory: string): object {
   };
 }
 
-export function tierConfig({ ports, origins, directory, dist }: Places): object {
+export function tierConfig({ ports, origins, directory, dist, firstStep }: Places): object {
   const file = (name: string) => path.join(directory, name);
   return {
     origin: origins.tier,
@@ -41,9 +57,8 @@ export function tierConfig({ ports, origins, directory, dist }: Places): object 
       key_file: file("tls/front.key"),
     },
     app_origins: [origins.app],
-    relying_party_id: RELYING_PARTY,
-    service_name: { ja: "見本大学 本人確認サービス", en: "Mihon University Identity Verification" },
-    first_step: "ACCOUNT",
+    ...SERVICES[firstStep],
+    first_step: firstStep,
     acts: ["LINK", "UNLINK", "REPLACE"],
     recovery_url: `${origins.account}/recovery`,
     help_url: `${origins.account}/help`,

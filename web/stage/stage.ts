@@ -5,7 +5,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Child, runToEnd, StageError } from "./child.ts";
 import { Musubid } from "./musubid.ts";
-import { accountConfig, appConfig, idpConfig, type Places, tierConfig } from "./programs.ts";
+import { accountConfig, appConfig, type FirstStep, idpConfig, type Places, tierConfig } from "./programs.ts";
 import { freePorts } from "./ports.ts";
 import { World } from "./world.ts";
 
@@ -16,6 +16,8 @@ export interface StageOptions {
   directory: string;
   /** Folder of musubid and its like. */
   bin: string;
+  /** What a person does first: sign in (unless told), or read the card. */
+  firstStep?: FirstStep;
   /** For tests: musubid's time can be moved (Musubid.advance). */
   movable?: boolean;
   /** Aborted: what is up so far is stopped, and create fails. */
@@ -29,6 +31,7 @@ export class Stage {
   readonly world: World;
   readonly musubid: Musubid;
   readonly origins: Places["origins"];
+  readonly #places: Places;
   /** In the order of their start. */
   readonly #programs: Program[];
 
@@ -36,6 +39,7 @@ export class Stage {
     this.world = world;
     this.musubid = musubid;
     this.origins = places.origins;
+    this.#places = places;
     this.#programs = programs;
   }
 
@@ -56,7 +60,7 @@ export class Stage {
       await put(responder);
       step("OCSP responder");
 
-      const places = await choosePlaces(world, bin);
+      const places = await choosePlaces(world, bin, options.firstStep ?? "ACCOUNT");
       const musubid = await Musubid.create({
         world,
         bin,
@@ -95,6 +99,19 @@ export class Stage {
     };
   }
 
+  /** The tier stands for the relying party of that first step; gives how it stands as before. */
+  async standFor(firstStep: FirstStep): Promise<() => Promise<void>> {
+    const before = this.#places.firstStep;
+    const change = async (to: FirstStep): Promise<void> => {
+      this.#places.firstStep = to;
+      const resume = await this.pause("tier");
+      await writeConfig(this.world, "tier", tierConfig(this.#places));
+      await resume();
+    };
+    await change(firstStep);
+    return () => change(before);
+  }
+
   /** Waits until a program ends that nobody stopped; says which. */
   async untilOneEnds(): Promise<StageError> {
     return Promise.race(this.#programs.map(async (program) => (program.child as Child).untilEnd()));
@@ -121,7 +138,7 @@ async function stopAll(programs: readonly Program[]): Promise<void> {
   for (const program of [...programs].reverse()) await stopOne(program);
 }
 
-async function choosePlaces(world: World, bin: string): Promise<Places> {
+async function choosePlaces(world: World, bin: string, firstStep: FirstStep): Promise<Places> {
   const [musubid, tier, app, account, idp] = (await freePorts(5)) as [number, number, number, number, number];
   const keyring = world.file("keys/web.keyring");
   await mkdir(world.file("keys"), { recursive: true });
@@ -144,7 +161,12 @@ async function choosePlaces(world: World, bin: string): Promise<Places> {
     },
     directory: world.directory,
     dist: path.join(WEB, "dist"),
+    firstStep,
   };
+}
+
+async function writeConfig(world: World, name: string, config: object): Promise<void> {
+  await writeFile(world.file(`${name}.json`), `${JSON.stringify(config, undefined, 2)}\n`);
 }
 
 /** The four programs in Node, in the order of their start. */
@@ -156,7 +178,7 @@ async function webPrograms(world: World, places: Places): Promise<(Program & { o
     { name: "demo-rp", script: "demo-rp/main.ts", config: accountConfig, at: "account" },
   ] as const;
   for (const { name, config } of programs) {
-    await writeFile(world.file(`${name}.json`), `${JSON.stringify(config(places), undefined, 2)}\n`);
+    await writeConfig(world, name, config(places));
   }
   return programs.map(({ name, script, at }) => ({
     name,
