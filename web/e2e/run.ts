@@ -1,14 +1,20 @@
-// The one test file: puts up one stage and one browser, plays all journeys, takes both down.
+// The one test file: puts up a stage for each lane and one browser, plays all journeys, takes all down.
 import { readdir } from "node:fs/promises";
 import path from "node:path";
-import { test } from "node:test";
-import { chromium } from "playwright-core";
+import { test, type TestContext } from "node:test";
+import { type Browser, chromium } from "playwright-core";
 import { Stage } from "../stage/stage.ts";
 import { Cast } from "./lib/cast.ts";
-import { allJourneys, playJourney } from "./lib/journey.ts";
+import { Gallery } from "./lib/gallery.ts";
+import { allJourneys, type Journey, playJourney, readJourneys } from "./lib/journey.ts";
 import { options } from "./lib/options.ts";
 
 const JOURNEYS = path.join(import.meta.dirname, "journeys");
+/**
+ * Files whose journeys are played one after the other. Lanes run beside each other, each on a stage of its
+ * own: one may move its time, or end its programs, while another is in the middle of something.
+ */
+const LANES = { acts: /^(?:10|9\d)_/u, ways: /^(?:15|[2-8]\d)_/u };
 /** Longer than any journey takes on a busy machine. */
 const LIMIT_MS = 90_000;
 const CHROMIUM = {
@@ -25,25 +31,46 @@ const CHROMIUM = {
   ],
 };
 
-for (const file of (await readdir(JOURNEYS)).sort()) await import(path.join(JOURNEYS, file));
+for (const file of (await readdir(JOURNEYS)).sort()) await readJourneys(JOURNEYS, file);
 
-void test("in a real browser", async (all) => {
-  const { bin, out, name } = options();
-  const journeys = allJourneys().filter((journey) => new RegExp(name, "u").test(journey.name));
-  if (journeys.length === 0) throw new Error(`no journey's name fits ${name}`);
-  const stage = await Stage.create({ directory: path.join(out, "stage"), bin, movable: true });
+async function playLane(
+  all: TestContext,
+  lane: string,
+  journeys: readonly Journey[],
+  browser: Browser,
+  gallery: Gallery,
+) {
+  const { bin, out } = options();
+  const stage = await Stage.create({ directory: path.join(out, `stage-${lane}`), bin, movable: true });
   try {
-    const browser = await chromium.launch(CHROMIUM);
-    try {
-      const cast = new Cast({ stage, browser, out });
-      for (const journey of journeys) {
-        await all.test(journey.name, { timeout: LIMIT_MS }, () => playJourney(journey, cast));
-      }
-      await cast.close();
-    } finally {
-      await browser.close();
+    const cast = new Cast({ stage, browser, gallery, out });
+    for (const journey of journeys) {
+      await all.test(journey.name, { timeout: LIMIT_MS }, () => playJourney(journey, cast));
     }
   } finally {
     await stage.stop();
+  }
+}
+
+void test("in a real browser", { concurrency: true }, async (all) => {
+  const { out, name } = options();
+  const journeys = allJourneys().filter((journey) => new RegExp(name, "u").test(journey.name));
+  const nowhere = journeys.find(({ file }) => !Object.values(LANES).some((files) => files.test(file)));
+  if (nowhere !== undefined) throw new Error(`${nowhere.file} is in no lane: see LANES`);
+  if (journeys.length === 0) throw new Error(`no journey's name fits ${name}`);
+  const gallery = new Gallery(out);
+  const browser = await chromium.launch(CHROMIUM);
+  try {
+    const lanes = Object.entries(LANES)
+      .map(([lane, files]) => ({ lane, own: journeys.filter(({ file }) => files.test(file)) }))
+      .filter(({ own }) => own.length > 0);
+    await Promise.all(
+      lanes.map(({ lane, own }) =>
+        all.test(`lane ${lane}`, (context) => playLane(context, lane, own, browser, gallery)),
+      ),
+    );
+    await gallery.close();
+  } finally {
+    await browser.close();
   }
 });

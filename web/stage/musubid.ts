@@ -31,8 +31,8 @@ export interface Origins {
 function relyingParties({ tier, account }: Origins): object {
   const common = {
     origins: [tier],
-    policy_url: `${tier}/policy`,
-    terms_url: `${tier}/terms`,
+    policy_url: `${account}/policy`,
+    terms_url: `${account}/terms`,
     consent_text_version: "2026-04-01",
     return_uris: [`${account}/recovery/return`],
     allowed_acts: ["LINK", "UNLINK", "VERIFY", "REPLACE"],
@@ -123,10 +123,11 @@ export class Musubid {
     return this.#child.pid;
   }
 
-  async start(): Promise<Child> {
+  /** `flags` are set for this run of it alone. */
+  async start(flags: Readonly<Record<string, string | number>> = {}): Promise<Child> {
     const { world, bin, movable, port } = this.#options;
     const program = path.join(bin, movable ? "musubid_testclock" : "musubid");
-    const args = [`--flagfile=${world.file("musubid.flags")}`];
+    const args = [`--flagfile=${world.file("musubid.flags")}`, ...written(flags)];
     const options = { name: "musubid", command: program, args, log: world.file("musubid.log") };
     const listens = (child: Child) => child.untilAccepts(port);
     if (!movable) return (this.#child = await Child.start(options, listens));
@@ -182,9 +183,9 @@ export class Musubid {
     this.#acks = Promise.resolve();
   }
 
-  async restart(): Promise<void> {
+  async restart(flags?: Readonly<Record<string, string | number>>): Promise<void> {
     await this.stop();
-    await this.start();
+    await this.start(flags);
   }
 }
 
@@ -221,5 +222,9 @@ function flags({ world, port, movable, flags: more = {} }: MusubidOptions): stri
     network_sessions_per_minute: movable ? 10_000 : 100,
     ...more,
   };
-  return Object.entries(all).map(([name, value]) => `--${name}=${value}`);
+  return written(all);
+}
+
+function written(flags: Readonly<Record<string, string | number>>): string[] {
+  return Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
 }

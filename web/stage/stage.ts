@@ -89,12 +89,15 @@ export class Stage {
     program.child = await program.start();
   }
 
-  /** Stops a program until `resume`. */
+  /** Stops a program until what this gives is called; called once more, that does nothing. */
   async pause(name: string): Promise<() => Promise<void>> {
     const program = this.#programs.find((one) => one.name === name);
     if (program?.child === undefined) throw new StageError(`no program ${name}`);
     await stopOne(program);
+    let paused = true;
     return async () => {
+      if (!paused) return;
+      paused = false;
       program.child = await program.start();
     };
   }

@@ -1,5 +1,5 @@
 // The simulated outside world: certificates, cards for several people, revocation lists, a responder.
-import { copyFile, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { Child, runToEnd } from "./child.ts";
 
@@ -29,6 +29,7 @@ export const CARD_INFO_PIN = "5678";
 export class World {
   readonly directory: string;
   readonly #sandbox: string;
+  #responderPort = 0;
 
   private constructor(directory: string, sandbox: string) {
     this.directory = directory;
@@ -70,22 +71,28 @@ export class World {
     await this.#run("publish-crls");
   }
 
-  /** Starts the OCSP responder; it is ready when responders.json is in the folder. */
+  /**
+   * Starts the OCSP responder; it is ready when responders.json is in the folder. Started anew it listens
+   * where it did: musubid reads that file once.
+   */
   async startResponder(misbehave = "none"): Promise<Child> {
     const ready = this.file(`ocsp-${misbehave}.port`);
+    await rm(ready, { force: true });
     const args = [
       "serve",
       "--dir",
       this.directory,
       "--port",
-      "0",
+      String(this.#responderPort),
       "--ready_file",
       ready,
       "--misbehave",
       misbehave,
     ];
     const options = { name: "OCSP responder", command: this.#sandbox, args, log: this.file("ocsp.log") };
-    return Child.start(options, (child) => child.untilPort(ready));
+    return Child.start(options, async (child) => {
+      this.#responderPort = await child.untilPort(ready);
+    });
   }
 
   #run(command: string, ...options: readonly string[]): Promise<string> {

@@ -42,6 +42,15 @@ describe("the stand-in's server", () => {
     expect(answer.headers["cache-control"]).toBe("no-store");
   });
 
+  it("has a page in both languages for each place that the tier's pages name", async () => {
+    for (const path of ["/install/ios", "/install/android", "/phones"]) {
+      const answer = await new TestBrowser(certificate.cert).send(`${origin}${path}`);
+      expect(answer.status).toBe(200);
+      expect(answer.body).toContain("見本");
+      expect(answer.body).toContain("stand-in");
+    }
+  });
+
   it("lets the page call the tier alone, and nobody frame it", async () => {
     const { headers } = await new TestBrowser(certificate.cert).send(`${origin}/`);
     const policy = String(headers["content-security-policy"]).split(";");

@@ -10,6 +10,8 @@ import helmet from "@fastify/helmet";
 import fastifyStatic from "@fastify/static";
 import Fastify from "fastify";
 
+import { placePage, PLACES } from "./places.ts";
+
 export interface StandInOptions {
   host: string;
   port: number;
@@ -65,6 +67,9 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
   app.get("/", (_request, reply) =>
     reply.type("text/html; charset=utf-8").header("cache-control", "no-store").send(page()),
   );
+  for (const place of Object.keys(PLACES) as (keyof typeof PLACES)[]) {
+    app.get(place, (_request, reply) => reply.type("text/html; charset=utf-8").send(placePage(place)));
+  }
   // Names of files hold a hash of what is in them.
   await app.register(fastifyStatic, {
     root: options.staticDir,

@@ -10,8 +10,7 @@ export default defineConfig({
     outDir: "../dist/standin-app",
     emptyOutDir: true,
     assetsInlineLimit: 0,
-    // Nothing to preload: the scanner is one chunk without another.
-    modulePreload: false,
+    modulePreload: { polyfill: false },
     // For stage/page_size.ts: which file loads which.
     manifest: true,
   },

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { phrases as tierPhrases, words as tier } from "../../app/text/journey.ts";
 import { endings, pinWrong, words as app } from "../../standin-app/text.ts";
 import type { Cast } from "../lib/cast.ts";
-import { inBothLanguages } from "../lib/journey.ts";
+import { journey } from "../lib/journey.ts";
 import type { Locale, Person } from "../lib/person.ts";
 import {
   allow,
@@ -46,7 +46,8 @@ async function paired(cast: Cast, locale: Locale, file?: string): Promise<{ pc: 
   return { pc, phone };
 }
 
-inBothLanguages("a wrong code costs a try, and the right one goes on", async (cast, locale) => {
+journey("a wrong code costs a try, and the right one goes on", async (cast) => {
+  const locale = "ja";
   const { pc, phone } = await ready(cast, locale);
   await scan(pc, phone);
   const code = await readCode(phone);
@@ -57,7 +58,8 @@ inBothLanguages("a wrong code costs a try, and the right one goes on", async (ca
   await pc.reach("pc-progress");
 });
 
-inBothLanguages("five wrong codes end the journey, on both devices", async (cast, locale) => {
+journey("five wrong codes end the journey, on both devices", async (cast) => {
+  const locale = "en";
   const { pc, phone } = await ready(cast, locale);
   await scan(pc, phone);
   const code = await readCode(phone);
@@ -70,7 +72,8 @@ inBothLanguages("five wrong codes end the journey, on both devices", async (cast
   await phone.reach("app-over-failed");
 });
 
-inBothLanguages("an expired code is refreshed on the phone", async (cast, locale) => {
+journey("an expired code is refreshed on the phone", async (cast) => {
+  const locale = "ja";
   const { pc, phone } = await ready(cast, locale);
   await scan(pc, phone);
   const code = await readCode(phone);
@@ -86,7 +89,8 @@ inBothLanguages("an expired code is refreshed on the phone", async (cast, locale
   await pc.reach("pc-progress");
 });
 
-inBothLanguages("a stale scan costs nothing", async (cast, locale) => {
+journey("a stale scan costs nothing", async (cast) => {
+  const locale = "en";
   const { pc, phone } = await ready(cast, locale);
   const url = await lookAt(pc);
   await cast.stage.musubid.advance(20);
@@ -99,7 +103,8 @@ inBothLanguages("a stale scan costs nothing", async (cast, locale) => {
   await readCode(phone);
 });
 
-inBothLanguages("the QR's time is over, and it is shown again", async (cast, locale) => {
+journey("the QR's time is over, and it is shown again", async (cast) => {
+  const locale = "ja";
   const { pc, phone } = await ready(cast, locale);
   await cast.stage.musubid.advance(301);
   await pc.reach("pc-qr-over");
@@ -108,7 +113,8 @@ inBothLanguages("the QR's time is over, and it is shown again", async (cast, loc
   await readCode(phone);
 });
 
-inBothLanguages("a second phone is refused, the PC is told, and goes on", async (cast, locale) => {
+journey("a second phone is refused, the PC is told, and goes on", async (cast) => {
+  const locale = "en";
   const { pc, phone } = await ready(cast, locale);
   const other = await cast.person("phone", locale);
   const url = await lookAt(pc);
@@ -124,7 +130,8 @@ inBothLanguages("a second phone is refused, the PC is told, and goes on", async 
   await pc.reach("pc-progress");
 });
 
-inBothLanguages("the first phone was a stranger's: the PC shows a new QR", async (cast, locale) => {
+journey("the first phone was a stranger's: the PC shows a new QR", async (cast) => {
+  const locale = "ja";
   const { pc, phone } = await ready(cast, locale);
   const stranger = await cast.person("phone", locale);
   const url = await lookAt(pc);
@@ -141,7 +148,8 @@ inBothLanguages("the first phone was a stranger's: the PC shows a new QR", async
   await pair(pc, phone);
 });
 
-inBothLanguages("I did not start this", async (cast, locale) => {
+journey("I did not start this", async (cast) => {
+  const locale = "en";
   const { pc, phone } = await ready(cast, locale);
   await phone.page.goto(await lookAt(pc));
   await phone.reach("app-opened");
@@ -154,29 +162,28 @@ inBothLanguages("I did not start this", async (cast, locale) => {
   await pc.reach("journey-cancelled");
 });
 
-inBothLanguages(
-  "Stop? on the phone: going back keeps everything, stopping ends both",
-  async (cast, locale) => {
-    const { pc, phone } = await paired(cast, locale);
-    await startCard(phone);
-    await phone.reach("app-pin-1");
-    const pin = phone.page.getByLabel(app.pinField[locale]);
-    await pin.fill("12");
-    await phone.press(app.stop);
-    await phone.reach("app-stop");
-    await phone.inDialog(app.stopBack);
-    await phone.reach("app-pin-1");
-    assert.equal(await pin.inputValue(), "12");
-    await phone.press(app.stop);
-    await phone.reach("app-stop");
-    await phone.inDialog(app.stop);
-    await phone.reach("app-over-stopped");
-    await phone.sees(endings.STOPPED.title);
-    await pc.reach("journey-cancelled");
-  },
-);
+journey("Stop? on the phone: going back keeps everything, stopping ends both", async (cast) => {
+  const locale = "ja";
+  const { pc, phone } = await paired(cast, locale);
+  await startCard(phone);
+  await phone.reach("app-pin-1");
+  const pin = phone.page.getByLabel(app.pinField[locale]);
+  await pin.fill("12");
+  await phone.press(app.stop);
+  await phone.reach("app-stop");
+  await phone.inDialog(app.stopBack);
+  await phone.reach("app-pin-1");
+  assert.equal(await pin.inputValue(), "12");
+  await phone.press(app.stop);
+  await phone.reach("app-stop");
+  await phone.inDialog(app.stop);
+  await phone.reach("app-over-stopped");
+  await phone.sees(endings.STOPPED.title);
+  await pc.reach("journey-cancelled");
+});
 
-inBothLanguages("Stop? on the PC: going back keeps everything, stopping ends both", async (cast, locale) => {
+journey("Stop? on the PC: going back keeps everything, stopping ends both", async (cast) => {
+  const locale = "en";
   const { pc, phone } = await paired(cast, locale);
   await pc.press(tier.stop);
   await pc.inDialog(tier.goBack);
@@ -190,7 +197,8 @@ inBothLanguages("Stop? on the PC: going back keeps everything, stopping ends bot
   await pc.reach("pc-qr");
 });
 
-inBothLanguages("consent withheld", async (cast, locale) => {
+journey("consent withheld", async (cast) => {
+  const locale = "ja";
   const { pc, phone } = await paired(cast, locale);
   await startCard(phone);
   await readCard(phone);
@@ -201,7 +209,8 @@ inBothLanguages("consent withheld", async (cast, locale) => {
   await pc.reach("journey-cancelled");
 });
 
-inBothLanguages("both pages are closed and opened again, everywhere on the way", async (cast, locale) => {
+journey("both pages are closed and opened again, everywhere on the way", async (cast) => {
+  const locale = "en";
   const { pc, phone } = await ready(cast, locale);
   await pc.page.reload();
   await scan(pc, phone);
@@ -233,7 +242,8 @@ inBothLanguages("both pages are closed and opened again, everywhere on the way",
   await again.reach("link-decide");
 });
 
-inBothLanguages("two tabs: the newest wins, the older one says so", async (cast, locale) => {
+journey("two tabs: the newest wins, the older one says so", async (cast) => {
+  const locale = "ja";
   const { pc } = await ready(cast, locale);
   const newer = await pc.newTab();
   await newer.page.goto(`${cast.stage.origins.tier}/journey`);
@@ -244,7 +254,8 @@ inBothLanguages("two tabs: the newest wins, the older one says so", async (cast,
   await newer.reach("journey-older-tab");
 });
 
-inBothLanguages("a wrong PIN, and a locked one", async (cast, locale) => {
+journey("a wrong PIN, and a locked one", async (cast) => {
+  const locale = "en";
   const { phone } = await paired(cast, locale, await cast.stage.world.newCard());
   await startCard(phone);
   for (const left of [2, 1]) {
@@ -262,18 +273,19 @@ inBothLanguages("a wrong PIN, and a locked one", async (cast, locale) => {
   await phone.reach("app-locked");
 });
 
-inBothLanguages("a lifted card costs no PIN", async (cast, locale) => {
+journey("a lifted card costs no PIN", async (cast) => {
+  const locale = "ja";
   const { phone } = await paired(cast, locale);
   await startCard(phone);
   await readCard(phone);
-  await phone.reach("app-reading");
   await phone.press(app.lift);
   await phone.reach("app-lifted");
   await phone.press(app.liftedAgain);
   await phone.reach("app-consent");
 });
 
-inBothLanguages("a card that was reported lost", async (cast, locale) => {
+journey("a card that was reported lost", async (cast) => {
+  const locale = "en";
   const { pc, phone } = await paired(cast, locale, cast.stage.world.card("lost"));
   await startCard(phone);
   await readCard(phone);
@@ -281,14 +293,16 @@ inBothLanguages("a card that was reported lost", async (cast, locale) => {
   await pc.reach("pc-progress");
 });
 
-inBothLanguages("a card that is too old", async (cast, locale) => {
+journey("a card that is too old", async (cast) => {
+  const locale = "ja";
   const { phone } = await paired(cast, locale, cast.stage.world.card("expired"));
   await startCard(phone);
   await readCard(phone);
   await phone.reach("app-verdict-expired");
 });
 
-inBothLanguages("the network is lost and comes back, on both devices", async (cast, locale) => {
+journey("the network is lost and comes back, on both devices", async (cast) => {
+  const locale = "en";
   const { pc, phone } = await ready(cast, locale);
   await scan(pc, phone);
   const code = await readCode(phone);
@@ -303,7 +317,8 @@ inBothLanguages("the network is lost and comes back, on both devices", async (ca
   await phone.reach("app-unlock");
 });
 
-inBothLanguages("an app without a card is set up on the way", async (cast, locale) => {
+journey("an app without a card is set up on the way", async (cast) => {
+  const locale = "ja";
   const pc = await cast.person("pc", locale);
   const phone = await cast.person("phone", locale);
   await beginLink(pc, cast.stage, "other");
@@ -314,29 +329,29 @@ inBothLanguages("an app without a card is set up on the way", async (cast, local
   await phone.reach("app-unlock");
 });
 
-inBothLanguages("both PINs are the same", async (cast, locale) => {
+journey("both PINs are the same", async (cast) => {
+  const locale = "en";
   const { phone } = await paired(cast, locale, cast.stage.world.card("same-pins"));
   await startCard(phone);
   await readCard(phone, { authentication: "1234", cardInfo: "same" });
   await phone.reach("app-consent");
 });
 
-inBothLanguages("the session is over", async (cast, locale) => {
+journey("the session is over", async (cast) => {
+  const locale = "ja";
   const { pc, phone } = await paired(cast, locale);
   await cast.stage.musubid.advance(1801);
   await pc.reach("journey-expired");
   await phone.reach("app-over-expired");
 });
 
-inBothLanguages(
-  "the services are started anew: nothing hangs, and one press begins again",
-  async (cast, locale) => {
-    const { pc, phone } = await paired(cast, locale);
-    await cast.stage.musubid.restart();
-    // Both notice by themselves, and say what to do.
-    await phone.reach("app-over-expired");
-    await pc.reach("journey-none", "journey-expired");
-    await pc.follow(tier.toHome);
-    await pc.reach("home");
-  },
-);
+journey("the services are started anew: nothing hangs, and one press begins again", async (cast) => {
+  const locale = "en";
+  const { pc, phone } = await paired(cast, locale);
+  await cast.stage.musubid.restart();
+  // Both notice by themselves, and say what to do.
+  await phone.reach("app-over-expired");
+  await pc.reach("journey-none", "journey-expired");
+  await pc.follow(tier.toHome);
+  await pc.reach("home");
+});

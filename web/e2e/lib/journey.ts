@@ -1,23 +1,27 @@
 // One journey: people meet pages. It fails, too, if a page that they met has a violation of axe's, broke
 // its own CSP, or threw.
+import path from "node:path";
 import type { Cast } from "./cast.ts";
-import type { Locale } from "./person.ts";
 
 export interface Journey {
   name: string;
+  /** Name of the file that it is in. */
+  file: string;
   play: (cast: Cast) => Promise<void>;
 }
 
 const journeys: Journey[] = [];
+let reading = "";
 
 /** Names a journey; the files of e2e/journeys do, e2e/run.ts plays them. */
 export function journey(name: string, play: (cast: Cast) => Promise<void>): void {
-  journeys.push({ name, play });
+  journeys.push({ name, file: reading, play });
 }
 
-/** The same for each language, where it needs nothing that another journey leaves behind. */
-export function inBothLanguages(name: string, play: (cast: Cast, locale: Locale) => Promise<void>): void {
-  for (const locale of ["ja", "en"] as const) journey(`${name}, ${locale}`, (cast) => play(cast, locale));
+/** Reads a file of journeys. */
+export async function readJourneys(folder: string, file: string): Promise<void> {
+  reading = file;
+  await import(path.join(folder, file));
 }
 
 /** All that were named, in that order. */

@@ -1,7 +1,9 @@
 // A person at a device: what they see, press and type. A state of a page is reached when its body says
-// so; each is looked at by axe, and gets its picture, the first time that it is met.
+// so. The first time that one is met, it is looked at in both languages: by axe, in a narrow window, and for
+// its picture.
 import axe from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Gallery } from "./gallery.ts";
 import { type Sent, Traffic } from "./traffic.ts";
 
 export type Locale = "ja" | "en";
@@ -25,11 +27,12 @@ const VIEWPORTS = {
   phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, userAgent: PHONE },
 } as const;
 
+/** What a phone of the smallest kind shows, and a PC's window of 1280 x 1024 at a zoom of 400 %. */
+const NARROW = { pc: { width: 320, height: 256 }, phone: { width: 320, height: 568 } } as const;
+
 /** What is told of each state that is met. */
 export interface Observer {
-  /** True: this state was not met before in this language on this device. */
-  isNew(name: string): boolean;
-  picture(name: string, png: Buffer): Promise<void>;
+  readonly gallery: Gallery;
   finding(text: string): void;
 }
 
@@ -153,17 +156,75 @@ export class Person {
   }
 
   async #look(state: string): Promise<void> {
-    const name = `${this.locale}-${this.device}-${state}`;
-    if (!this.#observer.isNew(name)) return;
-    await this.#observer.picture(name, await this.page.screenshot({ animations: "disabled", caret: "hide" }));
-    await this.page.evaluate(axe.source);
-    const violations = await this.page.evaluate(async () => {
+    const names = (["ja", "en"] as const).map(
+      (locale) => [locale, `${locale}-${this.device}-${state}`] as const,
+    );
+    const { gallery } = this.#observer;
+    // The language of the person comes last: it is on when this returns.
+    if (this.locale === "ja") names.reverse();
+    let switched = false;
+    for (const [locale, name] of names) {
+      if (!gallery.take(name)) continue;
+      switched ||= locale !== this.locale;
+      if ((await this.#speak(locale)) && (await this.#examine(name))) continue;
+      gallery.giveBack(name);
+    }
+    if (switched) await this.#speak(this.locale);
+  }
+
+  /** Switches the page to a language, as its buttons do; nothing else of it changes. False if it cannot. */
+  async #speak(locale: Locale): Promise<boolean> {
+    const { page } = this;
+    const speaks = await page.evaluate((wanted) => {
+      if (document.documentElement.lang === wanted) return true;
+      const button = document.querySelector<HTMLElement>(`.languages button[lang="${wanted}"]`);
+      // By script: behind an open dialog nobody can press it, and focus stays where it is.
+      button?.click();
+      return button !== null;
+    }, locale);
+    if (speaks) await page.waitForFunction((wanted) => document.documentElement.lang === wanted, locale);
+    return speaks;
+  }
+
+  /** False if the state went by meanwhile. */
+  async #examine(name: string): Promise<boolean> {
+    const { page } = this;
+    const { gallery } = this.#observer;
+    const before = await this.state();
+    const png = await page.screenshot({ animations: "disabled", caret: "hide" });
+    const violations = await this.#askAxe();
+    const narrow = await this.#narrow();
+    if ((await this.state()) !== before) return false;
+    await gallery.hang(name, png);
+    for (const violation of violations) this.#observer.finding(`axe in ${name}: ${violation}`);
+    if (narrow !== undefined) this.#observer.finding(`${name} ${narrow}`);
+    return true;
+  }
+
+  async #askAxe(): Promise<string[]> {
+    const { page } = this;
+    if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe.source);
+    return page.evaluate(async () => {
       const { axe: engine } = globalThis as unknown as { axe: typeof axe };
-      const results = await engine.run();
+      const results = await engine.run({ resultTypes: ["violations"] });
       return results.violations.map(
         ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`,
       );
     });
-    for (const violation of violations) this.#observer.finding(`axe in ${name}: ${violation}`);
+  }
+
+  /** What does not fit into a narrow window. */
+  async #narrow(): Promise<string | undefined> {
+    const { page, device } = this;
+    await page.setViewportSize(NARROW[device]);
+    const wide = await page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.documentElement;
+      if (scrollWidth <= clientWidth) return [];
+      return [...document.querySelectorAll("body *")]
+        .filter((element) => element.getBoundingClientRect().right > clientWidth + 1)
+        .map((element) => `${element.tagName}.${element.className}`);
+    });
+    await page.setViewportSize(VIEWPORTS[device].viewport);
+    return wide.length === 0 ? undefined : `scrolls sideways at 320 px: ${wide.slice(0, 5).join(", ")}`;
   }
 }
