@@ -10,24 +10,28 @@ function welcome(stage: Stage): string {
   const { world, origins } = stage;
   const near = (file: string) => path.relative(process.cwd(), file);
   return `
-Open this in a browser on this machine:
+Everything is up, on this machine alone. What to do:
 
-    ${origins.tier}/
+  1. Open this in a browser. It is your PC:
 
-  The certificate is of a test CA made a moment ago. Accept the browser's warning once for each of the
-  four addresses, or trust ${near(world.file("tls/ca.crt"))} in a profile of its own.
-  One window: choose "this phone". Two windows, a PC and a phone: the QR is for a camera; read a picture of
-  it with any QR reader and open the address that it holds in the second window, within 15 seconds.
-  The app asks for a card once. Choose a file:
-    ${near(world.card("card"))}         what most people have
-    ${near(world.card("second"))}       another one, to replace it
-    ${near(world.card("lost"))}         reported lost: it is refused
-    ${near(world.card("expired"))}      refused, too
-  PINs: ${AUTHENTICATION_PIN} for authentication, ${CARD_INFO_PIN} for card info.
-  The account page that recovers a password with the card:
+         ${origins.tier}/
 
-    ${origins.account}/
+     Each of the four addresses has a certificate of a test CA: go on past the browser's warning, once each.
+  2. Open the authentication app in a second window. It is your phone:
 
+         ${origins.app}/
+
+     Give it a card, a file: ${near(world.card("card"))}
+  3. On the PC choose "another phone", and sign in. When it shows the QR code, press "Scan the QR code" in
+     the app, and choose the PC's window; or paste a screenshot of it.
+     With one window: choose "this phone" instead.
+  4. Follow the two windows. PINs: ${AUTHENTICATION_PIN} for authentication, ${CARD_INFO_PIN} for card info.
+  5. Once card and account are linked, recover a password with the card:
+
+         ${origins.account}/
+
+  Other cards: ${near(world.card("second"))} to replace it; ${near(world.card("lost"))}
+  and ${near(world.card("expired"))} are refused.
   Logs are in ${near(world.directory)}/*.log. Ctrl-C stops everything.
 `;
 }

@@ -3,6 +3,7 @@ import { Act } from "../gen/musubi/v1/common_pb.ts";
 import type { LocalizedText } from "../gen/musubi/v1/common_pb.ts";
 import type { Words } from "../ui/i18n.tsx";
 import type { Pin } from "./card.ts";
+import type { Trouble } from "./scan/machine.ts";
 import type { Ending } from "./state.ts";
 
 export const words = {
@@ -41,10 +42,22 @@ export const words = {
     ja: "パソコンのQRコードをスマートフォンのカメラで読み取るか、ブラウザーで「アプリを開く」を押してください。ここから手続きが進みます。",
     en: "Scan the QR code on your PC with the phone's camera, or press “Open the app” in your browser. It goes on here.",
   },
-  paste: { ja: "リンクを貼り付けて開く", en: "Open a link by pasting it" },
-  pasteField: { ja: "アプリを開くリンク", en: "Link that opens the app" },
-  pasteOpen: { ja: "リンクを開く", en: "Open the link" },
-  pasteWrong: { ja: "アプリを開くリンクではありません。", en: "This is no link that opens the app." },
+  scan: { ja: "QRコードを読み取る", en: "Scan the QR code" },
+  scanHow: {
+    ja: "カメラのまねごとです。パソコンのQRコードが出ているウィンドウか画面を選ぶと、そこから読み取ります。読み取れたら、見るのをやめます。",
+    en: "This simulates the camera. Choose the window or screen that shows the PC's QR code: it is read from there, and then nothing is looked at any more.",
+  },
+  scanLooking: { ja: "QRコードを探しています…", en: "Looking for the QR code…" },
+  scanOther: {
+    ja: "見えているのは、別のQRコードです。手続きのQRコードを探しています…",
+    en: "There is another QR code. Looking for the one of your journey…",
+  },
+  scanStop: { ja: "読み取りをやめる", en: "Stop scanning" },
+  scanPicture: { ja: "または、画面の画像を選ぶ", en: "Or choose a screenshot" },
+  scanPictureHint: {
+    ja: "この画面に貼り付けることもできます（Ctrl+V）。QRコードは毎秒変わるので、15秒以内に撮った画像を使ってください。",
+    en: "You can also paste it on this page (Ctrl+V). The QR code changes every second: a screenshot is good for 15 seconds.",
+  },
   cardsOpen: { ja: "カードと見本の設定", en: "Cards and simulation" },
   cardsTitle: { ja: "カードと見本の設定", en: "Cards and simulation" },
   cardsNone: { ja: "カードは、まだありません。", en: "There is no card yet." },
@@ -248,6 +261,45 @@ export const words = {
   },
   offlineDo: { ja: "今すぐつなぐ", en: "Connect now" },
 } satisfies Record<string, Words>;
+
+/** Why nothing was scanned, and what to do next. */
+export const scanTroubles: Record<Trouble, { title: Words; text: Words }> = {
+  NO_QR: {
+    title: { ja: "QRコードが見つかりません", en: "There is no QR code" },
+    text: {
+      ja: "QRコードの全体が写るように、大きく表示してから、もう一度試してください。何も失われていません。",
+      en: "Make sure that all of it is in the picture and large enough, and try again. Nothing is lost.",
+    },
+  },
+  OTHER_QR: {
+    title: { ja: "このアプリのQRコードではありません", en: "This QR code is not for this app" },
+    text: {
+      ja: "はじめたページの「QRコード」の画面を、読み取ってください。",
+      en: "Scan the one on the page where you began.",
+    },
+  },
+  REFUSED: {
+    title: { ja: "画面を見ることが、許可されませんでした", en: "The app may not look at the screen" },
+    text: {
+      ja: "もう一度押して、ウィンドウを選んでください。または、画面の画像を下で選んでください。",
+      en: "Press again and choose a window, or choose a screenshot below.",
+    },
+  },
+  UNSUPPORTED: {
+    title: { ja: "このブラウザーでは、画面を読み取れません", en: "This browser cannot do that" },
+    text: {
+      ja: "画面の画像を下で選ぶか、貼り付けてください。",
+      en: "Choose a screenshot below, or paste it.",
+    },
+  },
+  FAILED: {
+    title: { ja: "読み取れませんでした", en: "Nothing could be read" },
+    text: {
+      ja: "もう一度試すか、下で、画面の画像（PNGなど）を選んでください。",
+      en: "Try again, or choose a screenshot below, for example a PNG file.",
+    },
+  },
+};
 
 export const pinNames: Record<Pin, Words> = {
   AUTHENTICATION: { ja: "利用者証明用の暗証番号", en: "Authentication PIN" },

@@ -10,7 +10,8 @@ export default defineConfig({
     outDir: "../dist/standin-app",
     emptyOutDir: true,
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    // Nothing to preload: the scanner is one chunk without another.
+    modulePreload: false,
     // For stage/page_size.ts: which file loads which.
     manifest: true,
   },

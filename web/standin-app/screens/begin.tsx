@@ -1,10 +1,9 @@
 // From the closed app to the pairing: home, cards, the link that opened it, who asks, the 6 digits.
-import { useState } from "preact/hooks";
-
-import { Button, Countdown, Details, Field, Notice, useNow, Waiting } from "../../ui/components.tsx";
+import { Button, Countdown, Notice, useNow, Waiting } from "../../ui/components.tsx";
 import { useLocale } from "../../ui/i18n.tsx";
+import { useStore } from "../../ui/machine.tsx";
 import { adviceFor } from "../../ui/reasons.ts";
-import { parseLink } from "../link.ts";
+import { nameOfScan, ScanPanel, useScanner } from "../scan/panel.tsx";
 import { pinNames, triesLeft, words } from "../text.ts";
 import { CardFileInput, Facts, Screen, Simulation } from "./parts.tsx";
 import type { View } from "./parts.tsx";
@@ -35,47 +34,22 @@ export function Home(props: View) {
   const { app, state } = props;
   const { t } = useLocale();
   const bare = state.cards.length === 0;
+  const scanner = useScanner(props.timer, (fragment) => app.openLink(fragment));
+  const scan = useStore(scanner);
   return (
-    <Screen {...props} name="app-home" title={bare ? words.homeTitleBare : words.homeTitle}>
+    <Screen
+      {...props}
+      name="app-home"
+      part={nameOfScan(scan)}
+      title={bare ? words.homeTitleBare : words.homeTitle}
+    >
       {bare && <CardFileInput app={app} />}
       <p class={bare ? undefined : "lead"}>{t(words.homeHow)}</p>
-      <Details summary={words.paste}>
-        <PasteLink {...props} />
-      </Details>
+      <ScanPanel scanner={scanner} state={scan} first={!bare} />
       <div class="actions">
         <Button onPress={() => app.send({ type: "OPEN_CARDS" })}>{t(words.cardsOpen)}</Button>
       </div>
     </Screen>
-  );
-}
-
-function PasteLink({ app }: View) {
-  const { t } = useLocale();
-  const [text, setText] = useState("");
-  const [wrong, setWrong] = useState(false);
-  const open = (): void => {
-    const fragment = text.slice(text.indexOf("#")).trim();
-    if (parseLink(fragment) === null) setWrong(true);
-    else app.openLink(fragment);
-  };
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        open();
-      }}
-    >
-      <Field
-        label={words.pasteField}
-        value={text}
-        error={wrong ? t(words.pasteWrong) : undefined}
-        onInput={(value) => {
-          setText(value);
-          setWrong(false);
-        }}
-      />
-      <Button submit>{t(words.pasteOpen)}</Button>
-    </form>
   );
 }
 

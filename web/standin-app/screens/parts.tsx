@@ -24,12 +24,18 @@ export interface View {
 
 /** One screen: its name for tests, its heading, "Stop" wherever there is something to stop. */
 export function Screen(
-  props: View & { name: string; title: Words; children: ComponentChildren; wide?: boolean },
+  props: View & {
+    name: string;
+    /** What goes on within it, where that has a name of its own. */
+    part?: string | undefined;
+    title: Words;
+    children: ComponentChildren;
+  },
 ) {
   const { app, state, name, title } = props;
   const { t } = useLocale();
   const { dialog, job } = state;
-  const shown = dialog === "STOP" ? "app-stop" : dialog === "NOT_ME" ? "app-not-me" : name;
+  const shown = dialog === "STOP" ? "app-stop" : dialog === "NOT_ME" ? "app-not-me" : (props.part ?? name);
   const act = actWords(state.journey?.act);
   const stoppable = mayStop(state);
   return (
