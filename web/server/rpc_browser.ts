@@ -274,7 +274,15 @@ function linkRoutes(router: ConnectRouter, browser: Browser): void {
   const { link } = browser.tier.services;
 
   /** The session whose outcome is to be used must be this browser's, and live: LinkService asks for no
-   *  credential. Its credential is the one that was made after the card's proof. */
+   *  credential. Its credential is the one that was made after the card's proof.
+   *
+   *  That who opens the page anew in READY signs in anew is the page's rule, and not one of ours: we see
+   *  cookies alone, and those of the document that was there all along are those of the next one. A secret
+   *  of the document would have to outlive a reload where an answer was lost, so it would lie in the tab's
+   *  storage, where the next document finds it; and a sign-in that must be younger than the return would ask
+   *  those who never left to sign in twice. Who can make calls by hand in this browser has the open page,
+   *  too. What holds whatever a page does: a sign-in that the person was asked for, at most 10 minutes old
+   *  (the services), of the account that is bound, and the 5 minutes of READY. */
   const entitled = async (context: HandlerContext, sessionId: Uint8Array): Promise<void> => {
     const cookie = browser.session(context, sessionId);
     if (!cookie.value.returned) throw refusal("WRONG_STATE", { state: "READY", first: "CompleteReturn" });

@@ -8,7 +8,7 @@ import { words as tierWords, phrases as tierPhrases } from "../../app/text/journ
 import { COOKIES } from "../../server/cookies.ts";
 import { words as app } from "../../standin-app/text.ts";
 import { APP_NAME } from "../../stage/programs.ts";
-import { AUTHENTICATION_PIN } from "../../stage/world.ts";
+import { AUTHENTICATION_PIN, CARD_INFO_PIN } from "../../stage/world.ts";
 import type { Cast } from "../lib/cast.ts";
 import { Hands, requestId } from "../lib/hands.ts";
 import { journey } from "../lib/journey.ts";
@@ -20,9 +20,9 @@ import {
   enterPin,
   FIRST_ACCOUNT,
   pair,
-  prove,
   scan,
   signIn,
+  startCard,
   takeOver,
 } from "../lib/steps.ts";
 
@@ -154,40 +154,94 @@ cardFirst("LINK on one phone", async (cast) => {
   await linkAndUndo(phone);
 });
 
+/** With the account first, up to what ends the return: CompleteReturn comes next. */
+async function untilReturn(cast: Cast, way: "this" | "other"): Promise<{ person: Person; phone: Person }> {
+  const { stage } = cast;
+  const phone = await cast.person("phone", "ja");
+  await chooseCard(phone, stage, stage.world.card("second"));
+  const person = way === "this" ? phone : await cast.person("pc", "ja");
+  await beginLink(person, stage, way);
+  if (way === "this") {
+    await person.reach("phone-open");
+    await person.press(tierPhrases.openApp(APP_NAME));
+    await takeOver(phone);
+  } else {
+    await scan(person, phone);
+    await pair(person, phone);
+  }
+  await startCard(phone);
+  await enterPin(phone, "app-pin-1", AUTHENTICATION_PIN);
+  await enterPin(phone, "app-pin-2", CARD_INFO_PIN);
+  await phone.reach("app-read-ready");
+  await phone.press(app.readStart);
+  await phone.reach("app-consent");
+  return { person, phone };
+}
+
+async function goBack(way: "this" | "other", phone: Person): Promise<void> {
+  await allow(phone);
+  if (way === "other") return;
+  await phone.reach("app-return");
+  await phone.press(app.returnDo);
+}
+
+/** Signs in where the page asks who has come back. */
+async function resume(person: Person): Promise<void> {
+  await person.reach("journey-resume");
+  await person.press(tierWords.signIn);
+  await signIn(person);
+  await person.reach("link-decide");
+}
+
+async function decline(person: Person): Promise<void> {
+  await person.page.getByTestId("decline").click();
+  // The decision's own words, or the journey's if the stream was faster.
+  await person.reach("link-over-CANCELLED_HERE", "journey-cancelled");
+}
+
 for (const way of ["this", "other"] as const) {
   const where = way === "this" ? "one phone" : "a PC";
+
   journey(`a sign-in to go on with a card that was read, on ${where}: another credential`, async (cast) => {
-    const { stage } = cast;
-    const phone = await cast.person("phone", "ja");
-    await chooseCard(phone, stage, stage.world.card("second"));
-    const person = way === "this" ? phone : await cast.person("pc", "ja");
-    await beginLink(person, stage, way);
-    if (way === "this") {
-      await person.reach("phone-open");
-      await person.press(tierPhrases.openApp(APP_NAME));
-      await takeOver(phone);
-    } else {
-      await scan(person, phone);
-      await pair(person, phone);
-    }
-    await prove(phone);
-    if (way === "this") {
-      await phone.reach("app-return");
-      await phone.press(app.returnDo);
-    }
+    const { person, phone } = await untilReturn(cast, way);
+    await goBack(way, phone);
     await person.reach("link-decide");
     const before = await sessionCookie(person, cast);
-
     await person.page.reload();
-    await person.reach("journey-resume");
-    await person.press(tierWords.signIn);
-    await signIn(person);
-    await person.reach("link-decide");
+    await resume(person);
     assert.notEqual((await sessionCookie(person, cast)).value, before.value);
     await assertVoid(cast, before);
-    // The person goes on with what they have.
-    await person.page.getByTestId("decline").click();
-    // The decision's own words, or the journey's if the stream was faster.
-    await person.reach("link-over-CANCELLED_HERE", "journey-cancelled");
+    await decline(person);
+  });
+
+  journey(`the answer with the new credential is lost, on ${where}: a reload gets it`, async (cast) => {
+    const { person, phone } = await untilReturn(cast, way);
+    const before = await sessionCookie(person, cast);
+    // The services have done it; the browser gets neither the answer nor its cookie, however often it asks.
+    const network = await person.context.newCDPSession(person.page);
+    await network.send("Fetch.enable", {
+      patterns: [{ urlPattern: "*/CompleteReturn", requestStage: "Response" }],
+    });
+    let lost = 0;
+    network.on("Fetch.requestPaused", ({ requestId: id }) => {
+      lost += 1;
+      void person.context
+        .addCookies([before])
+        .then(() => network.send("Fetch.failRequest", { requestId: id, errorReason: "ConnectionClosed" }))
+        // It was paused when the page was left.
+        .catch(() => undefined);
+    });
+    await goBack(way, phone);
+    const again = person.say(way === "this" ? shared.again : tierWords.again);
+    await person.page.getByRole("button", { name: again, exact: true }).waitFor();
+    assert.ok(lost > 0);
+    await assertVoid(cast, before);
+    await network.send("Fetch.disable");
+
+    await person.page.reload();
+    // The return page goes on by itself: its code is what says who has come back.
+    if (way === "other") await resume(person);
+    await person.reach("link-decide");
+    await decline(person);
   });
 }
