@@ -184,6 +184,8 @@ journey("the tier ends and starts under a waiting PC, which goes on by itself", 
   await allow(phone);
   await phone.reach("app-done-pc");
   await pc.reach("link-decide");
+  await pc.page.getByTestId("decline").click();
+  await pc.reach("journey-cancelled");
 });
 
 journey("each link on the first page and at consent leads somewhere", async (cast) => {

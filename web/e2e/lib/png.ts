@@ -3,7 +3,7 @@ import { crc32, deflateSync } from "node:zlib";
 import { PNG } from "pngjs";
 
 /** Colours of a picture that is kept: text on flat ground looks the same with that few. Two pixels in a byte. */
-const COLOURS = 16;
+const COLOURS = 10;
 /** Colours that differ by less than this much in a channel count as one when they are counted: 16 of 256. */
 const STEP_BITS = 4;
 
@@ -85,7 +85,7 @@ export function reduce(png: Buffer): Buffer {
     Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
     chunk("IHDR", header),
     chunk("PLTE", Buffer.from(palette.flatMap(({ r, g, b }) => [r, g, b]))),
-    chunk("IDAT", deflateSync(rows, { level: 9 })),
+    chunk("IDAT", deflateSync(rows, { level: 9, memLevel: 9 })),
     chunk("IEND", Buffer.alloc(0)),
   ]);
 }
