@@ -56,8 +56,9 @@ def check_generated(tree):
     """Generated documents are what their generator makes of the sources as they are."""
     import gen_errors
     import gen_metrics
+    import gen_tour
     findings = []
-    for generator in (gen_errors, gen_metrics):
+    for generator in (gen_errors, gen_metrics, gen_tour):
         output = generator.OUTPUT
         if any(source not in tree.files for source in generator.SOURCES):
             continue
