@@ -21,5 +21,3 @@ export const DemoIdpConfigSchema = z.strictObject({
     .min(1)
     .default(() => [...DEMO_ACCOUNTS]),
 });
-
-export type DemoIdpConfig = z.infer<typeof DemoIdpConfigSchema>;

@@ -27,5 +27,3 @@ export const DemoRpConfigSchema = z.strictObject({
   /** Where start pages are. */
   tier_origin: origin,
 });
-
-export type DemoRpConfig = z.infer<typeof DemoRpConfigSchema>;

@@ -144,7 +144,6 @@ const schema = z.strictObject({
 
 /** What the file says, with defaults; paths are absolute. */
 export type Config = z.infer<typeof schema>;
-export type Limits = Config["limits"];
 
 /** Every key, and every key of an object in it: for the check that the documents name them all. */
 export function configKeys(): string[] {

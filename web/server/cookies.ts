@@ -44,7 +44,6 @@ export type CookieKind = keyof typeof COOKIES;
 export type CookieValue<K extends CookieKind> = z.infer<(typeof COOKIES)[K]["schema"]>;
 export type SessionCookie = CookieValue<"session">;
 export type SignInCookie = CookieValue<"signIn">;
-export type ResultCookie = CookieValue<"result">;
 
 /** How long the sealed states live. A session's cookie lives as long as the session. */
 export const SIGN_IN_LIFETIME_MS = 15 * 60_000;

@@ -18,7 +18,16 @@ import {
   triesLeft,
   words,
 } from "../text.ts";
-import { accountOf, CardFileInput, Facts, Given, PolicyLinks, Screen, Simulation } from "./parts.tsx";
+import {
+  accountOf,
+  CardFileInput,
+  Facts,
+  Given,
+  PolicyLinks,
+  Screen,
+  Simulation,
+  TryAgain,
+} from "./parts.tsx";
 import type { View } from "./parts.tsx";
 
 export function Setup(props: View) {
@@ -293,21 +302,13 @@ export function Sending(props: View) {
 }
 
 export function ProofKept(props: View & { until: number }) {
-  const { app, state, clock, timer, until } = props;
+  const { clock, timer, until } = props;
   const { t } = useLocale();
   return (
     <Screen {...props} name="app-proof-kept" title={words.keptTitle}>
       <p class="lead">{t(words.keptText)}</p>
       <Countdown label={words.keptLeft} until={until} clock={clock} timer={timer} />
-      <div class="actions">
-        <Button
-          kind="main"
-          busy={state.job !== null}
-          onPress={() => app.send({ type: "TRY_AGAIN", now: clock.now() })}
-        >
-          {t(words.tryAgain)}
-        </Button>
-      </div>
+      <TryAgain {...props} />
     </Screen>
   );
 }

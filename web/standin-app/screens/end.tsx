@@ -6,7 +6,7 @@ import { useLocale } from "../../ui/i18n.tsx";
 import { adviceFor, adviceForVerdict } from "../../ui/reasons.ts";
 import type { Ending, Failure } from "../state.ts";
 import { actWords, endings, returnIn, words } from "../text.ts";
-import { accountOf, Facts, Given, PolicyLinks, Screen, WhereItBegan } from "./parts.tsx";
+import { accountOf, Facts, Given, PolicyLinks, Screen, TryAgain, WhereItBegan } from "./parts.tsx";
 import type { View } from "./parts.tsx";
 
 export function Consent(props: View & { changed: boolean }) {
@@ -124,7 +124,7 @@ export function Over(props: View & { ending: Ending }) {
 }
 
 export function Trouble(props: View & { failure: Failure }) {
-  const { app, state, clock, failure } = props;
+  const { failure } = props;
   const { t } = useLocale();
   const advice = adviceFor(failure.reason);
   return (
@@ -132,15 +132,7 @@ export function Trouble(props: View & { failure: Failure }) {
       <div data-testid={`reason-${failure.reason}`}>
         <p class="lead">{t(advice.next)}</p>
       </div>
-      <div class="actions">
-        <Button
-          kind="main"
-          busy={state.job !== null}
-          onPress={() => app.send({ type: "TRY_AGAIN", now: clock.now() })}
-        >
-          {t(words.tryAgain)}
-        </Button>
-      </div>
+      <TryAgain {...props} />
     </Screen>
   );
 }

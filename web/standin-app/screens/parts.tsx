@@ -22,6 +22,22 @@ export interface View {
   timer: Timer;
 }
 
+/** Goes on where it stopped. */
+export function TryAgain({ app, state, clock }: View) {
+  const { t } = useLocale();
+  return (
+    <div class="actions">
+      <Button
+        kind="main"
+        busy={state.job !== null}
+        onPress={() => app.send({ type: "TRY_AGAIN", now: clock.now() })}
+      >
+        {t(words.tryAgain)}
+      </Button>
+    </div>
+  );
+}
+
 /** One screen: its name for tests, its heading, "Stop" wherever there is something to stop. */
 export function Screen(
   props: View & {
