@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { defineConfig } from "vite";
 import type { Plugin } from "vite";
-import { withoutProtobufJson } from "./without_protobuf_json.ts";
+import { withoutProtobufJson } from "./protobuf/without_json.ts";
+import { withoutProtobufDescriptors } from "./protobuf/without_descriptors.ts";
 
 /** Writes what the tier sends compressed beside each file, as server/pages.ts looks for it: script is a
  *  third on the way, and nothing is compressed while somebody waits. */
@@ -29,7 +30,7 @@ export function compressed(): Plugin {
 
 export default defineConfig({
   root: "app",
-  plugins: [withoutProtobufJson(), compressed()],
+  plugins: [withoutProtobufJson(), withoutProtobufDescriptors(), compressed()],
   build: {
     outDir: "../dist/app",
     emptyOutDir: true,

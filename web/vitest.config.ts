@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: [
-      "{server,app,ui,shared,standin-app,demo-idp,demo-rp,stage,load}/**/*.test.{ts,tsx}",
+      "{server,app,ui,shared,standin-app,demo-idp,demo-rp,stage,load,protobuf}/**/*.test.{ts,tsx}",
       "e2e/lib/*.test.ts",
     ],
     environment: "node",

@@ -1,7 +1,7 @@
 // The pages' way to the tier: the calls of the wire contract, and the few JSON endpoints beside them.
 import { createClient } from "@connectrpc/connect";
 import type { Client, Transport } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-web";
+import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import { LinkService } from "../gen/musubi/v1/link_pb.ts";
 import { PairingService } from "../gen/musubi/v1/pairing_pb.ts";
 import { SessionService } from "../gen/musubi/v1/session_pb.ts";
@@ -36,8 +36,8 @@ export function createCalls(unary: Transport, streams: Transport): Calls {
 export function browserCalls(): Calls {
   const options = { baseUrl: BROWSER_RPC, useBinaryFormat: true };
   return createCalls(
-    createConnectTransport({ ...options, defaultTimeoutMs: CALL_DEADLINE_MS }),
-    createConnectTransport(options),
+    createGrpcWebTransport({ ...options, defaultTimeoutMs: CALL_DEADLINE_MS }),
+    createGrpcWebTransport(options),
   );
 }
 

@@ -1,8 +1,9 @@
 // How much script each page loads, gzipped, against a limit:
 //   node stage/page_size.ts LIMIT FOLDER... [--apart PART=LIMIT]
 // each folder what Vite built for one document, with its manifest. A page is the document's entry with one
-// of the parts that it fetches when they are needed, or the entry alone. A part that is named apart is
-// no page: it is fetched after a press, and is counted by itself, against a limit of its own.
+// of the parts that it fetches when they are needed, and all that this part may fetch in turn; or the entry
+// alone. A part that is named apart is no page: it is fetched after a press, and is counted by itself,
+// against a limit of its own.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -16,12 +17,14 @@ interface Chunk {
 }
 type Manifest = Record<string, Chunk>;
 
-/** The scripts that a chunk cannot run without, its own among them. */
-function needed(manifest: Manifest, name: string, found = new Set<string>()): Set<string> {
+/** The scripts that a chunk cannot run without, its own among them; `later`: also those that it may fetch. */
+function scripts(manifest: Manifest, name: string, later: boolean, found = new Set<string>()): Set<string> {
   const chunk = manifest[name];
+  // What imports the entry back does not thereby load every page.
   if (chunk === undefined || found.has(chunk.file)) return found;
   found.add(chunk.file);
-  for (const other of chunk.imports ?? []) needed(manifest, other, found);
+  const others = [...(chunk.imports ?? []), ...(later ? (chunk.dynamicImports ?? []) : [])];
+  for (const other of others) scripts(manifest, other, later, found);
   return found;
 }
 
@@ -47,19 +50,19 @@ function countedOf(manifest: Manifest): Counted[] {
   const counted: Counted[] = [];
   for (const [name, chunk] of Object.entries(manifest)) {
     if (chunk.isEntry !== true) continue;
-    const shell = needed(manifest, name);
+    const shell = scripts(manifest, name, false);
     const parts = chunk.dynamicImports ?? [];
     const pages = parts.filter((part) => !apart.has(part));
     if (pages.length === 0) counted.push({ name, files: shell, limit: Number(limit) });
     for (const part of pages) {
       counted.push({
         name: part,
-        files: new Set([...shell, ...needed(manifest, part)]),
+        files: scripts(manifest, part, true, new Set(shell)),
         limit: Number(limit),
       });
     }
     for (const part of parts.filter((one) => apart.has(one))) {
-      const files = new Set([...needed(manifest, part)].filter((file) => !shell.has(file)));
+      const files = new Set([...scripts(manifest, part, true)].filter((file) => !shell.has(file)));
       counted.push({ name: part, files, limit: apart.get(part) ?? 0 });
       apart.delete(part);
     }

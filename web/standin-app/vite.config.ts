@@ -1,11 +1,12 @@
 // Builds the stand-in of the authentication app: static files with hashed names, nothing inline.
 import { defineConfig } from "vite";
 
-import { withoutProtobufJson } from "../without_protobuf_json.ts";
+import { withoutProtobufJson } from "../protobuf/without_json.ts";
+import { withoutProtobufDescriptors } from "../protobuf/without_descriptors.ts";
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [withoutProtobufJson()],
+  plugins: [withoutProtobufJson(), withoutProtobufDescriptors()],
   build: {
     outDir: "../dist/standin-app",
     emptyOutDir: true,
