@@ -423,10 +423,6 @@ Bytes BuildOcspRequest(const Certificate& target, const Certificate& issuer, Cer
   return Sequence({Sequence({requests, extensions})});
 }
 
-base::Hash256 IssuerKeyHash(const Certificate& issuer) {
-  return crypto::Sha256(issuer.public_key_bits());
-}
-
 OcspResult CheckOcspResponse(ByteView response, const Certificate& target,
                              const Certificate& issuer, ByteView nonce, const OcspPolicy& policy,
                              absl::Time now) {

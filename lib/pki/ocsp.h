@@ -69,9 +69,6 @@ std::string_view Name(OcspOutcome outcome);
 base::Bytes BuildOcspRequest(const Certificate& target, const Certificate& issuer, CertIdHash hash,
                              base::ByteView nonce);
 
-// IssuerKeyHash is the CertID's SHA-256 issuerKeyHash: with the serial it names a certificate.
-base::Hash256 IssuerKeyHash(const Certificate& issuer);
-
 struct OcspPolicy {
   NoncePolicy nonce = NoncePolicy::kOptional;
   // Age of thisUpdate up to which an answer without nextUpdate is current.

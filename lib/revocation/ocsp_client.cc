@@ -86,7 +86,7 @@ struct OcspClient::Flight {
 };
 
 struct OcspClient::Question {
-  Key key;
+  SerialKey key;
   const Responder& responder;  // Of options_.
   pki::Certificate target;
   pki::Certificate issuer;
@@ -131,7 +131,8 @@ OcspClient::OcspClient(Dependencies dependencies, Options options,
                        std::unique_ptr<base::WorkerPool> helpers)
     : dependencies_(dependencies), options_(std::move(options)), helpers_(std::move(helpers)) {
   for (const Responder& responder : options_.responders) {
-    responders_.emplace(pki::IssuerKeyHash(options_.issuers.at(responder.anchor)), &responder);
+    responders_.emplace(crypto::Sha256(options_.issuers.at(responder.anchor).spki_der()),
+                        &responder);
   }
 }
 
@@ -162,7 +163,7 @@ absl::StatusOr<std::unique_ptr<OcspClient>> OcspClient::Create(Dependencies depe
       new OcspClient(dependencies, std::move(options), std::move(helpers)));
 }
 
-std::optional<OcspClient::Answer> OcspClient::FromCache(const Key& key, absl::Time now) {
+std::optional<OcspClient::Answer> OcspClient::FromCache(const SerialKeyView& key, absl::Time now) {
   const auto found = cache_.find(key);
   if (found == cache_.end()) return std::nullopt;
   const pki::OcspResult& result = *found->second.answer.result;
@@ -179,7 +180,7 @@ std::optional<OcspClient::Answer> OcspClient::FromCache(const Key& key, absl::Ti
   return found->second.answer;
 }
 
-void OcspClient::Keep(const Key& key, const Answer& answer) {
+void OcspClient::Keep(const SerialKey& key, const Answer& answer) {
   if (!answer.result || answer.result->cert_status == pki::OcspCertStatus::kUnknown) return;
   if (const auto old = cache_.find(key); old != cache_.end()) {
     // What is revoked stays so: a GOOD that was slower does not hide it.
@@ -195,16 +196,31 @@ void OcspClient::Keep(const Key& key, const Answer& answer) {
   cache_.emplace(key, CacheEntry{answer, std::prev(uses_.end())});
 }
 
+std::optional<OcspClient::Answer> OcspClient::TryLocally(const base::Hash256& issuer_key,
+                                                         base::ByteView serial, absl::Time now) {
+  const auto responder = responders_.find(issuer_key);
+  if (responder == responders_.end()) return Answer{};
+  const SerialKeyView key(issuer_key, serial);
+  base::MutexLock lock(mutex_);
+  if (auto cached = FromCache(key, now)) {
+    dependencies_.observer.OnOcspCacheHit();
+    return cached;
+  }
+  // Of an asking that is under way an answer may come, whatever the breakers are now.
+  if (flights_.contains(key) || MayAsk(*responder->second, 0, now)) return std::nullopt;
+  return Answer{};
+}
+
 OcspClient::Answer OcspClient::Ask(const pki::Certificate& target, const pki::Certificate& issuer,
                                    absl::Time deadline) {
-  const Key key{pki::IssuerKeyHash(issuer), base::ToBytes(target.serial())};
+  const SerialKey key{crypto::Sha256(issuer.spki_der()), base::ToBytes(target.serial())};
   const auto responder = responders_.find(key.first);
   if (responder == responders_.end()) return {};
   std::shared_ptr<Flight> flight;
   {
     base::MutexLock lock(mutex_);
     while (true) {
-      if (auto cached = FromCache(key, dependencies_.clock.Now())) {
+      if (auto cached = FromCache({key.first, key.second}, dependencies_.clock.Now())) {
         dependencies_.observer.OnOcspCacheHit();
         return *std::move(cached);
       }
@@ -274,7 +290,7 @@ void OcspClient::AskNext(const Question& question, const std::shared_ptr<Race>& 
     base::MutexLock lock(mutex_);
     if (!AdmitNext(*race, asking)) return;
     alone = race->running++ == 0;
-    may_hedge = !alone || MayAskAnother(*race, responder);
+    may_hedge = !alone || MayAsk(responder, race->next_rank, dependencies_.clock.Now());
   }
   cut_short = cut_short || asking.cut_short;
   BuildRequest(asking, std::min(left, responder.timeout));
@@ -306,10 +322,10 @@ bool OcspClient::AdmitNext(Race& race, Asking& asking) {
   return false;
 }
 
-bool OcspClient::MayAskAnother(const Race& race, const Responder& responder) {
-  const absl::Time now = dependencies_.clock.Now();
-  for (size_t rank = race.next_rank; rank < responder.urls.size(); ++rank) {
-    if (!breakers_[{&responder, rank}].Refuses(now)) return true;
+bool OcspClient::MayAsk(const Responder& responder, size_t rank, absl::Time now) {
+  for (; rank < responder.urls.size(); ++rank) {
+    const auto breaker = breakers_.find({&responder, rank});
+    if (breaker == breakers_.end() || !breaker->second.Refuses(now)) return true;
   }
   return false;
 }

@@ -30,6 +30,7 @@
 #include "lib/revocation/circuit_breaker.h"
 #include "lib/revocation/crl_store.h"
 #include "lib/revocation/observer.h"
+#include "lib/revocation/serial_key.h"
 
 namespace musubi::revocation {
 
@@ -104,12 +105,17 @@ class OcspClient {
   // certificate at a time share one asking. If every breaker is open there is no answer, at once.
   Answer Ask(const pki::Certificate& target, const pki::Certificate& issuer, absl::Time deadline);
 
+  // TryLocally is what Ask would answer at `now` without asking or waiting: what is kept, or that
+  // there is no answer, since the issuer has no responder or every breaker is open. Nothing: a
+  // responder has to be asked. `issuer_key` is the SHA-256 of the issuer's SubjectPublicKeyInfo,
+  // `serial` the content octets. Allocates nothing.
+  std::optional<Answer> TryLocally(const base::Hash256& issuer_key, base::ByteView serial,
+                                   absl::Time now);
+
  private:
-  // issuerKeyHash and serial.
-  using Key = std::pair<base::Hash256, base::Bytes>;
   struct CacheEntry {
     Answer answer;
-    std::list<Key>::iterator use;
+    std::list<SerialKey>::iterator use;
   };
   struct Flight;
   struct Question;
@@ -118,9 +124,9 @@ class OcspClient {
 
   OcspClient(Dependencies dependencies, Options options, std::unique_ptr<base::WorkerPool> helpers);
 
-  std::optional<Answer> FromCache(const Key& key, absl::Time now)
+  std::optional<Answer> FromCache(const SerialKeyView& key, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Keep(const Key& key, const Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Keep(const SerialKey& key, const Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // `cut_short`: the deadline left a responder less than its timeout.
   Answer AskResponders(const Question& question, absl::Time deadline, bool& cut_short);
   // Until there is an answer, the next URL's turn has come or `deadline` has passed.
@@ -130,7 +136,8 @@ class OcspClient {
                bool& cut_short);
   // Sets rank and admission. False: none of the URLs that are left may be asked.
   bool AdmitNext(Race& race, Asking& asking) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool MayAskAnother(const Race& race, const Responder& responder)
+  // Whether one of the URLs from `rank` on may be asked.
+  bool MayAsk(const Responder& responder, size_t rank, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void BuildRequest(Asking& asking, absl::Duration timeout);
   // One asking from its sending to its report. These two run on any thread.
@@ -140,13 +147,13 @@ class OcspClient {
 
   const Dependencies dependencies_;
   const Options options_;
-  // By issuerKeyHash; into options_.
+  // By the SHA-256 of the issuer's SubjectPublicKeyInfo; into options_.
   std::map<base::Hash256, const Responder*> responders_;
   base::Mutex mutex_;
   base::CondVar landed_;
-  std::map<Key, CacheEntry> cache_ ABSL_GUARDED_BY(mutex_);
-  std::list<Key> uses_ ABSL_GUARDED_BY(mutex_);  // Least recently used first.
-  std::map<Key, std::shared_ptr<Flight>> flights_ ABSL_GUARDED_BY(mutex_);
+  std::map<SerialKey, CacheEntry, SerialKeyLess> cache_ ABSL_GUARDED_BY(mutex_);
+  std::list<SerialKey> uses_ ABSL_GUARDED_BY(mutex_);  // Least recently used first.
+  std::map<SerialKey, std::shared_ptr<Flight>, SerialKeyLess> flights_ ABSL_GUARDED_BY(mutex_);
   // By responder and rank.
   std::map<std::pair<const Responder*, size_t>, CircuitBreaker> breakers_ ABSL_GUARDED_BY(mutex_);
   // Or null. Last: what runs there uses all the others.

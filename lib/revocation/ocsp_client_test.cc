@@ -11,6 +11,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/status.h"
+#include "lib/crypto/hash.h"
 #include "tests/fakes/fake_http_client.h"
 #include "tests/fakes/fake_random.h"
 #include "tests/fakes/fake_responder.h"
@@ -258,6 +259,28 @@ TEST_F(OcspClientTest, AThousandCallersAtTheSameTimeShareOneAsking) {
   EXPECT_EQ(observer_.cache_hits(), 0);
 }
 
+TEST_F(OcspClientTest, WhatIsKnownLocallyNeedsNoAsking) {
+  Start();
+  const auto locally = [this] {
+    return client_->TryLocally(crypto::Sha256(issuer_.spki_der()), target_.serial(), clock_.Now());
+  };
+  EXPECT_FALSE(locally().has_value());
+  server_ = [&](const http::Request& request) {
+    EXPECT_FALSE(locally().has_value()) << "the answer may come";
+    return responder_.Answer(request);
+  };
+  EXPECT_EQ(Status(), OcspCertStatus::kGood);
+  ASSERT_TRUE(locally().has_value());
+  EXPECT_EQ(locally()->result->cert_status, OcspCertStatus::kGood);
+  EXPECT_EQ(observer_.cache_hits(), 2);
+  clock_.Advance(absl::Hours(1) + absl::Seconds(1));
+  EXPECT_FALSE(locally().has_value()) << "no longer current";
+
+  const auto of_others = client_->TryLocally(base::Hash256{}, target_.serial(), clock_.Now());
+  ASSERT_TRUE(of_others.has_value()) << "an issuer without a responder";
+  EXPECT_FALSE(of_others->result.has_value());
+}
+
 TEST_F(OcspClientTest, GoodIsAskedForAgainAfterAWeekHoweverFarItsNextUpdate) {
   const struct {
     base::Bytes status;
@@ -335,6 +358,12 @@ TEST_F(OcspBreakerTest, WithEveryBreakerOpenThereIsNoAnswerAtOnce) {
   for (int i = 0; i < kFailures; ++i) EXPECT_EQ(Asked(), "12");
   EXPECT_EQ(Events(), "0open 1open");
   EXPECT_EQ(Asked(), "");
+  const base::Hash256 issuer_key = crypto::Sha256(issuer_.spki_der());
+  const auto locally = client_->TryLocally(issuer_key, target_.serial(), clock_.Now());
+  ASSERT_TRUE(locally.has_value());
+  EXPECT_FALSE(locally->result.has_value());
+  const absl::Time rested = clock_.Now() + CircuitBreaker::kOpenFor;
+  EXPECT_FALSE(client_->TryLocally(issuer_key, target_.serial(), rested).has_value()) << "a probe";
 }
 
 TEST_F(OcspBreakerTest, AProbeClosesItOrKeepsItOpen) {

@@ -26,6 +26,25 @@ bool IsAnswer(const RevocationFinding& finding) {
   return finding.outcome != RevocationOutcome::kNoUsableAnswer;
 }
 
+// What `mode` finds without OCSP; nothing if OCSP is to be asked.
+std::optional<RevocationFinding> WithoutOcsp(const RevocationFinding& crl, RevocationMode mode) {
+  switch (mode) {
+    case RevocationMode::kCrlOnly:
+      return crl;
+    case RevocationMode::kCrlThenOcsp:
+      if (IsAnswer(crl)) return crl;
+      return std::nullopt;
+    case RevocationMode::kOcspThenCrl:
+    case RevocationMode::kOcspOnly:
+    case RevocationMode::kDegradedWithProof:
+      return std::nullopt;
+    case RevocationMode::kUnspecified:
+    case RevocationMode::kNone:
+      break;
+  }
+  return NoAnswer();
+}
+
 }  // namespace
 
 RevocationChecker::RevocationChecker(Dependencies dependencies,
@@ -65,59 +84,42 @@ void RevocationChecker::AskCrls(std::span<const CrlQuery> queries, absl::Time no
 RevocationFinding RevocationChecker::Check(const CrlQuery& query, const RevocationFinding& crl,
                                            const pki::Certificate& issuer, RevocationMode mode,
                                            absl::Time deadline) {
-  RevocationFinding finding;
-  if (mode != RevocationMode::kNone) finding = CheckSources(query, crl, issuer, mode, deadline);
-  // Which source came last says nothing if none gave an answer.
-  if (!IsAnswer(finding)) finding.method = pki::RevocationMethod::kUnspecified;
-  dependencies_.observer.OnFinding(finding);
-  return finding;
-}
-
-RevocationFinding RevocationChecker::CheckSources(const CrlQuery& query,
-                                                  const RevocationFinding& crl,
-                                                  const pki::Certificate& issuer,
-                                                  RevocationMode mode, absl::Time deadline) {
-  if (auto known = overlay_->Find(query.issuer_key, query.target.serial)) return *known;
-  // The CRLs are in memory: what they list is revoked, whatever the mode.
-  if (crl.outcome == RevocationOutcome::kRevoked) return crl;
-  switch (mode) {
-    case RevocationMode::kCrlOnly:
-      return crl;
-    case RevocationMode::kCrlThenOcsp:
-      if (IsAnswer(crl)) return crl;
-      return AskOcsp(query, issuer, deadline);
-    case RevocationMode::kOcspOnly:
-      return AskOcsp(query, issuer, deadline);
-    case RevocationMode::kOcspThenCrl:
-    case RevocationMode::kDegradedWithProof: {
-      const RevocationFinding ocsp = AskOcsp(query, issuer, deadline);
-      return IsAnswer(ocsp) ? ocsp : crl;
-    }
-    case RevocationMode::kUnspecified:
-    case RevocationMode::kNone:
-      break;
-  }
-  return NoAnswer();
-}
-
-void RevocationChecker::Remember(const CrlQuery& query, const RevocationFinding& finding) {
-  const absl::Status status =
-      overlay_->Add(query.issuer_key, query.target.serial, query.target.not_after, finding,
-                    dependencies_.clock.Now());
-  if (absl::IsResourceExhausted(status)) {
-    dependencies_.observer.OnOverlayFull();
-  } else if (!status.ok()) {
-    dependencies_.observer.OnOverlayNotSaved(status);
-  }
-}
-
-RevocationFinding RevocationChecker::AskOcsp(const CrlQuery& query, const pki::Certificate& issuer,
-                                             absl::Time deadline) {
-  RevocationFinding finding = NoAnswer();
-  if (dependencies_.ocsp_client == nullptr) return finding;
+  if (auto local = CheckLocally(query, crl, mode, dependencies_.clock.Now())) return *local;
   const auto target = pki::Certificate::Parse(query.target.der);
   MUSUBI_CHECK(target.ok(), "the view of a certificate is of what can be parsed");
   const OcspClient::Answer answer = dependencies_.ocsp_client->Ask(*target, issuer, deadline);
+  return Report(Join(query, crl, mode, answer, dependencies_.clock.Now()));
+}
+
+std::optional<RevocationFinding> RevocationChecker::CheckLocally(const CrlQuery& query,
+                                                                 const RevocationFinding& crl,
+                                                                 RevocationMode mode,
+                                                                 absl::Time now) {
+  if (mode == RevocationMode::kNone) return Report(RevocationFinding{});
+  if (auto known = overlay_->Find(query.issuer_key, query.target.serial)) return Report(*known);
+  // The CRLs are in memory: what they list is revoked, whatever the mode.
+  if (crl.outcome == RevocationOutcome::kRevoked) return Report(crl);
+  if (auto finding = WithoutOcsp(crl, mode)) return Report(*finding);
+  std::optional<OcspClient::Answer> answer = OcspClient::Answer{};
+  if (dependencies_.ocsp_client != nullptr) {
+    answer = dependencies_.ocsp_client->TryLocally(query.issuer_key, query.target.serial, now);
+  }
+  if (!answer) return std::nullopt;
+  return Report(Join(query, crl, mode, *answer, now));
+}
+
+RevocationFinding RevocationChecker::Join(const CrlQuery& query, const RevocationFinding& crl,
+                                          RevocationMode mode, const OcspClient::Answer& answer,
+                                          absl::Time now) {
+  const RevocationFinding ocsp = ToFinding(query, answer, now);
+  const bool crl_is_second =
+      mode == RevocationMode::kOcspThenCrl || mode == RevocationMode::kDegradedWithProof;
+  return crl_is_second && !IsAnswer(ocsp) ? crl : ocsp;
+}
+
+RevocationFinding RevocationChecker::ToFinding(const CrlQuery& query,
+                                               const OcspClient::Answer& answer, absl::Time now) {
+  RevocationFinding finding = NoAnswer();
   if (!answer.result) return finding;
   const pki::OcspResult& result = *answer.result;
   finding.method = pki::RevocationMethod::kOcsp;
@@ -128,19 +130,36 @@ RevocationFinding RevocationChecker::AskOcsp(const CrlQuery& query, const pki::C
     finding.outcome = RevocationOutcome::kRevoked;
     finding.revoked_at = result.revoked_at;
     finding.reason = result.reason;
-    Remember(query, finding);
+    Remember(query, finding, now);
     return finding;
   }
   if (result.cert_status == pki::OcspCertStatus::kUnknown) {
     finding.outcome = RevocationOutcome::kUnknownToResponder;
     return finding;
   }
-  const absl::Time now = dependencies_.clock.Now();
   // A responder may have forgotten certificates that expired.
   const bool may_be_forgotten = query.target.not_after < now;
   if (!may_be_forgotten && CountsAt(result.this_update, query.validation_time, now)) {
     finding.outcome = RevocationOutcome::kGood;
   }
+  return finding;
+}
+
+void RevocationChecker::Remember(const CrlQuery& query, const RevocationFinding& finding,
+                                 absl::Time now) {
+  const absl::Status status =
+      overlay_->Add(query.issuer_key, query.target.serial, query.target.not_after, finding, now);
+  if (absl::IsResourceExhausted(status)) {
+    dependencies_.observer.OnOverlayFull();
+  } else if (!status.ok()) {
+    dependencies_.observer.OnOverlayNotSaved(status);
+  }
+}
+
+RevocationFinding RevocationChecker::Report(RevocationFinding finding) {
+  // Which source came last says nothing if none gave an answer.
+  if (!IsAnswer(finding)) finding.method = pki::RevocationMethod::kUnspecified;
+  dependencies_.observer.OnFinding(finding);
   return finding;
 }
 

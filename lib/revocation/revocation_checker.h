@@ -4,6 +4,7 @@
 #define MUSUBI_LIB_REVOCATION_REVOCATION_CHECKER_H_
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,7 +47,8 @@ std::string_view Name(RevocationMode mode);
 // - validation_time may lie before now: then only data with thisUpdate not before it counts, and
 //   a certificate that has expired since is GOOD by absence only on a CRL that keeps expired
 //   entries. Beyond the skew in the future nothing is usable.
-// Thread-safe. Check blocks as long as OcspClient::Ask.
+// Thread-safe. Check blocks as long as OcspClient::Ask; nothing else waits for a responder.
+// Whichever answers, the observer hears of one finding.
 class RevocationChecker {
  public:
   struct Dependencies {
@@ -81,16 +83,24 @@ class RevocationChecker {
   pki::RevocationFinding Check(const CrlQuery& query, const pki::RevocationFinding& crl,
                                const pki::Certificate& issuer, RevocationMode mode,
                                absl::Time deadline);
+  // CheckLocally is what Check would find without asking or waiting: by the mode, a CRL, what is
+  // remembered, an OCSP answer that is kept, or that nobody may be asked. Nothing, of which the
+  // observer does not hear: a responder has to be asked, as Check does. `now` is the clock's.
+  std::optional<pki::RevocationFinding> CheckLocally(const CrlQuery& query,
+                                                     const pki::RevocationFinding& crl,
+                                                     RevocationMode mode, absl::Time now);
 
  private:
   RevocationChecker(Dependencies dependencies, std::unique_ptr<RevokedOverlay> overlay);
 
-  pki::RevocationFinding CheckSources(const CrlQuery& query, const pki::RevocationFinding& crl,
-                                      const pki::Certificate& issuer, RevocationMode mode,
-                                      absl::Time deadline);
-  void Remember(const CrlQuery& query, const pki::RevocationFinding& finding);
-  pki::RevocationFinding AskOcsp(const CrlQuery& query, const pki::Certificate& issuer,
-                                 absl::Time deadline);
+  // Joins the answer of OCSP with what is known without it.
+  pki::RevocationFinding Join(const CrlQuery& query, const pki::RevocationFinding& crl,
+                              RevocationMode mode, const OcspClient::Answer& answer,
+                              absl::Time now);
+  pki::RevocationFinding ToFinding(const CrlQuery& query, const OcspClient::Answer& answer,
+                                   absl::Time now);
+  void Remember(const CrlQuery& query, const pki::RevocationFinding& finding, absl::Time now);
+  pki::RevocationFinding Report(pki::RevocationFinding finding);
 
   const Dependencies dependencies_;
   const std::unique_ptr<RevokedOverlay> overlay_;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "lib/crypto/hash.h"
 #include "tests/fakes/crl_directory.h"
 #include "tests/fakes/fake_http_client.h"
 #include "tests/fakes/fake_random.h"
@@ -58,6 +59,20 @@ class RevocationCheckerTest : public testing::Test {
   }
   pki::RevocationFinding Check(RevocationMode mode) {
     return checker_->Check(target_, issuer_, clock_.Now(), mode, clock_.Now() + absl::Seconds(5));
+  }
+  // What is found without the network, as in "GOOD CRL"; "" if a responder has to be asked.
+  std::string Locally(RevocationMode mode) {
+    const base::Hash256 issuer_key = crypto::Sha256(issuer_.spki_der());
+    const CrlQuery query{issuer_key, target_.view(), clock_.Now()};
+    pki::RevocationFinding crl;
+    checker_->AskCrls({&query, 1}, clock_.Now(), {&crl, 1});
+    const size_t asked = http_.requests().size();
+    const size_t heard = observer_.findings().size();
+    const auto finding = checker_->CheckLocally(query, crl, mode, clock_.Now());
+    EXPECT_EQ(http_.requests().size(), asked);
+    EXPECT_EQ(observer_.findings().size(), heard + (finding ? 1 : 0));
+    if (!finding) return "";
+    return std::string(pki::Name(finding->outcome)) + " " + std::string(pki::Name(finding->method));
   }
 
   fakes::SimulatedClock clock_;
@@ -171,6 +186,77 @@ TEST_F(RevocationCheckerTest, CrlOnlyAndNoneAskNobody) {
   Check(RevocationMode::kCrlThenOcsp);
   Check(RevocationMode::kNone);
   EXPECT_TRUE(http_.requests().empty());
+}
+
+TEST_F(RevocationCheckerTest, WhatNeedsNoResponderIsFoundWithoutTheNetwork) {
+  const char kNone[] = "NO_USABLE_ANSWER UNSPECIFIED";
+  // Nothing is kept; then a responder's GOOD, UNKNOWN and REVOKED.
+  const struct {
+    RevocationMode mode;
+    Says crl;
+    const char* locally[4];
+  } cases[] = {
+      {RevocationMode::kOcspThenCrl, Says::kNothing, {"", "GOOD OCSP", "", "REVOKED OCSP"}},
+      {RevocationMode::kCrlThenOcsp, Says::kNothing, {"", "GOOD OCSP", "", "REVOKED OCSP"}},
+      {RevocationMode::kCrlOnly, Says::kNothing, {kNone, kNone, kNone, "REVOKED OCSP"}},
+      {RevocationMode::kOcspOnly, Says::kNothing, {"", "GOOD OCSP", "", "REVOKED OCSP"}},
+      {RevocationMode::kDegradedWithProof, Says::kNothing, {"", "GOOD OCSP", "", "REVOKED OCSP"}},
+      {RevocationMode::kUnspecified, Says::kNothing, {kNone, kNone, kNone, "REVOKED OCSP"}},
+      {RevocationMode::kOcspThenCrl, Says::kGood, {"", "GOOD OCSP", "", "REVOKED OCSP"}},
+      {RevocationMode::kCrlThenOcsp,
+       Says::kGood,
+       {"GOOD CRL", "GOOD CRL", "GOOD CRL", "REVOKED OCSP"}},
+      {RevocationMode::kCrlOnly, Says::kGood, {"GOOD CRL", "GOOD CRL", "GOOD CRL", "REVOKED OCSP"}},
+      {RevocationMode::kOcspOnly, Says::kGood, {"", "GOOD OCSP", "", "REVOKED OCSP"}},
+      {RevocationMode::kOcspThenCrl,
+       Says::kRevoked,
+       {"REVOKED CRL", "REVOKED CRL", "REVOKED CRL", "REVOKED CRL"}},
+      {RevocationMode::kNone,
+       Says::kRevoked,
+       {"NOT_ASKED UNSPECIFIED", "NOT_ASKED UNSPECIFIED", "NOT_ASKED UNSPECIFIED",
+        "NOT_ASKED UNSPECIFIED"}},
+  };
+  Says published = Says::kNothing;
+  for (const auto& test_case : cases) {
+    if (test_case.crl != published) {
+      published = test_case.crl;
+      PublishCrl(published == Says::kRevoked);
+    }
+    SCOPED_TRACE(std::string(Name(test_case.mode)) + ", CRL " +
+                 std::to_string(static_cast<int>(published)));
+    const char* const* expected = test_case.locally;
+    Restart();
+    EXPECT_EQ(Locally(test_case.mode), *expected++);
+    for (const Says ocsp : {Says::kGood, Says::kUnknown, Says::kRevoked}) {
+      Restart();
+      OcspSays(ocsp);
+      Check(RevocationMode::kOcspOnly);
+      EXPECT_EQ(Locally(test_case.mode), *expected++) << static_cast<int>(ocsp);
+    }
+  }
+}
+
+TEST_F(RevocationCheckerTest, AKeptAnswerThatIsFoundLocallyIsOneCacheHit) {
+  OcspSays(Says::kGood);
+  Check(RevocationMode::kOcspOnly);
+  EXPECT_EQ(observer_.cache_hits(), 0);
+  EXPECT_EQ(Locally(RevocationMode::kOcspOnly), "GOOD OCSP");
+  EXPECT_EQ(observer_.cache_hits(), 1);
+  Check(RevocationMode::kOcspOnly);
+  EXPECT_EQ(observer_.cache_hits(), 2);
+}
+
+TEST_F(RevocationCheckerTest, WhileNobodyMayBeAskedThatIsFoundLocally) {
+  PublishCrl(false);
+  OcspSays(Says::kNothing);
+  for (int i = 0; i < CircuitBreaker::kFailuresToOpen; ++i) {
+    EXPECT_EQ(Locally(RevocationMode::kOcspThenCrl), "");
+    Check(RevocationMode::kOcspThenCrl);
+  }
+  EXPECT_EQ(Locally(RevocationMode::kOcspThenCrl), "GOOD CRL");
+  EXPECT_EQ(Locally(RevocationMode::kOcspOnly), "NO_USABLE_ANSWER UNSPECIFIED");
+  clock_.Advance(CircuitBreaker::kOpenFor);
+  EXPECT_EQ(Locally(RevocationMode::kOcspThenCrl), "");
 }
 
 TEST_F(RevocationCheckerTest, WhatOcspOnceRevokedStaysRevokedInEveryMode) {

@@ -109,7 +109,7 @@ absl::Status RevokedOverlay::Load(absl::Time now) {
           "the CRLs in force list every certificate that a responder reported as revoked");
     }
     if (parsed->not_after + kKeptAfterExpiry < now) continue;
-    entries_.emplace(Key(parsed->issuer_key, parsed->serial),
+    entries_.emplace(SerialKey(parsed->issuer_key, parsed->serial),
                      Entry{parsed->finding, parsed->not_after});
   }
   return absl::OkStatus();
@@ -126,7 +126,7 @@ absl::Status RevokedOverlay::Rewrite() {
   return absl::ErrnoToStatus(errno, base::ToAbsl("cannot open " + options_.file));
 }
 
-std::string RevokedOverlay::Line(const Key& key, const Entry& entry) {
+std::string RevokedOverlay::Line(const SerialKey& key, const Entry& entry) {
   const pki::RevocationFinding& finding = entry.finding;
   const std::string words = base::HexEncode(key.first) + " " + base::HexEncode(key.second) + " " +
                             Seconds(entry.not_after) + " " + Seconds(finding.revoked_at) + " " +
@@ -139,7 +139,7 @@ std::optional<pki::RevocationFinding> RevokedOverlay::Find(const base::Hash256& 
                                                            base::ByteView serial) const {
   if (empty_.load(std::memory_order_acquire)) return std::nullopt;
   base::MutexLock lock(mutex_);
-  const auto found = entries_.find(KeyView(issuer_key, serial));
+  const auto found = entries_.find(SerialKeyView(issuer_key, serial));
   if (found == entries_.end()) return std::nullopt;
   return found->second.finding;
 }
@@ -148,7 +148,7 @@ absl::Status RevokedOverlay::Add(const base::Hash256& issuer_key, base::ByteView
                                  absl::Time not_after, const pki::RevocationFinding& finding,
                                  absl::Time now) {
   base::MutexLock lock(mutex_);
-  const bool known = entries_.contains(KeyView(issuer_key, serial));
+  const bool known = entries_.contains(SerialKeyView(issuer_key, serial));
   if (!known && entries_.size() >= options_.max_entries) {
     const size_t expired = std::erase_if(entries_, [now](const auto& entry) {
       return entry.second.not_after + kKeptAfterExpiry < now;
@@ -161,7 +161,8 @@ absl::Status RevokedOverlay::Add(const base::Hash256& issuer_key, base::ByteView
   std::string line;
   if (!known) {
     const auto added =
-        entries_.emplace(Key(issuer_key, base::ToBytes(serial)), Entry{finding, not_after}).first;
+        entries_.emplace(SerialKey(issuer_key, base::ToBytes(serial)), Entry{finding, not_after})
+            .first;
     empty_.store(false, std::memory_order_release);
     line = Line(added->first, added->second);
   }

@@ -4,7 +4,6 @@
 #ifndef MUSUBI_LIB_REVOCATION_REVOKED_OVERLAY_H_
 #define MUSUBI_LIB_REVOCATION_REVOKED_OVERLAY_H_
 
-#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -19,6 +18,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/mutex.h"
 #include "lib/pki/verdict.h"
+#include "lib/revocation/serial_key.h"
 
 namespace musubi::revocation {
 
@@ -57,16 +57,6 @@ class RevokedOverlay {
                    const pki::RevocationFinding& finding, absl::Time now);
 
  private:
-  using Key = std::pair<base::Hash256, base::Bytes>;
-  using KeyView = std::pair<const base::Hash256&, base::ByteView>;
-  struct KeyLess {
-    using is_transparent = void;
-    template <typename A, typename B>
-    bool operator()(const A& a, const B& b) const {
-      if (a.first != b.first) return a.first < b.first;
-      return std::ranges::lexicographical_compare(a.second, b.second);
-    }
-  };
   struct Entry {
     pki::RevocationFinding finding;
     absl::Time not_after;
@@ -77,12 +67,12 @@ class RevokedOverlay {
   absl::Status Load(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Writes all entries anew, and opens the file to go on.
   absl::Status Rewrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static std::string Line(const Key& key, const Entry& entry);
+  static std::string Line(const SerialKey& key, const Entry& entry);
 
   const Options options_;
   std::atomic<bool> empty_ = true;
   mutable base::Mutex mutex_;
-  std::map<Key, Entry, KeyLess> entries_ ABSL_GUARDED_BY(mutex_);
+  std::map<SerialKey, Entry, SerialKeyLess> entries_ ABSL_GUARDED_BY(mutex_);
   int fd_ ABSL_GUARDED_BY(mutex_) = -1;
   // Whether the file lacks an entry, or has a piece of one: it is then written anew.
   bool incomplete_ ABSL_GUARDED_BY(mutex_) = false;
