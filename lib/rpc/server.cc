@@ -4,11 +4,14 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include "lib/base/check.h"
 #include "lib/base/status.h"
@@ -21,6 +24,25 @@ namespace {
 constexpr int kMaxMetadataSize = 16 * 1024;
 // The web tier pings idle connections each 30 s, so that middle boxes keep them.
 constexpr int kMinPingIntervalMs = 10'000;
+
+// In milliseconds, as gRPC's arguments are; its largest one is "never".
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(
+      std::min<int64_t>(absl::ToInt64Milliseconds(duration), std::numeric_limits<int>::max()));
+}
+
+void LimitConnections(const ConnectionLimits& limits, grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(limits.max_age));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                             Milliseconds(limits.max_age_grace));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits.keepalive_interval));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(limits.keepalive_timeout));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kMinPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_concurrent_streams);
+  builder.SetResourceQuota(grpc::ResourceQuota("server").Resize(limits.memory_quota));
+}
 
 // Fails unless the table has a rule for each method of the service; raises `max_request` to the
 // largest of them.
@@ -86,9 +108,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(Calls& calls, std::vector
   grpc::ServerBuilder builder;
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataSize);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             kMinPingIntervalMs);
+  LimitConnections(options.limits, builder);
   // gRPC refuses without a reason, so that what is only just too large goes on to Calls.
   builder.SetMaxReceiveMessageSize(static_cast<int>(max_request + kMaxUnaryRequest));
   builder.SetOption(std::make_unique<Plugins>(options.reflection, options.channelz));

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/rpc/calls.h"
+#include "lib/rpc/connection_limits.h"
 #include "lib/rpc/security.h"
 #include "lib/rpc/tls_credentials.h"
 
@@ -39,6 +40,7 @@ class Server {
     bool reflection = false;
     // Channelz: tells anybody who may connect of every connection, with its peer's certificate.
     bool channelz = false;
+    ConnectionLimits limits = {};
   };
 
   // INVALID_ARGUMENT for a bad or (without TLS) not loopback address, or a service with a method
@@ -62,8 +64,10 @@ class Server {
   // SERVING at the start. Not after Drain: then all stay NOT_SERVING. Thread-safe.
   void SetServing(const std::string& service, bool serving);
 
-  // Drain answers NOT_SERVING to health checks, takes no new calls, closes watches, waits up to
-  // `grace` for calls under way and then cancels them. Returns when none is left. Once.
+  // Drain answers NOT_SERVING to health checks, closes watches, tells every connection to go away,
+  // takes no new calls, waits up to `grace` for calls under way and then cancels them. Returns when
+  // none is left. Once. A call that arrives before its client has heard of it is CANCELLED by gRPC
+  // and was never begun: deploy/service-config.json repeats it.
   void Drain(absl::Duration grace);
 
  private:

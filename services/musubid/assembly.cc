@@ -383,9 +383,11 @@ absl::Status Assembly::Parts::Listen(const Config& config) {
   for (const auto& [name, service] : all) {
     if (config.Serves(name)) services.push_back({FullName(name), service});
   }
-  auto made = rpc::Server::Create(
-      *calls, std::move(services),
-      {.listen = config.listen, .reflection = config.reflection, .channelz = config.channelz});
+  auto made = rpc::Server::Create(*calls, std::move(services),
+                                  {.listen = config.listen,
+                                   .reflection = config.reflection,
+                                   .channelz = config.channelz,
+                                   .limits = config.connections});
   if (!made.ok()) return base::Annotate(made.status(), "--listen");
   server = *std::move(made);
   if (material.security.tls.has_value()) {

@@ -8,6 +8,7 @@
 #include "lib/postgres/pool.h"
 #include "lib/prelink/certificate_validation.h"
 #include "lib/prelink/proofs.h"
+#include "services/musubid/connection_flags.h"
 #include "services/musubid/crl_lag.h"
 #include "services/musubid/limit_flags.h"
 
@@ -394,6 +395,7 @@ absl::StatusOr<Config> ReadFlags() {
     config.insecure_loopback_roles = *std::move(parsed);
   }
   MUSUBI_RETURN_IF_ERROR(CheckTransport(config));
+  MUSUBI_ASSIGN_OR_RETURN(config.connections, ReadConnectionLimits());
   const std::string environment = absl::GetFlag(FLAGS_environment);
   const auto parsed_environment = pki::ParseEnvironment(environment);
   if (!parsed_environment.has_value()) {

@@ -13,6 +13,7 @@
 #include "lib/pki/trust_store.h"
 #include "lib/prelink/journey_limits.h"
 #include "lib/revocation/revocation_checker.h"
+#include "lib/rpc/connection_limits.h"
 #include "lib/rpc/security.h"
 #include "lib/session/lifetimes.h"
 #include "services/musubid/redis_flags.h"
@@ -36,6 +37,7 @@ struct Config {
   std::vector<rpc::Caller> insecure_loopback_roles;
   bool reflection = false;
   bool channelz = false;
+  rpc::ConnectionLimits connections;
   // Trust.
   pki::Environment environment;
   std::string anchors;

@@ -92,6 +92,19 @@ TEST(ReadFlags, GivesRedisWhatItsFlagsSay) {
   EXPECT_EQ(config->redis->prefix, "t:");
 }
 
+TEST(ReadFlags, GivesConnectionsTheirLimits) {
+  const auto config = Read(With(Good(), {{"max_connection_age", "10s"},
+                                         {"max_connection_age_grace", "11s"},
+                                         {"max_concurrent_streams", "100"},
+                                         {"memory_quota", "16777216"}}));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->connections.max_age, absl::Seconds(10));
+  EXPECT_EQ(config->connections.max_age_grace, absl::Seconds(11));
+  EXPECT_EQ(config->connections.max_concurrent_streams, 100);
+  EXPECT_EQ(config->connections.memory_quota, size_t{16} << 20);
+  EXPECT_TRUE(Read(With(Good(), {{"max_connection_age", "inf"}})).ok());
+}
+
 TEST(ReadFlags, TakesASubsetOfServicesOnlyWithSharedStores) {
   const Flags subset = {{"services", "session,link"}};
   const auto shared = Read(With(With(OnPostgres(), kRedis), subset));
@@ -136,6 +149,16 @@ TEST(ReadFlags, RefusesNamingFlagRuleAndFix) {
        {"--redis_sentinel_user_file", "without --redis_sentinel_password_file"}},
       {With(Good(), With(kRedis, {{"max_crl_lag", "2m59s"}})),
        {"--max_crl_lag=2m59s", "at least 3m"}},
+      // Connections.
+      {With(Good(), {{"max_connection_age", "9.999s"}}),
+       {"--max_connection_age=9.999s", "at least 10s"}},
+      {With(Good(), {{"max_connection_age_grace", "9s"}}),
+       {"--max_connection_age_grace=9s", "at least 10s"}},
+      {With(Good(), {{"max_concurrent_streams", "99"}}),
+       {"--max_concurrent_streams=99", "at least 100"}},
+      {With(Good(), {{"memory_quota", "16777215"}}),
+       {"--memory_quota=16777215", "at least 16777216"}},
+      {With(Good(), {{"memory_quota", "-1"}}), {"--memory_quota=-1", "at least 16777216"}},
       // PostgreSQL.
       {With(Good(), {{"link_postgres", "host=/run/postgresql"}}),
        {"--link_db and --link_postgres exclude each other"}},
