@@ -18,7 +18,7 @@ import { systemClock } from "../shared/clock.ts";
 import { Child, runToEnd } from "../stage/child.ts";
 import { Musubid } from "../stage/musubid.ts";
 import { freePorts } from "../stage/ports.ts";
-import { type Places, RELYING_PARTY, tierConfig } from "../stage/programs.ts";
+import { ACR, type Places, RELYING_PARTY, tierConfig } from "../stage/programs.ts";
 import { World } from "../stage/world.ts";
 import { forBrowser } from "../server/refusals.ts";
 import { withRetry } from "../ui/problem.ts";
@@ -241,5 +241,6 @@ async function choosePlaces(directory: string): Promise<Places> {
     directory,
     dist: path.join(directory, "dist"),
     firstStep: "ACCOUNT",
+    acr: Object.values(ACR),
   };
 }

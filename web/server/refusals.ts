@@ -34,6 +34,7 @@ const CODES = {
   CREDENTIAL_INVALID: Code.Unauthenticated,
   SIGN_IN_TOO_OLD: Code.FailedPrecondition,
   WRONG_STATE: Code.FailedPrecondition,
+  SESSION_EXPIRED: Code.FailedPrecondition,
   RETURN_IN_OTHER_BROWSER: Code.FailedPrecondition,
 } satisfies Record<TierReason, Code> & Partial<Record<ServiceReason, Code>>;
 

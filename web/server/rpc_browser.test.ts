@@ -479,6 +479,11 @@ describe("LinkService", () => {
       expect(tier.services.asked.map((asked) => asked.method)).toEqual(["GetSession"]);
     });
 
+    it("says that the time is over, as the services do", async () => {
+      tier.services.answers.set("GetSession", () => ({ session: { state: SessionState.EXPIRED } }));
+      expect(await call(tier.sessionCookie({ returned: true }))).toMatchObject(ERR("SESSION_EXPIRED"));
+    });
+
     it("is refused before READY, and may be repeated after USED", async () => {
       const session = tier.sessionCookie({ returned: true });
       expect((await call(session)).status).toBe(200);

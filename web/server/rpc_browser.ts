@@ -290,6 +290,7 @@ function linkRoutes(router: ConnectRouter, browser: Browser): void {
       { sessionId },
       browser.own(context, sessionId),
     );
+    if (session?.state === SessionState.EXPIRED) throw refusal("SESSION_EXPIRED");
     if (session?.state !== SessionState.READY && session?.state !== SessionState.USED) {
       throw refusal("WRONG_STATE", { state: stateName(session?.state) });
     }

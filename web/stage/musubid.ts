@@ -4,6 +4,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { systemClock } from "../shared/clock.ts";
 import { Child, runToEnd, StageError } from "./child.ts";
+import { ACR } from "./programs.ts";
 import type { World } from "./world.ts";
 
 const KEYRINGS = [
@@ -28,7 +29,7 @@ export interface Origins {
   account: string;
 }
 
-function relyingParties({ tier, account }: Origins): object {
+function relyingParties({ tier, account }: Origins, acr: readonly string[]): object {
   const common = {
     origins: [tier],
     policy_url: `${account}/policy`,
@@ -37,6 +38,7 @@ function relyingParties({ tier, account }: Origins): object {
     return_uris: [`${account}/recovery/return`],
     allowed_acts: ["LINK", "UNLINK", "VERIFY", "REPLACE"],
     allowed_flows: ["CROSS_DEVICE", "ONE_DEVICE"],
+    accepted_acr: acr,
     account_policy: "ONE_LINK_PER_ACCOUNT",
     default_locale: "ja",
   };
@@ -53,7 +55,6 @@ function relyingParties({ tier, account }: Origins): object {
         requested_attributes: ["NAME"],
         subject_keyring_file: "keys/demo-university.subject.keyring",
         allow_cross_device_verify: false,
-        accepted_acr: ["urn:example:acr:password", "urn:example:acr:mfa"],
         first_step: "ACCOUNT",
       },
       {
@@ -64,7 +65,6 @@ function relyingParties({ tier, account }: Origins): object {
         requested_attributes: [],
         subject_keyring_file: "keys/mihon-library.subject.keyring",
         allow_cross_device_verify: true,
-        accepted_acr: ["urn:example:acr:password", "urn:example:acr:mfa"],
         first_step: "CARD",
       },
     ],
@@ -109,12 +109,17 @@ export class Musubid {
         `--out=${world.file(`keys/${name}.keyring`)}`,
       ]);
     }
-    await writeFile(
-      world.file("relying-parties.json"),
-      JSON.stringify(relyingParties(options.origins), undefined, 2),
-    );
     await writeFile(world.file("musubid.flags"), `${flags(options).join("\n")}\n`);
-    return new Musubid(options);
+    const musubid = new Musubid(options);
+    await musubid.accept(Object.values(ACR));
+    return musubid;
+  }
+
+  /** From its next start on, relying parties accept these ways to sign in alone. */
+  async accept(acr: readonly string[]): Promise<void> {
+    const { world, origins } = this.#options;
+    const parties = relyingParties(origins, acr);
+    await writeFile(world.file("relying-parties.json"), JSON.stringify(parties, undefined, 2));
   }
 
   /** Of the program that runs. */

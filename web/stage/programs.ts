@@ -12,6 +12,8 @@ export interface Places {
   dist: string;
   /** Account first or card first: of the tier, and of the relying party that it stands for. */
   firstStep: FirstStep;
+  /** Ways to sign in that are strong enough for acts: for the tier, and for its relying parties. */
+  acr: readonly string[];
 }
 
 export const RELYING_PARTY = "demo-university";
@@ -41,7 +43,7 @@ function webTls(directory: string): object {
   };
 }
 
-export function tierConfig({ ports, origins, directory, dist, firstStep }: Places): object {
+export function tierConfig({ ports, origins, directory, dist, firstStep, acr }: Places): object {
   const file = (name: string) => path.join(directory, name);
   return {
     origin: origins.tier,
@@ -76,7 +78,7 @@ export function tierConfig({ ports, origins, directory, dist, firstStep }: Place
       client_id: CLIENT_ID,
       client_secret_file: file("keys/oidc.secret"),
       ca_file: file("tls/ca.crt"),
-      acr_values: Object.values(ACR),
+      acr_values: acr,
     },
     // Everybody here is at one address.
     limits: { requests_per_second: 1_000, requests_burst: 10_000, drain_seconds: 1 },

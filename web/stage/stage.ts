@@ -5,7 +5,15 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Child, runToEnd, StageError } from "./child.ts";
 import { Musubid } from "./musubid.ts";
-import { accountConfig, appConfig, type FirstStep, idpConfig, type Places, tierConfig } from "./programs.ts";
+import {
+  accountConfig,
+  ACR,
+  appConfig,
+  type FirstStep,
+  idpConfig,
+  type Places,
+  tierConfig,
+} from "./programs.ts";
 import { freePorts } from "./ports.ts";
 import { World } from "./world.ts";
 
@@ -105,14 +113,30 @@ export class Stage {
   /** The tier stands for the relying party of that first step; gives how it stands as before. */
   async standFor(firstStep: FirstStep): Promise<() => Promise<void>> {
     const before = this.#places.firstStep;
-    const change = async (to: FirstStep): Promise<void> => {
-      this.#places.firstStep = to;
-      const resume = await this.pause("tier");
-      await writeConfig(this.world, "tier", tierConfig(this.#places));
-      await resume();
+    await this.#restartTier({ firstStep });
+    return () => this.#restartTier({ firstStep: before });
+  }
+
+  /** Acts need one of these sign-ins, and musubid runs with these flags; gives how it is as before. */
+  async demand(
+    acr: readonly string[],
+    flags: Readonly<Record<string, string | number>>,
+  ): Promise<() => Promise<void>> {
+    const before = this.#places.acr;
+    const change = async (to: readonly string[], set: typeof flags): Promise<void> => {
+      await this.musubid.accept(to);
+      await this.musubid.restart(set);
+      await this.#restartTier({ acr: to });
     };
-    await change(firstStep);
-    return () => change(before);
+    await change(acr, flags);
+    return () => change(before, {});
+  }
+
+  async #restartTier(change: Partial<Places>): Promise<void> {
+    Object.assign(this.#places, change);
+    const resume = await this.pause("tier");
+    await writeConfig(this.world, "tier", tierConfig(this.#places));
+    await resume();
   }
 
   /** Waits until a program ends that nobody stopped; says which. */
@@ -165,6 +189,7 @@ async function choosePlaces(world: World, bin: string, firstStep: FirstStep): Pr
     directory: world.directory,
     dist: path.join(WEB, "dist"),
     firstStep,
+    acr: Object.values(ACR),
   };
 }
 

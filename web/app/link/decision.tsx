@@ -1,6 +1,7 @@
 // What a person decides once the card is proven: to link, unlink or replace it; and what came of it.
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import { SessionState } from "../../gen/musubi/v1/common_pb.ts";
 import type { SessionView } from "../../gen/musubi/v1/session_pb.ts";
 import { PAGES } from "../../shared/routes.ts";
 import { Button, Countdown, Dialog, LinkButton, Notice, Waiting } from "../../ui/components.tsx";
@@ -21,7 +22,7 @@ import { goAndSignIn } from "../account/sign_in.ts";
 import { words as shared } from "../account/text.ts";
 import { Frame, ProblemNotice } from "../frame.tsx";
 import type { Services } from "../services.ts";
-import { endOf, startDecision } from "./driver.ts";
+import { startDecision } from "./driver.ts";
 import { nameOfState, nextSteps } from "./machine.ts";
 import type { Event, Facts, NextStep, State } from "./machine.ts";
 import { words } from "./text.ts";
@@ -47,10 +48,10 @@ export function LinkDecision(props: {
   const { t } = useLocale();
   const [state, send] = useFlow((locale) => startDecision(services, session, locale));
 
-  const end = endOf(session);
+  const used = session.state === SessionState.USED;
   useEffect(() => {
-    if (end !== null) send({ type: "ended", why: end });
-  }, [end]);
+    if (used) send({ type: "used" });
+  }, [used]);
   const { readyUntil } = state.facts;
   useEffect(() => {
     if (readyUntil === null) return;
@@ -151,9 +152,7 @@ function SignIn({ services, state, send }: Drawn<"sign-in">) {
   return (
     <>
       <p class="lead">{t(words.signInText[why])}</p>
-      {why === "ACCOUNT_MISMATCH" && facts.accountHint !== "" && (
-        <p class="side-name">{t(words.beganWith(facts.accountHint))}</p>
-      )}
+      {facts.accountHint !== "" && <p class="side-name">{t(words.beganWith(facts.accountHint))}</p>}
       {trouble !== null && <ProblemNotice problem={trouble} />}
       <TimeLeft services={services} facts={facts} />
       <div class="actions">

@@ -1,14 +1,14 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { describe, expect, test } from "vitest";
-import { Act, CancelReason, Flow, Party, SessionState } from "../../gen/musubi/v1/common_pb.ts";
+import { expect, test } from "vitest";
+import { Act, CancelReason, Flow, SessionState } from "../../gen/musubi/v1/common_pb.ts";
 import { LinkState } from "../../gen/musubi/v1/link_pb.ts";
 import type { CreateLinkRequest, DeleteLinkRequest } from "../../gen/musubi/v1/link_pb.ts";
 import { SessionViewSchema } from "../../gen/musubi/v1/session_pb.ts";
 import { toBase64Url } from "../../ui/bytes.ts";
 import { SIGNED_IN, fakeTab, refusal, settled } from "../account/fakes.ts";
 import type { FakeTab, Fakes } from "../account/fakes.ts";
-import { endOf, factsOf, startDecision } from "./driver.ts";
+import { factsOf, startDecision } from "./driver.ts";
 import { nameOfState } from "./machine.ts";
 
 const SESSION = new Uint8Array(16).fill(7);
@@ -198,21 +198,4 @@ test("“Do not link” cancels the session", async () => {
   await settled();
   expect(nameOfState(store.state)).toBe("link-over-CANCELLED_HERE");
   expect(reasons).toEqual([CancelReason.USER_CANCELLED]);
-});
-
-describe("How a session has ended", () => {
-  const cancelled = (by: Party, reason: CancelReason) =>
-    create(SessionViewSchema, { state: SessionState.CANCELLED, end: { by, reason } });
-
-  test.each([
-    ["ready", view(), null],
-    ["used", view({ state: SessionState.USED }), "USED"],
-    ["expired", view({ state: SessionState.EXPIRED }), "EXPIRED"],
-    ["failed", view({ state: SessionState.FAILED }), "FAILED"],
-    ["here", cancelled(Party.BROWSER, CancelReason.USER_CANCELLED), "CANCELLED_HERE"],
-    ["on the phone", cancelled(Party.DEVICE, CancelReason.USER_CANCELLED), "CANCELLED_ON_PHONE"],
-    ["not me", cancelled(Party.DEVICE, CancelReason.NOT_ME), "NOT_ME"],
-  ] as const)("%s", (_, session, why) => {
-    expect(endOf(session)).toBe(why);
-  });
 });

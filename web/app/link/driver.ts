@@ -1,5 +1,5 @@
 // Makes the calls of the decision.
-import { Act, CancelReason, Flow, Party, SessionState } from "../../gen/musubi/v1/common_pb.ts";
+import { Act, CancelReason, Flow, SessionState } from "../../gen/musubi/v1/common_pb.ts";
 import type { Link } from "../../gen/musubi/v1/link_pb.ts";
 import type { SessionView } from "../../gen/musubi/v1/session_pb.ts";
 import { fromBase64Url, toBase64Url } from "../../ui/bytes.ts";
@@ -15,7 +15,7 @@ import { bindAccount } from "../account/replace.ts";
 import { askSignIn } from "../begin.ts";
 import type { Services } from "../services.ts";
 import { begin, step, wants } from "./machine.ts";
-import type { DecisionAct, Event, Facts, Over, State, Used } from "./machine.ts";
+import type { DecisionAct, Event, Facts, State, Used } from "./machine.ts";
 
 /** What the decision needs to know of a session. */
 export function factsOf(session: SessionView): Facts {
@@ -34,23 +34,6 @@ export function factsOf(session: SessionView): Facts {
 function actOf(act: Act): DecisionAct {
   const name = nameOf(Act, act);
   return name === "UNLINK" || name === "REPLACE" ? name : "LINK";
-}
-
-/** How a session has ended; null: it has not. */
-export function endOf(session: SessionView): Over | null {
-  switch (session.state) {
-    case SessionState.USED:
-      return "USED";
-    case SessionState.EXPIRED:
-      return "EXPIRED";
-    case SessionState.FAILED:
-      return "FAILED";
-    case SessionState.CANCELLED:
-      if (session.end?.reason === CancelReason.NOT_ME) return "NOT_ME";
-      return session.end?.by === Party.BROWSER ? "CANCELLED_HERE" : "CANCELLED_ON_PHONE";
-    default:
-      return null;
-  }
 }
 
 /** What follows is another document. */

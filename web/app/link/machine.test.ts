@@ -170,14 +170,12 @@ describe("Saying no", () => {
 describe("The session's end", () => {
   test.each([DECIDE, SIGN_IN, BINDING])("is said while deciding ($kind)", (from) => {
     expect(nameOfState(run(from, { type: "time-up" }))).toBe("link-over-EXPIRED");
-    expect(nameOfState(run(from, { type: "ended", why: "CANCELLED_ON_PHONE" }))).toBe(
-      "link-over-CANCELLED_ON_PHONE",
-    );
+    expect(nameOfState(run(from, { type: "used" }))).toBe("link-over-USED");
   });
 
   test.each([COMMITTING, DONE])("does not overtake the answer ($kind)", (from) => {
     expect(run(from, { type: "time-up" })).toBe(from);
-    expect(run(from, { type: "ended", why: "USED" })).toBe(from);
+    expect(run(from, { type: "used" })).toBe(from);
   });
 });
 

@@ -29,9 +29,9 @@ export interface Facts {
 export type SignInWhy =
   "NOT_SIGNED_IN" | "SIGN_IN_TOO_OLD" | "ACR_NOT_ACCEPTED" | "SIGN_IN_BEFORE_PAIRING" | "ACCOUNT_MISMATCH";
 
-/** How a journey ends without the decision. */
-export type Over =
-  "EXPIRED" | "CANCELLED_HERE" | "CANCELLED_ON_PHONE" | "NOT_ME" | "FAILED" | "USED" | "REPLACED" | "LOST";
+/** How a journey ends without the decision, as far as this page is what notices it: where a stream tells the
+ *  journey first, that says it. */
+export type Over = "EXPIRED" | "CANCELLED_HERE" | "USED" | "REPLACED" | "LOST";
 
 /** Was the session used before this page was opened: by a decision of this tab, or elsewhere? */
 export type Used = "no" | "by-this-tab" | "elsewhere";
@@ -70,7 +70,8 @@ export type Event =
   | { type: "decline" }
   | { type: "declined" }
   | { type: "decline-failed"; problem: Problem }
-  | { type: "ended"; why: Over }
+  /** The session was used: here, or in another tab. */
+  | { type: "used" }
   | { type: "time-up" }
   | { type: "undo" }
   | { type: "undo-no" }
@@ -223,7 +224,8 @@ function afterFailure(facts: Facts, me: Me, problem: Problem, again: State): Sta
 
 /** An event that the state does not expect (a double press, a late answer) changes nothing. */
 export function step(state: State, event: Event): State {
-  if (event.type === "ended" || event.type === "time-up") return afterEnd(state, event);
+  if (event.type === "used") return afterEnd(state, "USED");
+  if (event.type === "time-up") return afterEnd(state, "EXPIRED");
   switch (state.kind) {
     case "loading":
       if (event.type === "known") return afterKnown(state, event.me);
@@ -294,10 +296,10 @@ function stepUndo(undo: Undo, event: Event): Undo {
 }
 
 /** The journey has ended elsewhere. What is under way or decided here is not overtaken by that. */
-function afterEnd(state: State, event: { type: "ended"; why: Over } | { type: "time-up" }): State {
+function afterEnd(state: State, why: Over): State {
   switch (state.kind) {
     case "loading":
-      return state.used === "no" ? { kind: "over", facts: state.facts, why: whyEnded(event) } : state;
+      return state.used === "no" ? { kind: "over", facts: state.facts, why } : state;
     case "committing":
     case "declining":
     case "done":
@@ -305,12 +307,8 @@ function afterEnd(state: State, event: { type: "ended"; why: Over } | { type: "t
     case "over":
       return state;
     default:
-      return { kind: "over", facts: state.facts, why: whyEnded(event) };
+      return { kind: "over", facts: state.facts, why };
   }
-}
-
-function whyEnded(event: { type: "ended"; why: Over } | { type: "time-up" }): Over {
-  return event.type === "ended" ? event.why : "EXPIRED";
 }
 
 export function wants(state: State): Want[] {

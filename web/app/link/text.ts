@@ -168,12 +168,6 @@ export const words = {
   over: {
     EXPIRED: { ja: "時間が過ぎました", en: "Time is up" },
     CANCELLED_HERE: { ja: "手続きをやめました", en: "You have stopped" },
-    CANCELLED_ON_PHONE: { ja: "スマートフォンで手続きをやめました", en: "It was stopped on the phone" },
-    NOT_ME: {
-      ja: "スマートフォンで「私がはじめたものではない」が選ばれました",
-      en: "The phone's owner says: I did not start this",
-    },
-    FAILED: { ja: "手続きを続けられません", en: "This cannot go on" },
     USED: { ja: "この手続きは、すでに終わっています", en: "This was finished already" },
     REPLACED: {
       ja: "別のタブで、新しい手続きがはじまりました",
@@ -189,18 +183,6 @@ export const words = {
     CANCELLED_HERE: {
       ja: "何も変わっていません。カードから読み取ったものは消しました。",
       en: "Nothing has changed, and what was read from the card is deleted.",
-    },
-    CANCELLED_ON_PHONE: {
-      ja: "何も変わっていません。カードから読み取ったものは消しました。",
-      en: "Nothing has changed, and what was read from the card is deleted.",
-    },
-    NOT_ME: {
-      ja: "何も変わっていません。人から送られたQRコードや、読み上げられた番号は使わないでください。",
-      en: "Nothing has changed. Use no code that somebody sends or reads out to you.",
-    },
-    FAILED: {
-      ja: "何も変わっていません。もう一度はじめてください。",
-      en: "Nothing has changed. Start again.",
     },
     USED: {
       ja: "これ以上することはありません。今の状態を確認できます。",

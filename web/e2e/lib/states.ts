@@ -12,8 +12,6 @@ type Where = "pc" | "phone" | "both" | { not: string };
 
 /** Drawn while an answer is awaited: gone before anybody can look. */
 const PASSING = { not: "passes by itself" };
-/** The rule behind it is tested where it is made; no journey of people leads there by pages alone. */
-const TABLE = { not: "only in the machine's table tests" };
 /** A real app opens beside the page of the browser; the stand-in takes its place. */
 const BESIDE = { not: "only with an app that is no web page" };
 const drawnAs = (what: string) => ({ not: `drawn as ${what}` });
@@ -23,7 +21,7 @@ const JOURNEY: Record<JourneyScreen, Where> = {
   "journey-none": "pc",
   "journey-unreachable": "pc",
   "journey-older-tab": "pc",
-  "journey-replaced": TABLE,
+  "journey-replaced": "pc",
   "pc-qr": "pc",
   "pc-qr-over": "pc",
   "pc-code": "pc",
@@ -64,7 +62,9 @@ const APP: Record<AppScreen["name"], Where> = {
   SENDING: PASSING,
   PROOF_KEPT: "phone",
   VERDICT: drawnAs("app-verdict-revoked, app-verdict-expired"),
-  REFUSED: TABLE,
+  REFUSED: {
+    not: "only if the tier hands out a challenge of another journey or origin, or another return page",
+  },
   CONSENT: "phone",
   RETURN: "phone",
   DONE_PC: "phone",
@@ -77,7 +77,7 @@ const ENDINGS: Record<Ending, Where> = {
   NOT_ME: "phone",
   WITHHELD: "phone",
   STOPPED_THERE: "phone",
-  ENDED_BY_SERVICE: TABLE,
+  ENDED_BY_SERVICE: { not: "the services cancel nothing by themselves: they let it expire, or fail" },
   EXPIRED: "phone",
   FAILED: "phone",
   REPLACED: "phone",
@@ -96,21 +96,18 @@ const LINK: Record<LinkState["kind"], Where> = {
 };
 const DONE: Record<DecisionAct, Where> = { LINK: "both", UNLINK: "pc", REPLACE: "pc" };
 const SIGN_IN: Record<SignInWhy, Where> = {
-  NOT_SIGNED_IN: TABLE,
-  SIGN_IN_TOO_OLD: TABLE,
-  ACR_NOT_ACCEPTED: TABLE,
-  SIGN_IN_BEFORE_PAIRING: TABLE,
-  ACCOUNT_MISMATCH: TABLE,
+  NOT_SIGNED_IN: "both",
+  SIGN_IN_TOO_OLD: "pc",
+  ACR_NOT_ACCEPTED: "pc",
+  SIGN_IN_BEFORE_PAIRING: "pc",
+  ACCOUNT_MISMATCH: "pc",
 };
 const OVER: Record<Over, Where> = {
-  EXPIRED: TABLE,
-  CANCELLED_HERE: drawnAs("journey-cancelled"),
-  CANCELLED_ON_PHONE: TABLE,
-  NOT_ME: TABLE,
-  FAILED: TABLE,
-  USED: TABLE,
-  REPLACED: TABLE,
-  LOST: TABLE,
+  EXPIRED: "pc",
+  CANCELLED_HERE: "pc",
+  USED: "pc",
+  REPLACED: "pc",
+  LOST: "pc",
 };
 
 const MY: Record<MyState["kind"], Where> = {
@@ -132,11 +129,13 @@ const START: Record<StartState["kind"], Where> = {
 const RETURN: Record<ReturnState["kind"], Where> = {
   loading: PASSING,
   completing: PASSING,
-  trouble: TABLE,
+  trouble: "phone",
   going: PASSING,
   "other-browser": "phone",
-  "code-over": TABLE,
-  refused: TABLE,
+  "code-over": "phone",
+  refused: {
+    not: "only if something strips the browser's own headers (CROSS_SITE), or the tier's release is another",
+  },
   "no-code": "phone",
 };
 
