@@ -79,7 +79,8 @@ class EchoService final : public v1::EchoService::CallbackService {
   grpc::ServerUnaryReactor* EchoBare(grpc::CallbackServerContext* context,
                                      const v1::EchoBareRequest* request,
                                      v1::EchoBareResponse* response) override {
-    response->set_payload(request->payload());
+    const uint32_t octets = request->answer_octets();
+    response->set_payload(octets == 0 ? request->payload() : request->payload().substr(0, octets));
     grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
     reactor->Finish(grpc::Status::OK);
     return reactor;

@@ -62,7 +62,7 @@ need_build_packages() {
     git ca-certificates openssl python3 libgrpc++-dev libprotobuf-dev protobuf-compiler \
     protobuf-compiler-grpc libabsl-dev libssl3=3.0.22 libssl-dev=3.0.22 libgtest-dev libgmock-dev libbenchmark-dev \
     libsqlite3-dev libcurl4-openssl-dev libspdlog-dev nlohmann-json3-dev libsimdjson-dev libcpp-httplib-dev \
-    prometheus-cpp-dev libcivetweb-dev libpq-dev libhiredis-dev redis-server stunnel4
+    prometheus-cpp-dev libcivetweb-dev libpq-dev libhiredis-dev libnghttp2-dev redis-server stunnel4
 }
 
 # build PRESET TARGET...: configures and builds; on failure prints what the compiler said.

@@ -64,6 +64,7 @@ FENCES = [
      "cpp-httplib is the server of the sandbox and of tests"),
     (r"simdjson\.h$", ["services/musubictl"], True,
      "nlohmann-json reads what is read once"),
+    (r"nghttp2/", ["bench/load"], True, "bench/load is the only user of nghttp2"),
     (r"absl/synchronization/", ["services", "sandbox", "bench", "tests"], False,
      "base::Mutex, not absl::Mutex: ThreadSanitizer does not see Debian's"),
     (r"format$", [], False, "libstdc++ 12 has no <format>"),
