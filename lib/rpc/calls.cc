@@ -87,6 +87,10 @@ absl::Status Overloaded() {
   return base::Error(ErrorReason::kOverloaded, "all workers are busy and the queue is full");
 }
 
+absl::Status ShuttingDown() {
+  return base::Error(ErrorReason::kUnavailable, "the server is shutting down");
+}
+
 }  // namespace
 
 std::string MethodOf(const google::protobuf::Descriptor& request) {
@@ -246,23 +250,7 @@ void Calls::RunWatch(const std::shared_ptr<Call>& call, const std::shared_ptr<rp
     watch->Close(call->admitted());
     return;
   }
-  bool draining;
-  {
-    base::MutexLock lock(mutex_);
-    draining = draining_;
-    if (!draining) {
-      // Ended watches are swept when the map has doubled: constant work a watch.
-      if (watches_.size() >= sweep_at_) {
-        std::erase_if(watches_, [](const auto& entry) { return entry.second.expired(); });
-        sweep_at_ = std::max<size_t>(64, 2 * watches_.size());
-      }
-      watches_.emplace(next_watch_++, watch);
-    }
-  }
-  if (draining) {
-    watch->Close(base::Error(ErrorReason::kUnavailable, "the server is shutting down"));
-    return;
-  }
+  if (!CloseOnDrain(watch)) return;
   const bool queued = dependencies_.workers.Submit([call, watch, start = std::move(start)] {
     absl::Status started;
     {
@@ -275,6 +263,23 @@ void Calls::RunWatch(const std::shared_ptr<Call>& call, const std::shared_ptr<rp
   if (!queued) watch->Close(Overloaded());
 }
 
+bool Calls::CloseOnDrain(const std::shared_ptr<rpc::Watch>& stream) {
+  {
+    base::MutexLock lock(mutex_);
+    if (!draining_) {
+      // Ended ones are swept when the map has doubled: constant work a stream.
+      if (watches_.size() >= sweep_at_) {
+        std::erase_if(watches_, [](const auto& entry) { return entry.second.expired(); });
+        sweep_at_ = std::max<size_t>(64, 2 * watches_.size());
+      }
+      watches_.emplace(next_watch_++, stream);
+      return true;
+    }
+  }
+  stream->Close(ShuttingDown());
+  return false;
+}
+
 void Calls::Drain() {
   std::map<uint64_t, std::weak_ptr<rpc::Watch>> watches;
   {
@@ -284,7 +289,7 @@ void Calls::Drain() {
   }
   for (const auto& [id, weak] : watches) {
     if (const std::shared_ptr<rpc::Watch> watch = weak.lock()) {
-      watch->Close(base::Error(ErrorReason::kUnavailable, "the server is shutting down"));
+      watch->Close(ShuttingDown());
     }
   }
 }

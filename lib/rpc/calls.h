@@ -104,6 +104,9 @@ class Calls {
                               size_t request_size,
                               std::shared_ptr<const google::protobuf::Message> request = nullptr);
 
+  // CloseOnDrain has `stream` closed by Drain, as watches are, for as long as it lives; for
+  // reactors that are written by hand. False: the server drains already, and the stream was closed.
+  bool CloseOnDrain(const std::shared_ptr<rpc::Watch>& stream);
   // Drain closes all watches, now and from now on, with UNAVAILABLE: their clients go elsewhere.
   void Drain();
 
