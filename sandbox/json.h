@@ -1,5 +1,5 @@
-// Reading fields of JSON without exceptions. For .cc files of the sandbox only: the library behind
-// it is slow to compile.
+// Reading fields of JSON without exceptions. For .cc files of the sandbox and of benchmarks only:
+// the library behind it is slow to compile.
 #ifndef MUSUBI_SANDBOX_JSON_H_
 #define MUSUBI_SANDBOX_JSON_H_
 

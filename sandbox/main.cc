@@ -48,6 +48,8 @@ ABSL_FLAG(std::string, misbehave, "none",
           "wrong-nonce, missing-nonce or two-answers. Both: none");
 ABSL_FLAG(int, port, 0, "serve: port on 127.0.0.1; 0: a free one");
 ABSL_FLAG(std::string, ready_file, "", "serve: file to write the port to, once it listens");
+ABSL_FLAG(absl::Duration, delay, absl::ZeroDuration(),
+          "serve: how long each answer is held back, as in 300ms");
 ABSL_FLAG(std::string, nonce, "echo", "serve: what to do with a nonce, echo or ignore");
 
 namespace musubi::sandbox {
@@ -120,6 +122,9 @@ absl::Status IssueCards(World& world) {
 // Serves until SIGINT or SIGTERM, which the caller has blocked in every thread.
 absl::Status Serve(const base::Clock& clock, const std::string& directory,
                    const sigset_t& stop_signals) {
+  if (absl::GetFlag(FLAGS_delay) < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("--delay is below 0");
+  }
   const std::string nonce = absl::GetFlag(FLAGS_nonce);
   if (nonce != "echo" && nonce != "ignore") {
     return absl::InvalidArgumentError("--nonce is " + nonce + ": use echo or ignore");
@@ -132,7 +137,8 @@ absl::Status Serve(const base::Clock& clock, const std::string& directory,
                                   .nonce = nonce == "echo" ? OcspResponder::NoncePolicy::kEcho
                                                            : OcspResponder::NoncePolicy::kIgnore}));
   MUSUBI_ASSIGN_OR_RETURN(const auto server,
-                          OcspServer::Start(std::move(responder), absl::GetFlag(FLAGS_port)));
+                          OcspServer::Start(std::move(responder), absl::GetFlag(FLAGS_port),
+                                            absl::GetFlag(FLAGS_delay)));
   server->Misbehave(misbehaviour);
   MUSUBI_RETURN_IF_ERROR(server->WriteRespondersFile(directory));
   const std::string ready_file = absl::GetFlag(FLAGS_ready_file);

@@ -13,10 +13,19 @@
 #include "lib/base/check.h"
 #include "lib/base/file.h"
 #include "lib/base/mutex.h"
+#include "lib/base/steady_time.h"
 #include "sandbox/json.h"
 
 namespace musubi::sandbox {
 namespace {
+
+// As many requests are held back at once as a verifier under load asks; httplib's own number is
+// that of cores.
+constexpr size_t kThreads = 64;
+
+std::string UrlOf(int port, const std::string& anchor) {
+  return absl::StrCat("http://127.0.0.1:", port, "/", anchor);
+}
 
 // Lets a port be bound by several sockets of ours, of which one listens. httplib's own choice,
 // SO_REUSEPORT, would let several listen.
@@ -65,6 +74,7 @@ class Listener {
     http.set_payload_max_length(kMaxOcspRequestSize);
     // A connection that idles would keep the server from stopping.
     http.set_keep_alive_max_count(1);
+    http.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     http.Post(R"(/((?:auth|sign)-\d\d))", std::move(handler));
     if (!http.bind_to_port("127.0.0.1", port)) return nullptr;
     // The socket listens already: a client that comes before the thread is served waits in its
@@ -90,8 +100,8 @@ class Listener {
 }  // namespace
 
 struct OcspServer::Impl {
-  Impl(std::unique_ptr<OcspResponder> given, int port)
-      : responder(std::move(given)), port_holder(port) {}
+  Impl(std::unique_ptr<OcspResponder> given, int port, absl::Duration hold_back)
+      : responder(std::move(given)), port_holder(port), delay(hold_back) {}
 
   std::unique_ptr<Listener> Listen() {
     return Listener::Start(port_holder.port(),
@@ -101,7 +111,7 @@ struct OcspServer::Impl {
   }
 
   void Handle(const httplib::Request& request, httplib::Response& response) {
-    const OcspMisbehaviour now = WhenNotSlow();
+    const OcspMisbehaviour now = WhenDue();
     if (now == OcspMisbehaviour::kDead) {
       response.status = 503;
       return;
@@ -115,14 +125,20 @@ struct OcspServer::Impl {
     response.set_content(base::ToString(*answer), "application/ocsp-response");
   }
 
-  OcspMisbehaviour WhenNotSlow() {
+  // After the delay, while alive, and once it is not slow.
+  OcspMisbehaviour WhenDue() {
+    const auto due = base::SteadyNow() + base::ToSteady(delay);
     base::MutexLock lock(mutex);
+    while (misbehaviour != OcspMisbehaviour::kDead && base::SteadyNow() < due) {
+      changed.WaitUntil(mutex, due);
+    }
     while (misbehaviour == OcspMisbehaviour::kSlow) changed.Wait(mutex);
     return misbehaviour;
   }
 
   const std::unique_ptr<OcspResponder> responder;
   const PortHolder port_holder;
+  const absl::Duration delay;
   base::Mutex listener_mutex;  // Held for a whole Misbehave: requests take the other one only.
   base::Mutex mutex;
   base::CondVar changed;
@@ -132,8 +148,8 @@ struct OcspServer::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<OcspServer>> OcspServer::Start(
-    std::unique_ptr<OcspResponder> responder, int port) {
-  auto impl = std::make_unique<Impl>(std::move(responder), port);
+    std::unique_ptr<OcspResponder> responder, int port, absl::Duration delay) {
+  auto impl = std::make_unique<Impl>(std::move(responder), port, delay);
   base::MutexLock lock(impl->listener_mutex);
   if (impl->port_holder.port() != 0) impl->listener = impl->Listen();
   if (impl->listener == nullptr) {
@@ -149,9 +165,7 @@ OcspServer::~OcspServer() { Misbehave(OcspMisbehaviour::kDead); }
 
 int OcspServer::port() const { return impl_->port_holder.port(); }
 
-std::string OcspServer::Url(const std::string& anchor) const {
-  return absl::StrCat("http://127.0.0.1:", port(), "/", anchor);
-}
+std::string OcspServer::Url(const std::string& anchor) const { return UrlOf(port(), anchor); }
 
 void OcspServer::Misbehave(OcspMisbehaviour misbehaviour) {
   base::MutexLock listener_lock(impl_->listener_mutex);
@@ -170,10 +184,16 @@ void OcspServer::Misbehave(OcspMisbehaviour misbehaviour) {
 
 absl::Status OcspServer::WriteRespondersFile(const std::string& directory,
                                              const RespondersFileOptions& options) const {
+  return sandbox::WriteRespondersFile(directory, impl_->responder->anchors(), port(), options);
+}
+
+absl::Status WriteRespondersFile(const std::string& directory,
+                                 const std::vector<std::string>& anchors, int port,
+                                 const RespondersFileOptions& options) {
   Json responders = Json::array();
-  for (const std::string& anchor : impl_->responder->anchors()) {
+  for (const std::string& anchor : anchors) {
     responders.push_back({{"anchor", anchor},
-                          {"urls", Json::array({Url(anchor)})},
+                          {"urls", Json::array({UrlOf(port, anchor)})},
                           {"nonce", options.nonce},
                           {"hash", "SHA1"},
                           {"max_age_seconds", absl::ToInt64Seconds(kOcspLifetime)},

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,12 +23,20 @@ struct RespondersFileOptions {
   absl::Duration timeout = absl::Seconds(2);
 };
 
+// WriteRespondersFile writes D/responders.json: where a verifier asks about which CA key, of a
+// server on `port`. No anchors: nobody is asked.
+absl::Status WriteRespondersFile(const std::string& directory,
+                                 const std::vector<std::string>& anchors, int port,
+                                 const RespondersFileOptions& options = {});
+
 // OcspServer serves from Start until it goes; its threads are its own. Thread-safe.
 class OcspServer {
  public:
-  // Start listens on `port`, or on a free one if it is 0. UNAVAILABLE if the port is taken.
-  static absl::StatusOr<std::unique_ptr<OcspServer>> Start(std::unique_ptr<OcspResponder> responder,
-                                                           int port);
+  // Start listens on `port`, or on a free one if it is 0. UNAVAILABLE if the port is taken. Each
+  // answer is held back for `delay`.
+  static absl::StatusOr<std::unique_ptr<OcspServer>> Start(
+      std::unique_ptr<OcspResponder> responder, int port,
+      absl::Duration delay = absl::ZeroDuration());
   // Stops listening, lets go of answers held back, and waits for requests under way.
   ~OcspServer();
   OcspServer(const OcspServer&) = delete;
@@ -42,7 +51,7 @@ class OcspServer {
   // port is kept: nobody else gets it.
   void Misbehave(OcspMisbehaviour misbehaviour);
 
-  // WriteRespondersFile writes D/responders.json: where a verifier asks about which CA key.
+  // The file of the same name, of this server and all its CA keys.
   absl::Status WriteRespondersFile(const std::string& directory,
                                    const RespondersFileOptions& options = {}) const;
 

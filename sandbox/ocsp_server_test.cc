@@ -9,6 +9,7 @@
 #include <string>
 
 #include "lib/base/file.h"
+#include "lib/base/steady_time.h"
 #include "sandbox/json.h"
 #include "tests/fakes/sandbox_world.h"
 
@@ -64,6 +65,22 @@ TEST_F(OcspServerTest, LetsGoOfAnswersHeldBackWhenItGoes) {
   server_->Misbehave(OcspMisbehaviour::kSlow);
   EXPECT_EQ(Ask(std::chrono::milliseconds(50)), kNoAnswer);
   server_.reset();  // Would wait for ever.
+}
+
+TEST_F(OcspServerTest, HoldsEachAnswerBackForItsDelay) {
+  constexpr std::chrono::milliseconds kDelay(20);
+  auto responder = OcspResponder::Create(shared_.clock, {.directory = shared_.directory});
+  server_ = *OcspServer::Start(*std::move(responder), /*port=*/0, absl::FromChrono(kDelay));
+  const auto began = base::SteadyNow();
+  EXPECT_EQ(Ask(), 200);
+  EXPECT_GE(base::SteadyNow() - began, kDelay);
+}
+
+TEST_F(OcspServerTest, LetsGoOfDelayedAnswersWhenItGoes) {
+  auto responder = OcspResponder::Create(shared_.clock, {.directory = shared_.directory});
+  server_ = *OcspServer::Start(*std::move(responder), /*port=*/0, absl::Hours(1));
+  EXPECT_EQ(Ask(std::chrono::milliseconds(50)), kNoAnswer);
+  server_.reset();  // Would wait for an hour.
 }
 
 TEST_F(OcspServerTest, SharesItsPortWithNobody) {

@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -14,7 +12,6 @@
 #include "lib/base/check.h"
 #include "lib/base/file.h"
 #include "lib/base/status.h"
-#include "lib/crypto/keyring.h"
 #include "sandbox/ocsp_responder.h"
 #include "sandbox/tls_files.h"
 
@@ -22,50 +19,6 @@ namespace musubi::sandbox {
 namespace {
 
 constexpr char kListening[] = "\"event\":\"listening\"";
-
-constexpr char kRelyingParties[] = R"json({
-  "relying_parties": [
-    {
-      "id": "demo-university",
-      "name": {"ja": "見本大学", "en": "Mihon University"},
-      "origins": ["https://link.mihon.example"],
-      "policy_url": "https://link.mihon.example/policy",
-      "terms_url": "https://link.mihon.example/terms",
-      "purpose": {"ja": "アカウントとカードを結びつけます。", "en": "To tie your account to your card."},
-      "consent_text_version": "2026-04-01",
-      "requested_attributes": ["NAME"],
-      "subject_keyring_file": "keys/demo-university.subject.keyring",
-      "return_uris": ["https://account.mihon.example/recovery/return"],
-      "allowed_acts": ["LINK", "UNLINK", "VERIFY"],
-      "allowed_flows": ["CROSS_DEVICE", "ONE_DEVICE"],
-      "allow_cross_device_verify": false,
-      "accepted_acr": ["urn:example:acr:password", "urn:example:acr:mfa"],
-      "account_policy": "ONE_LINK_PER_ACCOUNT",
-      "first_step": "ACCOUNT",
-      "default_locale": "ja"
-    },
-    {
-      "id": "mihon-library",
-      "name": {"ja": "見本町立図書館", "en": "Mihon Town Library"},
-      "origins": ["https://link.mihon.example"],
-      "policy_url": "https://link.mihon.example/policy",
-      "terms_url": "https://link.mihon.example/terms",
-      "purpose": {"ja": "利用者カードとして使います。", "en": "To use your card as a library card."},
-      "consent_text_version": "2026-04-01",
-      "requested_attributes": [],
-      "subject_keyring_file": "keys/mihon-library.subject.keyring",
-      "return_uris": ["https://account.mihon.example/recovery/return"],
-      "allowed_acts": ["LINK", "UNLINK", "VERIFY", "REPLACE"],
-      "allowed_flows": ["CROSS_DEVICE", "ONE_DEVICE"],
-      "allow_cross_device_verify": true,
-      "accepted_acr": ["urn:example:acr:mfa"],
-      "account_policy": "ONE_LINK_PER_ACCOUNT",
-      "first_step": "CARD",
-      "default_locale": "ja"
-    }
-  ]
-}
-)json";
 
 }  // namespace
 
@@ -98,42 +51,14 @@ Stage::~Stage() {
 absl::Status Stage::WriteFiles() {
   MUSUBI_RETURN_IF_ERROR(WriteTlsFiles(options_.directory, machine_clock_.Now(),
                                        {kRelyingParty, kCardFirstRelyingParty}));
-  std::error_code error;
-  std::filesystem::create_directory(File("keys"), error);
-  if (error) return absl::ErrnoToStatus(error.value(), "cannot make " + File("keys"));
-  for (const std::string key :
-       {"service", "card", "audit", "account", "person-index", "person-data", "evidence",
-        "demo-university.subject", "mihon-library.subject"}) {
-    const auto keyring = crypto::Keyring::Generate("k1", random());
-    MUSUBI_RETURN_IF_ERROR(base::WriteFileAtomically(File("keys/" + key + ".keyring"),
-                                                     keyring.Serialize().Reveal(), 0600));
-  }
-  MUSUBI_RETURN_IF_ERROR(
-      base::WriteFileAtomically(File("relying-parties.json"), kRelyingParties, 0644));
-  const std::string& world = options_.world_directory;
-  flags_ = {
-      {"listen", "127.0.0.1:0"},
-      {"port_file", File("port")},
-      {"tls_certificate", File("tls/server.crt")},
-      {"tls_private_key", File("tls/server.key")},
-      {"tls_client_ca", File("tls/ca.crt")},
-      {"environment", "SIM"},
-      {"anchors", world + "/anchors.json"},
-      {"hierarchy", world + "/hierarchy.json"},
-      {"name_issuers", world + "/name-issuers.json"},
-      {"crl_directory", world + "/crl"},
-      {"responders", File("responders.json")},
-      {"relying_parties", File("relying-parties.json")},
-      {"service_keyring", File("keys/service.keyring")},
-      {"card_keyring", File("keys/card.keyring")},
-      {"evidence_key", File("keys/evidence.keyring")},
-      {"link_db", File("links.db")},
-      {"audit_keyring", File("keys/audit.keyring")},
-      {"account_keyring", File("keys/account.keyring")},
-      {"person_db", File("persons.db")},
-      {"person_index_keyring", File("keys/person-index.keyring")},
-      {"person_data_keyring", File("keys/person-data.keyring")},
-  };
+  MUSUBI_ASSIGN_OR_RETURN(flags_,
+                          WriteServerFiles(options_.world_directory, options_.directory, random()));
+  flags_.insert({{"listen", "127.0.0.1:0"},
+                 {"port_file", File("port")},
+                 {"tls_certificate", File("tls/server.crt")},
+                 {"tls_private_key", File("tls/server.key")},
+                 {"tls_client_ca", File("tls/ca.crt")},
+                 {"responders", File("responders.json")}});
   return absl::OkStatus();
 }
 

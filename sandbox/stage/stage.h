@@ -6,7 +6,6 @@
 #define MUSUBI_SANDBOX_STAGE_STAGE_H_
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -19,6 +18,7 @@
 #include "sandbox/journey/journey.h"
 #include "sandbox/ocsp_server.h"
 #include "sandbox/stage/child_process.h"
+#include "sandbox/stage/server_files.h"
 #include "sandbox/world.h"
 
 namespace musubi::sandbox {
@@ -26,13 +26,10 @@ namespace musubi::sandbox {
 // Stage is for one thread; its connections are thread-safe.
 class Stage {
  public:
-  // Flags of musubid, by name, without dashes.
-  using Flags = std::map<std::string, std::string>;
+  using Flags = ServerFlags;
 
-  // Two relying parties. The first is that of the demo. The second allows what the first does not:
-  // REPLACE, VERIFY across devices; and it is configured card first.
-  static constexpr char kRelyingParty[] = "demo-university";
-  static constexpr char kCardFirstRelyingParty[] = "mihon-library";
+  static constexpr const char* kRelyingParty = kDemoRelyingParty;
+  static constexpr const char* kCardFirstRelyingParty = sandbox::kCardFirstRelyingParty;
   // Where the app is connected to, where VERIFY returns to, and how people sign in.
   static constexpr char kOrigin[] = "https://link.mihon.example";
   static constexpr char kReturnUri[] = "https://account.mihon.example/recovery/return";
