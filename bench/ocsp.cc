@@ -18,6 +18,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/secure_random.h"
 #include "lib/base/status.h"
+#include "lib/base/timer.h"
 #include "lib/http/curl_http_client.h"
 #include "lib/revocation/ocsp_client.h"
 #include "tests/fakes/fake_http_client.h"
@@ -41,6 +42,7 @@ constexpr absl::Duration kTimeout = absl::Seconds(1);
 
 struct World {
   base::RealClock clock;
+  base::ThreadTimer timer;
   base::SystemRandom random;
   fakes::TestCa ca;
   pki::Certificate issuer = ca.certificate();
@@ -61,7 +63,7 @@ struct World {
                                                      std::vector<std::string> urls,
                                                      revocation::Observer& observer) {
     return OcspClient::Create(
-        {http, clock, random, nullptr, observer},
+        {http, clock, timer, random, nullptr, observer},
         {.issuers = {{"auth-01", issuer}},
          .responders = {{.anchor = "auth-01", .urls = std::move(urls), .timeout = kTimeout}}});
   }

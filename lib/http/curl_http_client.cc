@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "lib/base/mutex.h"
-#include "lib/base/status.h"
 
 namespace musubi::http {
 namespace {
@@ -34,36 +34,33 @@ long Milliseconds(absl::Duration duration) {
   return static_cast<long>(std::max<int64_t>(1, absl::ToInt64Milliseconds(duration)));
 }
 
-// One request on its way. Lives on the stack of Send; the event thread owns `easy` between Start
-// and Finish.
+// One request on its way. The event thread owns it from Loop::Start on.
 struct Transfer {
-  std::unique_ptr<CURL, EasyDeleter> easy;
-  std::unique_ptr<curl_slist, ListDeleter> headers;
-  const Request* request = nullptr;
+  Request request;
+  HttpClient::Done done;
+  std::unique_ptr<CURL, EasyDeleter> easy = {};
+  std::unique_ptr<curl_slist, ListDeleter> headers = {};
   size_t received = 0;
-  Response response;
+  Response response = {};
   bool too_large = false;
   bool sink_refused = false;
-  bool done = false;  // Guarded by the loop's mutex, as is `status`.
-  absl::Status status;
-  base::CondVar finished;
 };
 
 size_t OnBody(char* data, size_t size, size_t count, void* user) {
   auto* transfer = static_cast<Transfer*>(user);
   const size_t length = size * count;
-  if (length > transfer->request->max_response_size - transfer->received) {
+  if (length > transfer->request.max_response_size - transfer->received) {
     transfer->too_large = true;
     return 0;  // Ends the transfer with CURLE_WRITE_ERROR.
   }
   transfer->received += length;
   long status = 0;
   curl_easy_getinfo(transfer->easy.get(), CURLINFO_RESPONSE_CODE, &status);
-  if (!transfer->request->body_sink || status != 200) {
+  if (!transfer->request.body_sink || status != 200) {
     transfer->response.body.append(data, length);
     return length;
   }
-  transfer->sink_refused = !transfer->request->body_sink({data, length});
+  transfer->sink_refused = !transfer->request.body_sink({data, length});
   return transfer->sink_refused ? 0 : length;
 }
 
@@ -101,9 +98,9 @@ absl::Status ToStatus(CURLcode code, const Transfer& transfer) {
 }
 
 // Prepare is INTERNAL if libcurl refuses an option.
-absl::Status Prepare(const Request& request, absl::Duration connect_timeout, Transfer& transfer) {
+absl::Status Prepare(absl::Duration connect_timeout, Transfer& transfer) {
+  const Request& request = transfer.request;
   transfer.easy.reset(curl_easy_init());
-  transfer.request = &request;
   CURL* easy = transfer.easy.get();
   if (easy == nullptr) return absl::InternalError("HTTP: curl_easy_init failed");
   bool ok = true;
@@ -156,9 +153,6 @@ class CurlHttpClient::Loop {
   ~Loop() {
     Stop();
     thread_.join();
-    // Callers whose transfers ended are still on their way out.
-    base::MutexLock lock(mutex_);
-    while (callers_ > 0) left_.Wait(mutex_);
   }
 
   void Stop() {
@@ -169,78 +163,76 @@ class CurlHttpClient::Loop {
     curl_multi_wakeup(multi_.get());
   }
 
-  // Do blocks until `transfer` is done.
-  absl::Status Do(Transfer& transfer) {
-    base::MutexLock lock(mutex_);
-    if (stopping_) return Stopped();
-    ++callers_;
-    waiting_.push_back(&transfer);
+  void Start(std::unique_ptr<Transfer> transfer) {
+    if (!Enqueue(transfer)) return transfer->done(Stopped());
     curl_multi_wakeup(multi_.get());
-    while (!transfer.done) transfer.finished.Wait(mutex_);
-    if (--callers_ == 0) left_.NotifyAll();
-    return transfer.status;
   }
 
   const Options& options() const { return options_; }
 
  private:
   void Run() {
-    std::vector<Transfer*> running;
-    while (Start(running)) {
+    while (AddWaiting()) {
       int still_running = 0;
       curl_multi_perform(multi_.get(), &still_running);
       int left = 0;
       while (CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
         if (message->msg != CURLMSG_DONE) continue;
-        Transfer* transfer = nullptr;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-        std::erase(running, transfer);
-        Finish(*transfer, ToStatus(message->data.result, *transfer));
+        const CURLcode code = message->data.result;  // Gone with the handle.
+        Finish(message->easy_handle, [code](const Transfer& t) { return ToStatus(code, t); });
       }
       curl_multi_poll(multi_.get(), nullptr, 0, kPollMilliseconds, nullptr);
     }
-    for (Transfer* transfer : running) {
-      Finish(*transfer, Stopped());
+    while (!running_.empty()) {
+      Finish(running_.begin()->first, [](const Transfer&) { return Stopped(); });
     }
+  }
+
+  // False, and `transfer` stays, when the loop is to stop.
+  bool Enqueue(std::unique_ptr<Transfer>& transfer) {
+    base::MutexLock lock(mutex_);
+    if (stopping_) return false;
+    waiting_.push_back(std::move(transfer));
+    return true;
   }
 
   static absl::Status Stopped() { return absl::CancelledError("HTTP: the client has stopped"); }
 
   // Hands what waits to libcurl. False when the loop is to stop.
-  bool Start(std::vector<Transfer*>& running) {
-    std::vector<Transfer*> fresh;
+  bool AddWaiting() {
+    std::vector<std::unique_ptr<Transfer>> fresh;
     bool stopping = false;
     {
       base::MutexLock lock(mutex_);
       fresh.swap(waiting_);
       stopping = stopping_;
     }
-    for (Transfer* transfer : fresh) {
-      curl_multi_add_handle(multi_.get(), transfer->easy.get());
-      running.push_back(transfer);
+    for (std::unique_ptr<Transfer>& transfer : fresh) {
+      CURL* easy = transfer->easy.get();
+      curl_multi_add_handle(multi_.get(), easy);
+      running_.emplace(easy, std::move(transfer));
     }
     return !stopping;
   }
 
-  void Finish(Transfer& transfer, absl::Status status) {
+  template <typename StatusFn>
+  void Finish(CURL* easy, StatusFn status_of) {
     long code = 0;
-    curl_easy_getinfo(transfer.easy.get(), CURLINFO_RESPONSE_CODE, &code);
-    curl_multi_remove_handle(multi_.get(), transfer.easy.get());
-    base::MutexLock lock(mutex_);
-    transfer.response.status_code = static_cast<int>(code);
-    transfer.status = std::move(status);
-    transfer.done = true;
-    // Under the lock: the waiter owns the condition and may take it away right after.
-    transfer.finished.NotifyOne();
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
+    curl_multi_remove_handle(multi_.get(), easy);
+    const std::unique_ptr<Transfer> transfer = std::move(running_.extract(easy).mapped());
+    transfer->response.status_code = static_cast<int>(code);
+    const absl::Status status = status_of(*transfer);
+    if (!status.ok()) return transfer->done(status);
+    transfer->done(std::move(transfer->response));
   }
 
   const Options options_;
   const std::unique_ptr<CURLM, MultiDeleter> multi_;
   base::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  int callers_ ABSL_GUARDED_BY(mutex_) = 0;
-  base::CondVar left_;
-  std::vector<Transfer*> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Transfer>> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<CURL*, std::unique_ptr<Transfer>> running_;  // The thread's.
   std::thread thread_;
 };
 
@@ -253,23 +245,24 @@ absl::StatusOr<std::unique_ptr<CurlHttpClient>> CurlHttpClient::Create(Options o
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (initialised != CURLE_OK) return absl::InternalError("HTTP: curl_global_init failed");
   std::unique_ptr<CURLM, MultiDeleter> multi(curl_multi_init());
-  if (multi == nullptr || curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS,
-                                            long{options.max_idle_connections}) != CURLM_OK) {
-    return absl::InternalError("HTTP: curl_multi_init failed");
-  }
+  bool ok = multi != nullptr;
+  auto set = [&](CURLMoption option, int value) {
+    ok = ok && curl_multi_setopt(multi.get(), option, long{value}) == CURLM_OK;
+  };
+  set(CURLMOPT_MAXCONNECTS, options.max_idle_connections);
+  set(CURLMOPT_MAX_HOST_CONNECTIONS, options.max_connections_per_host);
+  set(CURLMOPT_MAX_TOTAL_CONNECTIONS, options.max_connections);
+  if (!ok) return absl::InternalError("HTTP: curl_multi_init failed");
   return std::unique_ptr<CurlHttpClient>(
       new CurlHttpClient(std::make_unique<Loop>(std::move(multi), options)));
 }
 
-absl::StatusOr<Response> CurlHttpClient::Send(const Request& request) {
-  MUSUBI_RETURN_IF_ERROR(CheckRequest(request));
-  if (request.timeout <= absl::ZeroDuration()) {
-    return absl::DeadlineExceededError("HTTP: no time left");
-  }
-  Transfer transfer;
-  MUSUBI_RETURN_IF_ERROR(Prepare(request, loop_->options().connect_timeout, transfer));
-  MUSUBI_RETURN_IF_ERROR(loop_->Do(transfer));
-  return std::move(transfer.response);
+void CurlHttpClient::SendAsync(Request request, Done done) {
+  auto transfer = std::make_unique<Transfer>(Transfer{std::move(request), std::move(done)});
+  absl::Status status = CheckRequest(transfer->request);
+  if (status.ok()) status = Prepare(loop_->options().connect_timeout, *transfer);
+  if (!status.ok()) return transfer->done(std::move(status));
+  loop_->Start(std::move(transfer));
 }
 
 }  // namespace musubi::http

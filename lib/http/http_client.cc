@@ -1,7 +1,10 @@
 #include "lib/http/http_client.h"
 
 #include <algorithm>
+#include <future>
+#include <memory>
 #include <string_view>
+#include <utility>
 
 namespace musubi::http {
 namespace {
@@ -16,6 +19,14 @@ bool HasControlOrSpace(std::string_view text, bool space_allowed) {
 }
 
 }  // namespace
+
+absl::StatusOr<Response> HttpClient::Send(Request request) {
+  const auto promise = std::make_shared<std::promise<absl::StatusOr<Response>>>();
+  SendAsync(std::move(request), [promise](absl::StatusOr<Response> response) {
+    promise->set_value(std::move(response));
+  });
+  return promise->get_future().get();
+}
 
 absl::Status CheckRequest(const Request& request) {
   std::string_view rest = request.url;
@@ -48,6 +59,9 @@ absl::Status CheckRequest(const Request& request) {
   }
   if (request.method == Method::kGet && !request.body.empty()) {
     return absl::InvalidArgumentError("body: a GET has none");
+  }
+  if (request.timeout <= absl::ZeroDuration()) {
+    return absl::DeadlineExceededError("HTTP: no time left");
   }
   return absl::OkStatus();
 }

@@ -28,8 +28,8 @@ struct Request {
   absl::Duration timeout = absl::Seconds(5);
   size_t max_response_size = 64 * 1024;  // Octets of the body.
   // If set, the body of an answer of status 200 goes here piece by piece, for a body too large to
-  // be held, and Response::body stays empty. Called on any thread, before Send returns; false ends
-  // the request.
+  // be held, and Response::body stays empty. Called on any thread, before the answer is handed on;
+  // false ends the request.
   std::function<bool(std::string_view piece)> body_sink = {};
 };
 
@@ -42,21 +42,28 @@ struct Response {
 // HttpClient sends requests. Implementations are thread-safe.
 class HttpClient {
  public:
+  using Done = std::function<void(absl::StatusOr<Response>)>;
+
   virtual ~HttpClient() = default;
 
   // AddTrace sets Request::traceparent to that of the calling thread, if the implementation knows
-  // one: before a request that another thread is going to Send.
+  // one: before a request that another thread is going to send.
   virtual void AddTrace(Request&) const {}
 
-  // Send blocks until the whole answer is there. INVALID_ARGUMENT: the request breaks a rule of
+  // SendAsync waits for nothing. `done` is called once: on the client's thread or, before SendAsync
+  // returns, on the caller's; under no lock. It must not block, since all other transfers wait for
+  // it; it may send, but not end the client. INVALID_ARGUMENT: the request breaks a rule of
   // Request. DEADLINE_EXCEEDED: `timeout` passed. UNAVAILABLE: no connection, or it broke.
   // RESOURCE_EXHAUSTED: the body exceeds `max_response_size`. ABORTED: `body_sink` said so.
   // CANCELLED: the client is at its end; nothing was learned about the server.
-  virtual absl::StatusOr<Response> Send(const Request& request) = 0;
+  virtual void SendAsync(Request request, Done done) = 0;
+
+  // Send is SendAsync for callers that may block until the whole answer is there. Not for a `done`.
+  absl::StatusOr<Response> Send(Request request);
 };
 
-// CheckRequest is the part of Send that every implementation shares: INVALID_ARGUMENT unless the
-// request keeps the rules of Request.
+// CheckRequest is the part of sending that every implementation shares: INVALID_ARGUMENT unless the
+// request keeps the rules of Request, DEADLINE_EXCEEDED if it has no time.
 absl::Status CheckRequest(const Request& request);
 
 }  // namespace musubi::http

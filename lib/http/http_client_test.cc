@@ -2,10 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
+#include <future>
+#include <iterator>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "lib/base/mutex.h"
@@ -196,6 +202,29 @@ TEST_P(HttpClientContract, WithoutTimeItAsksNothing) {
             absl::StatusCode::kDeadlineExceeded);
 }
 
+TEST_P(HttpClientContract, AskedWithoutWaitingItHandsOnAnswersAndErrorsOnceEach) {
+  std::vector<std::promise<absl::StatusOr<Response>>> promises(3);  // A second answer throws.
+  const std::string urls[] = {subject_.url + "/get", "no URL", subject_.url + "/broken"};
+  for (size_t i = 0; i < promises.size(); ++i) {
+    subject_.client->SendAsync({.url = urls[i]}, [&, i](absl::StatusOr<Response> response) {
+      promises[i].set_value(std::move(response));
+    });
+  }
+  EXPECT_EQ(promises[0].get_future().get()->body, "GET");
+  EXPECT_EQ(promises[1].get_future().get().status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(promises[2].get_future().get()->status_code, 500);
+}
+
+TEST_P(HttpClientContract, WhoGetsAnAnswerMaySendAgain) {
+  std::promise<absl::StatusOr<Response>> promise;
+  subject_.client->SendAsync({.url = subject_.url + "/moved"}, [&](absl::StatusOr<Response>) {
+    subject_.client->SendAsync(
+        {.url = subject_.url + "/get"},
+        [&](absl::StatusOr<Response> response) { promise.set_value(std::move(response)); });
+  });
+  EXPECT_EQ(promise.get_future().get()->body, "GET");
+}
+
 INSTANTIATE_TEST_SUITE_P(All, HttpClientContract,
                          testing::Values(Implementation{"Curl", CurlSubject},
                                          Implementation{"Fake", FakeSubject}),
@@ -275,6 +304,90 @@ TEST(CurlHttpClient, IgnoresTheProxyOfTheEnvironment) {
   Subject subject = CurlSubject();
   EXPECT_TRUE(subject.client->Send({.url = subject.url + "/get"}).ok());
   unsetenv("http_proxy");
+}
+
+// A server that says nothing until it is let go.
+class SilentServer {
+ public:
+  ~SilentServer() { Release(); }
+
+  void Release() {
+    base::MutexLock lock(mutex_);
+    silent_ = false;
+    changed_.NotifyAll();
+  }
+  void WaitForRequests(int count) {
+    base::MutexLock lock(mutex_);
+    while (in_work_ < count) changed_.Wait(mutex_);
+  }
+  int max_in_work() const {
+    base::MutexLock lock(mutex_);
+    return max_in_work_;
+  }
+  const std::string& url() const { return server_.url(); }
+
+ private:
+  fakes::LoopbackServer::Answer Serve(const Request& request) {
+    if (request.url == "/at-once") return {};
+    base::MutexLock lock(mutex_);
+    max_in_work_ = std::max(max_in_work_, ++in_work_);
+    changed_.NotifyAll();
+    while (silent_) changed_.Wait(mutex_);
+    --in_work_;
+    return {};
+  }
+
+  mutable base::Mutex mutex_;
+  base::CondVar changed_;
+  bool silent_ ABSL_GUARDED_BY(mutex_) = true;
+  int in_work_ ABSL_GUARDED_BY(mutex_) = 0;
+  int max_in_work_ ABSL_GUARDED_BY(mutex_) = 0;
+  fakes::LoopbackServer server_{[this](const Request& request) { return Serve(request); }};
+};
+
+size_t Threads() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+TEST(CurlHttpClient, AThousandRequestsAtASilentServerNeedNoThreadEach) {
+  constexpr int kRequests = 1000;
+  SilentServer server;
+  auto client = *CurlHttpClient::Create();
+  // The server has all its threads now.
+  ASSERT_TRUE(client->Send({.url = server.url() + "/at-once"}).ok());
+  const size_t threads = Threads();
+  std::atomic<int> cancelled = 0;
+  for (int i = 0; i < kRequests; ++i) {
+    client->SendAsync({.url = server.url() + "/", .timeout = absl::Minutes(5)},
+                      [&](const absl::StatusOr<Response>& response) {
+                        if (absl::IsCancelled(response.status())) ++cancelled;
+                      });
+  }
+  server.WaitForRequests(2);
+  EXPECT_EQ(Threads(), threads);
+  EXPECT_EQ(cancelled, 0);
+  client.reset();
+  EXPECT_EQ(cancelled, kRequests);
+}
+
+TEST(CurlHttpClient, WhatExceedsItsConnectionsWaitsForOne) {
+  for (const CurlHttpClient::Options options :
+       {CurlHttpClient::Options{.max_connections_per_host = 2},
+        CurlHttpClient::Options{.max_connections = 2}}) {
+    SilentServer server;
+    auto client = *CurlHttpClient::Create(options);
+    std::vector<std::promise<absl::StatusOr<Response>>> promises(6);
+    for (auto& promise : promises) {
+      client->SendAsync(
+          {.url = server.url() + "/", .timeout = absl::Minutes(5)},
+          [&](absl::StatusOr<Response> response) { promise.set_value(std::move(response)); });
+    }
+    server.WaitForRequests(2);
+    server.Release();
+    for (auto& promise : promises) EXPECT_TRUE(promise.get_future().get().ok());
+    EXPECT_EQ(server.max_in_work(), 2);
+  }
 }
 
 TEST(CurlHttpClient, ServesManyThreadsAtOnce) {

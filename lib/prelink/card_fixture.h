@@ -123,7 +123,7 @@ class CardFixture : public JourneyFixture {
   }};
   fakes::RecordingObserver observer_;
   const std::unique_ptr<revocation::OcspClient> ocsp_client_ = OrDie(revocation::OcspClient::Create(
-      {http_, clock_, random_, nullptr, observer_},
+      {http_, clock_, clock_, random_, nullptr, observer_},
       {.issuers = {{"auth-01", ca_.certificate()}},
        .responders = {{.anchor = "auth-01", .urls = {"http://ocsp.example/"}}}}));
   fakes::CrlDirectory crls_;

@@ -106,7 +106,7 @@ class Observer {
   virtual void OnOcspCacheHit() {}
   // A caller waits for the answer that another caller has asked for.
   virtual void OnOcspShared() {}
-  // The calling thread waits for responders that other threads ask, and no longer.
+  // The calling thread waits for responders (OcspClient::Ask), and no longer.
   virtual void OnOcspWaitBegins() {}
   virtual void OnOcspWaitEnds() {}
   // An alarm if it is open.

@@ -1,6 +1,8 @@
 #include "lib/revocation/ocsp_client.h"
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <set>
 #include <utility>
 
@@ -78,11 +80,46 @@ absl::StatusOr<Responder> ParseResponder(base::JsonObject& entry) {
 
 }  // namespace
 
-// One asking that several callers may wait for. Guarded by the client's mutex.
-struct OcspClient::Flight {
-  bool landed = false;
-  bool cut_short = false;  // Ended by the asking caller's deadline, which others need not share.
-  Answer answer;
+// Lets callbacks in while the client is there. Its end waits for those inside.
+class OcspClient::Gate {
+ public:
+  class Visit {
+   public:
+    explicit Visit(Gate& gate) : gate_(gate), admitted_(gate.Enter()) {}
+    ~Visit() {
+      if (admitted_) gate_.Leave();
+    }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    bool admitted() const { return admitted_; }
+
+   private:
+    Gate& gate_;
+    const bool admitted_;
+  };
+
+  void Close() {
+    base::MutexLock lock(mutex_);
+    closed_ = true;
+    while (inside_ > 0) left_.Wait(mutex_);
+  }
+
+ private:
+  bool Enter() {
+    base::MutexLock lock(mutex_);
+    if (closed_) return false;
+    ++inside_;
+    return true;
+  }
+  void Leave() {
+    base::MutexLock lock(mutex_);
+    if (--inside_ == 0) left_.NotifyAll();
+  }
+
+  base::Mutex mutex_;
+  base::CondVar left_;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  int inside_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 struct OcspClient::Question {
@@ -92,24 +129,44 @@ struct OcspClient::Question {
   pki::Certificate issuer;
 };
 
-// The asking of one URL: a copy of all that it needs, since it may outlive its caller.
+struct OcspClient::Waiter {
+  absl::Time deadline;
+  Done done;
+  std::string traceparent;  // Of the caller.
+  base::Timer::Id timer = 0;
+};
+
+// The askings about one certificate, of which the first to be answered ends it. Guarded by the
+// client's mutex, but for `question`.
+struct OcspClient::Flight {
+  const std::shared_ptr<const Question> question;
+  // By the order of their coming. The first one's deadline and trace are the flight's: it leaves
+  // with the landing, and not before.
+  std::map<uint64_t, Waiter> waiters = {};
+  bool landed = false;
+  // A URL had, or would have had, less time than it is given. Others may have more.
+  bool cut_short = false;
+  size_t next_rank = 0;
+  size_t running = 0;
+  std::optional<base::Timer::Id> hedge = {};
+};
+
+// The asking of one URL, which may outlast its flight.
 struct OcspClient::Asking {
-  Question question;
+  const std::shared_ptr<Flight> flight;
   bool cut_short = false;  // The caller had less time than the responder is given.
   size_t rank = 0;
   CircuitBreaker::Admission admission = CircuitBreaker::Admission::kRefused;
+  std::string traceparent = {};
   base::Bytes nonce = {};
-  http::Request request = {};
+  absl::StatusOr<http::Response> response = absl::UnknownError("");
 };
 
-// The askings of one question, of which the first to be answered wins. Shared by the caller and
-// those who ask for it; guarded by the client's mutex.
-struct OcspClient::Race {
-  size_t next_rank = 0;
-  absl::Time next_at = absl::InfinitePast();  // While an asking runs; else it is due at once.
-  size_t running = 0;
+struct OcspClient::Landing {
+  std::shared_ptr<const Question> question;
+  std::map<uint64_t, Waiter> waiters;
   Answer answer;
-  base::CondVar changed;
+  bool others_may_ask = false;  // All but the first, who had no more time.
 };
 
 absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json) {
@@ -127,9 +184,8 @@ absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json) {
   return responders;
 }
 
-OcspClient::OcspClient(Dependencies dependencies, Options options,
-                       std::unique_ptr<base::WorkerPool> helpers)
-    : dependencies_(dependencies), options_(std::move(options)), helpers_(std::move(helpers)) {
+OcspClient::OcspClient(Dependencies dependencies, Options options)
+    : dependencies_(dependencies), options_(std::move(options)), gate_(std::make_shared<Gate>()) {
   for (const Responder& responder : options_.responders) {
     responders_.emplace(crypto::Sha256(options_.issuers.at(responder.anchor).spki_der()),
                         &responder);
@@ -154,13 +210,20 @@ absl::StatusOr<std::unique_ptr<OcspClient>> OcspClient::Create(Dependencies depe
   if (options.max_cache_entries == 0) {
     return absl::InvalidArgumentError("OCSP client: max_cache_entries must be positive");
   }
-  std::unique_ptr<base::WorkerPool> helpers;
-  if (options.max_helper_threads > 0) {
-    MUSUBI_ASSIGN_OR_RETURN(
-        helpers, base::WorkerPool::Create({.threads = options.max_helper_threads, .queue = 0}));
+  return std::unique_ptr<OcspClient>(new OcspClient(dependencies, std::move(options)));
+}
+
+OcspClient::~OcspClient() {
+  gate_->Close();
+  std::vector<Landing> landings;
+  {
+    base::MutexLock lock(mutex_);
+    while (!flights_.empty()) landings.push_back(Land(flights_.begin()->second, {}));
   }
-  return std::unique_ptr<OcspClient>(
-      new OcspClient(dependencies, std::move(options), std::move(helpers)));
+  for (Landing& landing : landings) {
+    landing.others_may_ask = false;
+    Tell(std::move(landing));
+  }
 }
 
 std::optional<OcspClient::Answer> OcspClient::FromCache(const SerialKeyView& key, absl::Time now) {
@@ -213,112 +276,144 @@ std::optional<OcspClient::Answer> OcspClient::TryLocally(const base::Hash256& is
 
 OcspClient::Answer OcspClient::Ask(const pki::Certificate& target, const pki::Certificate& issuer,
                                    absl::Time deadline) {
-  const SerialKey key{crypto::Sha256(issuer.spki_der()), base::ToBytes(target.serial())};
+  Observer& observer = dependencies_.observer;  // Outlives the client, whose end may end this.
+  const auto promise = std::make_shared<std::promise<Answer>>();
+  std::future<Answer> answer = promise->get_future();
+  AskAsync(target, issuer, deadline,
+           [promise](const Answer& answered) { promise->set_value(answered); });
+  if (answer.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    observer.OnOcspWaitBegins();
+    answer.wait();
+    observer.OnOcspWaitEnds();
+  }
+  return answer.get();
+}
+
+void OcspClient::AskAsync(const pki::Certificate& target, const pki::Certificate& issuer,
+                          absl::Time deadline, Done done) {
+  SerialKey key{crypto::Sha256(issuer.spki_der()), base::ToBytes(target.serial())};
   const auto responder = responders_.find(key.first);
-  if (responder == responders_.end()) return {};
-  std::shared_ptr<Flight> flight;
+  if (responder == responders_.end()) return done({});
+  http::Request traced;
+  dependencies_.http.AddTrace(traced);
+  Board(std::make_shared<Question>(Question{std::move(key), *responder->second, target, issuer}),
+        {.deadline = deadline,
+         .done = std::move(done),
+         .traceparent = std::move(traced.traceparent)});
+}
+
+void OcspClient::Board(std::shared_ptr<const Question> question, Waiter waiter) {
+  const SerialKey& key = question->key;
+  std::optional<Answer> answer;
+  std::shared_ptr<Flight> begun;
   {
     base::MutexLock lock(mutex_);
-    while (true) {
-      if (auto cached = FromCache({key.first, key.second}, dependencies_.clock.Now())) {
-        dependencies_.observer.OnOcspCacheHit();
-        return *std::move(cached);
-      }
-      const auto underway = flights_.find(key);
-      if (underway == flights_.end()) break;
-      const std::shared_ptr<Flight> other = underway->second;
-      bool waits = false;
-      while (!other->landed) {
-        const absl::Duration left = deadline - dependencies_.clock.Now();
-        if (left <= absl::ZeroDuration()) return {};
-        if (!std::exchange(waits, true)) dependencies_.observer.OnOcspShared();
-        landed_.WaitFor(mutex_, absl::ToChronoMilliseconds(left));
-      }
-      if (other->answer.result || !other->cut_short) return other->answer;
+    const absl::Time now = dependencies_.clock.Now();
+    answer = FromCache({key.first, key.second}, now);
+    if (answer) {
+      dependencies_.observer.OnOcspCacheHit();
+    } else if (waiter.deadline <= now) {
+      answer = Answer{};
+    } else if (const auto underway = flights_.find(key); underway != flights_.end()) {
+      dependencies_.observer.OnOcspShared();
+      AddWaiter(underway->second, std::move(waiter), now);
+    } else {
+      begun = std::make_shared<Flight>(Flight{.question = question});
+      flights_.emplace(key, begun);
+      AddWaiter(begun, std::move(waiter), now);
     }
-    flight = std::make_shared<Flight>();
-    flights_[key] = flight;
   }
-  bool cut_short = false;
-  Answer answer = AskResponders({key, *responder->second, target, issuer}, deadline, cut_short);
-  base::MutexLock lock(mutex_);
+  if (answer) return waiter.done(*answer);
+  if (begun != nullptr) AskNext(begun);
+}
+
+void OcspClient::AddWaiter(const std::shared_ptr<Flight>& flight, Waiter waiter, absl::Time now) {
+  const uint64_t id = next_waiter_id_++;
+  waiter.timer = dependencies_.timer.Schedule(
+      std::min(waiter.deadline - now, kMaxUrls * kMaxTimeout), [this, gate = gate_, flight, id] {
+        if (const Gate::Visit visit(*gate); visit.admitted()) OnDeadline(flight, id);
+      });
+  flight->waiters.emplace(id, std::move(waiter));
+}
+
+void OcspClient::OnDeadline(const std::shared_ptr<Flight>& flight, uint64_t waiter_id) {
+  Waiter waiter;
+  std::optional<Landing> landing;
+  {
+    base::MutexLock lock(mutex_);
+    if (flight->landed) return;
+    if (waiter_id == flight->waiters.begin()->first) {
+      flight->cut_short = true;
+      landing = Land(flight, {});
+    } else {
+      waiter = std::move(flight->waiters.extract(waiter_id).mapped());
+    }
+  }
+  if (landing) return Tell(*std::move(landing));
+  waiter.done({});
+}
+
+OcspClient::Landing OcspClient::Land(std::shared_ptr<Flight> flight, const Answer& answer) {
   flight->landed = true;
-  flight->cut_short = cut_short;
-  flight->answer = answer;
-  flights_.erase(key);
-  landed_.NotifyAll();
-  return answer;
+  flights_.erase(flight->question->key);
+  if (flight->hedge) dependencies_.timer.Cancel(*flight->hedge);
+  return {.question = flight->question,
+          .waiters = std::exchange(flight->waiters, {}),
+          .answer = answer,
+          .others_may_ask = flight->cut_short && !answer.result};
 }
 
-OcspClient::Answer OcspClient::AskResponders(const Question& question, absl::Time deadline,
-                                             bool& cut_short) {
-  const auto race = std::make_shared<Race>();
-  while (true) {
-    {
-      base::MutexLock lock(mutex_);
-      WaitForTurn(*race, deadline);
-      if (race->answer.result) return race->answer;
-      if (race->running == 0 && race->next_rank == question.responder.urls.size()) return {};
+void OcspClient::Tell(Landing landing) {
+  bool first = true;
+  for (auto& [id, waiter] : landing.waiters) {
+    dependencies_.timer.Cancel(waiter.timer);
+    if (landing.others_may_ask && !first) {
+      Board(landing.question, std::move(waiter));
+    } else {
+      waiter.done(landing.answer);
     }
-    const absl::Duration left = deadline - dependencies_.clock.Now();
-    if (left <= absl::ZeroDuration()) {
-      cut_short = true;
-      return {};
-    }
-    AskNext(question, race, left, cut_short);
+    first = false;
   }
 }
 
-void OcspClient::WaitForTurn(Race& race, absl::Time deadline) {
-  while (!race.answer.result && race.running > 0) {
-    const absl::Duration left = std::min(deadline, race.next_at) - dependencies_.clock.Now();
-    if (left <= absl::ZeroDuration()) return;
-    dependencies_.observer.OnOcspWaitBegins();
-    race.changed.WaitFor(mutex_, absl::ToChronoMilliseconds(absl::Ceil(std::min(left, kMaxTimeout),
-                                                                       absl::Milliseconds(1))));
-    dependencies_.observer.OnOcspWaitEnds();
-  }
-}
-
-void OcspClient::AskNext(const Question& question, const std::shared_ptr<Race>& race,
-                         absl::Duration left, bool& cut_short) {
-  const Responder& responder = question.responder;
-  Asking asking{.question = question, .cut_short = left < responder.timeout};
-  bool alone = false;
-  bool may_hedge = false;
+void OcspClient::AskNext(const std::shared_ptr<Flight>& flight, std::optional<size_t> only) {
+  const Responder& responder = flight->question->responder;
+  const auto asking = std::make_shared<Asking>(Asking{.flight = flight});
+  std::optional<Landing> landing;
+  absl::Duration left;
   {
     base::MutexLock lock(mutex_);
-    if (!AdmitNext(*race, asking)) return;
-    alone = race->running++ == 0;
-    may_hedge = !alone || MayAsk(responder, race->next_rank, dependencies_.clock.Now());
+    if (flight->landed || only.value_or(flight->next_rank) != flight->next_rank) return;
+    const Waiter& first = flight->waiters.begin()->second;
+    const absl::Time now = dependencies_.clock.Now();
+    left = first.deadline - now;
+    const bool all_asked = flight->next_rank == responder.urls.size();
+    if (!all_asked && left <= absl::ZeroDuration()) {
+      flight->cut_short = true;
+      landing = Land(flight, {});
+    } else if (AdmitNext(*flight, *asking, now)) {
+      asking->cut_short = left < responder.timeout;
+      asking->traceparent = first.traceparent;
+      flight->cut_short = flight->cut_short || asking->cut_short;
+      ++flight->running;
+      ScheduleHedge(flight);
+    } else if (flight->running == 0) {
+      landing = Land(flight, {});
+    } else {
+      return;
+    }
   }
-  cut_short = cut_short || asking.cut_short;
-  BuildRequest(asking, std::min(left, responder.timeout));
-  const auto finish = [this, asking, race] { Finish(asking, *race); };
-  if (may_hedge && helpers_ != nullptr && helpers_->Submit(finish)) return;
-  if (alone) {
-    finish();
-    return;
-  }
-  // No thread is free. The URL keeps its turn for when one of those that were asked has failed.
-  Report(asking, CircuitBreaker::Outcome::kUndecided);
-  base::MutexLock lock(mutex_);
-  --race->running;
-  race->next_rank = asking.rank;
-  race->next_at = absl::InfiniteFuture();
+  if (landing) return Tell(*std::move(landing));
+  Send(asking, std::min(left, responder.timeout));
 }
 
-bool OcspClient::AdmitNext(Race& race, Asking& asking) {
-  const Responder& responder = asking.question.responder;
-  const absl::Time now = dependencies_.clock.Now();
-  while (race.next_rank < responder.urls.size()) {
-    asking.rank = race.next_rank++;
+bool OcspClient::AdmitNext(Flight& flight, Asking& asking, absl::Time now) {
+  const Responder& responder = flight.question->responder;
+  while (flight.next_rank < responder.urls.size()) {
+    asking.rank = flight.next_rank++;
     asking.admission = breakers_[{&responder, asking.rank}].Admit(now);
-    if (asking.admission == CircuitBreaker::Admission::kRefused) continue;
-    race.next_at = now + responder.hedge_after.value_or(responder.timeout / kHedgeFraction);
-    return true;
+    if (asking.admission != CircuitBreaker::Admission::kRefused) return true;
   }
-  race.next_at = absl::InfiniteFuture();
   return false;
 }
 
@@ -330,27 +425,53 @@ bool OcspClient::MayAsk(const Responder& responder, size_t rank, absl::Time now)
   return false;
 }
 
-void OcspClient::BuildRequest(Asking& asking, absl::Duration timeout) {
-  const auto& [key, responder, target, issuer] = asking.question;
-  if (responder.nonce != pki::NoncePolicy::kNone) {
-    asking.nonce.resize(kNonceSize);
-    dependencies_.random.Fill(asking.nonce);
-  }
-  asking.request = {
-      .method = http::Method::kPost,
-      .url = responder.urls[asking.rank],
-      .content_type = "application/ocsp-request",
-      .body = base::ToString(pki::BuildOcspRequest(target, issuer, responder.hash, asking.nonce)),
-      .timeout = timeout,
-      .max_response_size = pki::kMaxOcspResponseSize};
-  dependencies_.http.AddTrace(asking.request);
+void OcspClient::ScheduleHedge(const std::shared_ptr<Flight>& flight) {
+  const Responder& responder = flight->question->responder;
+  if (flight->hedge) dependencies_.timer.Cancel(*std::exchange(flight->hedge, std::nullopt));
+  if (flight->next_rank == responder.urls.size()) return;
+  flight->hedge = dependencies_.timer.Schedule(
+      responder.hedge_after.value_or(responder.timeout / kHedgeFraction),
+      [this, gate = gate_, flight, rank = flight->next_rank] {
+        if (const Gate::Visit visit(*gate); visit.admitted()) AskNext(flight, rank);
+      });
 }
 
-void OcspClient::Finish(const Asking& asking, Race& race) {
+void OcspClient::Send(const std::shared_ptr<Asking>& asking, absl::Duration timeout) {
+  const auto& [key, responder, target, issuer] = *asking->flight->question;
+  if (responder.nonce != pki::NoncePolicy::kNone) {
+    asking->nonce.resize(kNonceSize);
+    dependencies_.random.Fill(asking->nonce);
+  }
+  dependencies_.http.SendAsync(
+      {.method = http::Method::kPost,
+       .url = responder.urls[asking->rank],
+       .content_type = "application/ocsp-request",
+       .body = base::ToString(pki::BuildOcspRequest(target, issuer, responder.hash, asking->nonce)),
+       .traceparent = asking->traceparent,
+       .timeout = timeout,
+       .max_response_size = pki::kMaxOcspResponseSize},
+      [this, gate = gate_, asking](absl::StatusOr<http::Response> response) {
+        const Gate::Visit visit(*gate);
+        if (!visit.admitted()) return;
+        asking->response = std::move(response);
+        Receive(asking);
+      });
+}
+
+void OcspClient::Receive(const std::shared_ptr<Asking>& asking) {
+  const bool taken = dependencies_.workers != nullptr &&
+                     dependencies_.workers->Submit([this, gate = gate_, asking] {
+                       const Gate::Visit visit(*gate);
+                       if (visit.admitted()) Finish(*asking);
+                     });
+  if (!taken) Finish(*asking);
+}
+
+void OcspClient::Finish(const Asking& asking) {
   using Outcome = CircuitBreaker::Outcome;
-  OcspEvent event{
-      asking.question.responder.anchor, asking.rank, OcspExchange::kUnspecified, {}, {}};
-  const Answer answer = Send(asking, event);
+  const Question& question = *asking.flight->question;
+  OcspEvent event{question.responder.anchor, asking.rank, OcspExchange::kUnspecified, {}, {}};
+  const Answer answer = Judge(asking, event);
   dependencies_.observer.OnOcsp(event);
   Outcome outcome = Outcome::kFails;
   // One that is not authorised works: it is this certificate that it does not speak for.
@@ -359,22 +480,20 @@ void OcspClient::Finish(const Asking& asking, Race& race) {
     outcome = Outcome::kWorks;
   }
   if (event.exchange == OcspExchange::kTimeout && asking.cut_short) outcome = Outcome::kUndecided;
-  Report(asking, outcome);
-  base::MutexLock lock(mutex_);
-  Keep(asking.question.key, answer);
-  --race.running;
-  if (!answer.result) {
-    race.next_at = absl::InfinitePast();
-  } else if (!race.answer.result || answer.result->cert_status == pki::OcspCertStatus::kRevoked) {
-    // Whatever came first, a REVOKED that came in time is not passed over.
-    race.answer = answer;
+  std::optional<Landing> landing;
+  {
+    base::MutexLock lock(mutex_);
+    Report(asking, outcome);
+    Keep(question.key, answer);
+    --asking.flight->running;
+    if (answer.result && !asking.flight->landed) landing = Land(asking.flight, answer);
   }
-  race.changed.NotifyAll();
+  if (landing) return Tell(*std::move(landing));
+  AskNext(asking.flight);
 }
 
 void OcspClient::Report(const Asking& asking, CircuitBreaker::Outcome outcome) {
-  const Responder& responder = asking.question.responder;
-  base::MutexLock lock(mutex_);
+  const Responder& responder = asking.flight->question->responder;
   const CircuitBreaker::Change change = breakers_[{&responder, asking.rank}].Report(
       asking.admission, outcome, dependencies_.clock.Now());
   if (change == CircuitBreaker::Change::kNone) return;
@@ -383,9 +502,9 @@ void OcspClient::Report(const Asking& asking, CircuitBreaker::Outcome outcome) {
       {responder.anchor, asking.rank, change == CircuitBreaker::Change::kOpened});
 }
 
-OcspClient::Answer OcspClient::Send(const Asking& asking, OcspEvent& event) {
-  const auto& [key, responder, target, issuer] = asking.question;
-  const auto response = dependencies_.http.Send(asking.request);
+OcspClient::Answer OcspClient::Judge(const Asking& asking, OcspEvent& event) const {
+  const auto& [key, responder, target, issuer] = *asking.flight->question;
+  const absl::StatusOr<http::Response>& response = asking.response;
   if (!response.ok()) {
     event.exchange = absl::IsDeadlineExceeded(response.status()) ? OcspExchange::kTimeout
                                                                  : OcspExchange::kUnreachable;

@@ -1,12 +1,13 @@
 // Asking configured OCSP responders, with a cache and a circuit breaker for each URL. Decides
 // nothing about what to do without an answer: see revocation_checker.h. URLs come from
 // configuration alone, never from a certificate. A URL that lets its callers wait is hedged: the
-// next one is asked too. HttpClient::Send cannot be called off, so the loser goes on to its timeout
-// on a thread of the client (lib/base/worker_pool.h), and what becomes of it counts as if it had
-// won.
+// next one is asked too. The loser is not called off: it goes on to its timeout, and what becomes
+// of it counts as if it had won. No thread waits for a responder.
 #ifndef MUSUBI_LIB_REVOCATION_OCSP_CLIENT_H_
 #define MUSUBI_LIB_REVOCATION_OCSP_CLIENT_H_
 
+#include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/base/secure_random.h"
+#include "lib/base/timer.h"
 #include "lib/base/worker_pool.h"
 #include "lib/http/http_client.h"
 #include "lib/pki/certificate.h"
@@ -57,13 +59,8 @@ absl::StatusOr<std::vector<Responder>> ParseResponders(std::string_view json);
 // an emergency revocation would go unseen for too long.
 inline constexpr absl::Duration kMaxGoodKept = absl::Hours(24 * 7);
 
-// Askings that may be hedged run on threads of the client, at most so many at a time; above it URLs
-// are asked in turn, on the caller's thread. A URL holds a thread until it has answered, a slow one
-// for its timeout at most, and only until five timeouts open its breaker: 32 is a burst of callers.
-inline constexpr size_t kMaxHelperThreads = 32;
-
 // OcspClient keeps authentic GOOD and REVOKED answers until they may no longer be used. UNKNOWN is
-// not kept: a card that was issued a minute ago may be known the next. Thread-safe; blocking.
+// not kept: a card that was issued a minute ago may be known the next. Thread-safe.
 //
 // A URL that fails again and again is skipped at once (circuit_breaker.h): no connection, no answer
 // in time, an HTTP status other than 200, an answer that may not be believed. GOOD, REVOKED,
@@ -71,22 +68,27 @@ inline constexpr size_t kMaxHelperThreads = 32;
 // time than the responder is given. Each URL of each anchor has its own breaker: one issuer's
 // trouble is not another's.
 //
-// The destructor waits for askings under way, at most the timeout of their responder.
+// The destructor ends what is under way: whoever still waits has no answer, on its thread. It must
+// not run in a Done, and none may ask once it runs. Requests that were sent may outlive the client.
 class OcspClient {
  public:
   struct Dependencies {
     http::HttpClient& http;
     const base::Clock& clock;
+    base::Timer& timer;  // Of deadlines and hedges.
     base::SecureRandom& random;
     const CrlStore* crl_store;  // Checks delegates without nocheck; null: such are refused.
     Observer& observer;
+    // Verify answers and hand them on, so that neither a signature nor what a Done does (a
+    // revocation is written to the disk) holds up other transfers. Null, or if all are busy: the
+    // HTTP client's thread does.
+    base::WorkerPool* workers = nullptr;
   };
   struct Options {
     Issuers issuers;
     std::vector<Responder> responders;
     size_t max_cache_entries = 100'000;  // About 300 octets each.
     absl::Duration skew = absl::Minutes(5);
-    size_t max_helper_threads = kMaxHelperThreads;  // 0: nothing is hedged.
   };
   struct Answer {
     // Set if a responder gave an answer that may be believed. UNKNOWN of one responder is such.
@@ -97,15 +99,21 @@ class OcspClient {
   // INVALID_ARGUMENT if a responder names no known issuer or breaks a bound.
   static absl::StatusOr<std::unique_ptr<OcspClient>> Create(Dependencies dependencies,
                                                             Options options);
+  ~OcspClient();
 
-  // Ask tries the URLs of `issuer`'s responder in order until one gives an answer that may be
-  // believed or `deadline` (of the clock) has passed. The next URL is asked when one has failed, or
-  // has not answered within its hedge delay; then the first answer counts. A URL that
-  // is asked alone, with none left to ask after it, is asked on the caller's thread. Calls for one
-  // certificate at a time share one asking. If every breaker is open there is no answer, at once.
+  // AskAsync waits for nothing. It tries the URLs of `issuer`'s responder in order until one gives
+  // an answer that may be believed or `deadline` (of the clock) has passed. The next URL is asked
+  // when one has failed, or has not answered within its hedge delay; then the first answer counts.
+  // Calls for one certificate at a time share one asking. If every breaker is open there is no
+  // answer, at once. `done` is called once, under no lock: on the calling thread before AskAsync
+  // returns, on a worker, the HTTP client's or the timer's. It must not block, but it may ask.
+  using Done = std::function<void(const Answer&)>;
+  void AskAsync(const pki::Certificate& target, const pki::Certificate& issuer, absl::Time deadline,
+                Done done);
+  // Ask is AskAsync for callers that may block. Not for a Done.
   Answer Ask(const pki::Certificate& target, const pki::Certificate& issuer, absl::Time deadline);
 
-  // TryLocally is what Ask would answer at `now` without asking or waiting: what is kept, or that
+  // TryLocally is what AskAsync would answer at `now` without asking: what is kept, or that
   // there is no answer, since the issuer has no responder or every breaker is open. Nothing: a
   // responder has to be asked. `issuer_key` is the SHA-256 of the issuer's SubjectPublicKeyInfo,
   // `serial` the content octets. Allocates nothing.
@@ -117,47 +125,57 @@ class OcspClient {
     Answer answer;
     std::list<SerialKey>::iterator use;
   };
-  struct Flight;
+  class Gate;
   struct Question;
+  struct Waiter;
+  struct Flight;
   struct Asking;
-  struct Race;
+  // Those whose flight has landed, to be told once the lock is gone.
+  struct Landing;
 
-  OcspClient(Dependencies dependencies, Options options, std::unique_ptr<base::WorkerPool> helpers);
+  OcspClient(Dependencies dependencies, Options options);
 
   std::optional<Answer> FromCache(const SerialKeyView& key, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Keep(const SerialKey& key, const Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // `cut_short`: the deadline left a responder less than its timeout.
-  Answer AskResponders(const Question& question, absl::Time deadline, bool& cut_short);
-  // Until there is an answer, the next URL's turn has come or `deadline` has passed.
-  void WaitForTurn(Race& race, absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Asks the next URL that may be asked, or lets another thread do it; there may be none.
-  void AskNext(const Question& question, const std::shared_ptr<Race>& race, absl::Duration left,
-               bool& cut_short);
+  // To the flight that is under way, or else to one that it begins.
+  void Board(std::shared_ptr<const Question> question, Waiter waiter);
+  void AddWaiter(const std::shared_ptr<Flight>& flight, Waiter waiter, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Asks the next URL that may be asked. Lands if there is none and nobody is asked. `only`: unless
+  // the URL of this rank has had its turn meanwhile.
+  void AskNext(const std::shared_ptr<Flight>& flight, std::optional<size_t> only = std::nullopt);
   // Sets rank and admission. False: none of the URLs that are left may be asked.
-  bool AdmitNext(Race& race, Asking& asking) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AdmitNext(Flight& flight, Asking& asking, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether one of the URLs from `rank` on may be asked.
   bool MayAsk(const Responder& responder, size_t rank, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void BuildRequest(Asking& asking, absl::Duration timeout);
-  // One asking from its sending to its report. These two run on any thread.
-  void Finish(const Asking& asking, Race& race);
-  Answer Send(const Asking& asking, OcspEvent& event);
-  void Report(const Asking& asking, CircuitBreaker::Outcome outcome);
+  void ScheduleHedge(const std::shared_ptr<Flight>& flight) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Send(const std::shared_ptr<Asking>& asking, absl::Duration timeout);
+  void Receive(const std::shared_ptr<Asking>& asking);
+  void Finish(const Asking& asking);
+  Answer Judge(const Asking& asking, OcspEvent& event) const;
+  void Report(const Asking& asking, CircuitBreaker::Outcome outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnDeadline(const std::shared_ptr<Flight>& flight, uint64_t waiter_id);
+  Landing Land(std::shared_ptr<Flight> flight, const Answer& answer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Tell(Landing landing);
 
   const Dependencies dependencies_;
   const Options options_;
   // By the SHA-256 of the issuer's SubjectPublicKeyInfo; into options_.
   std::map<base::Hash256, const Responder*> responders_;
+  // Of callbacks that may come when the client is gone.
+  const std::shared_ptr<Gate> gate_;
   base::Mutex mutex_;
-  base::CondVar landed_;
+  uint64_t next_waiter_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<SerialKey, CacheEntry, SerialKeyLess> cache_ ABSL_GUARDED_BY(mutex_);
   std::list<SerialKey> uses_ ABSL_GUARDED_BY(mutex_);  // Least recently used first.
   std::map<SerialKey, std::shared_ptr<Flight>, SerialKeyLess> flights_ ABSL_GUARDED_BY(mutex_);
   // By responder and rank.
   std::map<std::pair<const Responder*, size_t>, CircuitBreaker> breakers_ ABSL_GUARDED_BY(mutex_);
-  // Or null. Last: what runs there uses all the others.
-  std::unique_ptr<base::WorkerPool> helpers_;
 };
 
 }  // namespace musubi::revocation

@@ -26,6 +26,12 @@ bool IsAnswer(const RevocationFinding& finding) {
   return finding.outcome != RevocationOutcome::kNoUsableAnswer;
 }
 
+pki::Certificate Parse(const pki::CertificateView& view) {
+  auto parsed = pki::Certificate::Parse(view.der);
+  MUSUBI_CHECK(parsed.ok(), "the view of a certificate is of what can be parsed");
+  return *std::move(parsed);
+}
+
 // What `mode` finds without OCSP; nothing if OCSP is to be asked.
 std::optional<RevocationFinding> WithoutOcsp(const RevocationFinding& crl, RevocationMode mode) {
   switch (mode) {
@@ -47,9 +53,25 @@ std::optional<RevocationFinding> WithoutOcsp(const RevocationFinding& crl, Revoc
 
 }  // namespace
 
+// Makes findings of answers, and reports them.
+struct RevocationChecker::Desk {
+  const base::Clock& clock;
+  Observer& observer;
+  const std::unique_ptr<RevokedOverlay> overlay;
+
+  // Joins the answer of OCSP with what is known without it.
+  RevocationFinding Join(const CrlQuery& query, const RevocationFinding& crl, RevocationMode mode,
+                         const OcspClient::Answer& answer, absl::Time now);
+  RevocationFinding ToFinding(const CrlQuery& query, const OcspClient::Answer& answer,
+                              absl::Time now);
+  void Remember(const CrlQuery& query, const RevocationFinding& finding, absl::Time now);
+  RevocationFinding Report(RevocationFinding finding);
+};
+
 RevocationChecker::RevocationChecker(Dependencies dependencies,
                                      std::unique_ptr<RevokedOverlay> overlay)
-    : dependencies_(dependencies), overlay_(std::move(overlay)) {}
+    : dependencies_(dependencies),
+      desk_(new Desk{dependencies.clock, dependencies.observer, std::move(overlay)}) {}
 
 absl::StatusOr<std::unique_ptr<RevocationChecker>> RevocationChecker::Create(
     Dependencies dependencies, Options options) {
@@ -85,40 +107,56 @@ RevocationFinding RevocationChecker::Check(const CrlQuery& query, const Revocati
                                            const pki::Certificate& issuer, RevocationMode mode,
                                            absl::Time deadline) {
   if (auto local = CheckLocally(query, crl, mode, dependencies_.clock.Now())) return *local;
-  const auto target = pki::Certificate::Parse(query.target.der);
-  MUSUBI_CHECK(target.ok(), "the view of a certificate is of what can be parsed");
-  const OcspClient::Answer answer = dependencies_.ocsp_client->Ask(*target, issuer, deadline);
-  return Report(Join(query, crl, mode, answer, dependencies_.clock.Now()));
+  const OcspClient::Answer answer =
+      dependencies_.ocsp_client->Ask(Parse(query.target), issuer, deadline);
+  return desk_->Report(desk_->Join(query, crl, mode, answer, dependencies_.clock.Now()));
+}
+
+void RevocationChecker::CheckAsync(const CrlQuery& query, const RevocationFinding& crl,
+                                   const pki::Certificate& issuer, RevocationMode mode,
+                                   absl::Time deadline, Done done) {
+  if (auto local = CheckLocally(query, crl, mode, dependencies_.clock.Now())) return done(*local);
+  const pki::Certificate target = Parse(query.target);
+  dependencies_.ocsp_client->AskAsync(
+      target, issuer, deadline,
+      [desk = desk_, issuer_key = query.issuer_key, target, validation_time = query.validation_time,
+       crl, mode, done = std::move(done)](const OcspClient::Answer& answer) {
+        const CrlQuery asked{issuer_key, target.view(), validation_time};
+        done(desk->Report(desk->Join(asked, crl, mode, answer, desk->clock.Now())));
+      });
 }
 
 std::optional<RevocationFinding> RevocationChecker::CheckLocally(const CrlQuery& query,
                                                                  const RevocationFinding& crl,
                                                                  RevocationMode mode,
                                                                  absl::Time now) {
-  if (mode == RevocationMode::kNone) return Report(RevocationFinding{});
-  if (auto known = overlay_->Find(query.issuer_key, query.target.serial)) return Report(*known);
+  if (mode == RevocationMode::kNone) return desk_->Report(RevocationFinding{});
+  if (auto known = desk_->overlay->Find(query.issuer_key, query.target.serial)) {
+    return desk_->Report(*known);
+  }
   // The CRLs are in memory: what they list is revoked, whatever the mode.
-  if (crl.outcome == RevocationOutcome::kRevoked) return Report(crl);
-  if (auto finding = WithoutOcsp(crl, mode)) return Report(*finding);
+  if (crl.outcome == RevocationOutcome::kRevoked) return desk_->Report(crl);
+  if (auto finding = WithoutOcsp(crl, mode)) return desk_->Report(*finding);
   std::optional<OcspClient::Answer> answer = OcspClient::Answer{};
   if (dependencies_.ocsp_client != nullptr) {
     answer = dependencies_.ocsp_client->TryLocally(query.issuer_key, query.target.serial, now);
   }
   if (!answer) return std::nullopt;
-  return Report(Join(query, crl, mode, *answer, now));
+  return desk_->Report(desk_->Join(query, crl, mode, *answer, now));
 }
 
-RevocationFinding RevocationChecker::Join(const CrlQuery& query, const RevocationFinding& crl,
-                                          RevocationMode mode, const OcspClient::Answer& answer,
-                                          absl::Time now) {
+RevocationFinding RevocationChecker::Desk::Join(const CrlQuery& query, const RevocationFinding& crl,
+                                                RevocationMode mode,
+                                                const OcspClient::Answer& answer, absl::Time now) {
   const RevocationFinding ocsp = ToFinding(query, answer, now);
   const bool crl_is_second =
       mode == RevocationMode::kOcspThenCrl || mode == RevocationMode::kDegradedWithProof;
   return crl_is_second && !IsAnswer(ocsp) ? crl : ocsp;
 }
 
-RevocationFinding RevocationChecker::ToFinding(const CrlQuery& query,
-                                               const OcspClient::Answer& answer, absl::Time now) {
+RevocationFinding RevocationChecker::Desk::ToFinding(const CrlQuery& query,
+                                                     const OcspClient::Answer& answer,
+                                                     absl::Time now) {
   RevocationFinding finding = NoAnswer();
   if (!answer.result) return finding;
   const pki::OcspResult& result = *answer.result;
@@ -145,21 +183,21 @@ RevocationFinding RevocationChecker::ToFinding(const CrlQuery& query,
   return finding;
 }
 
-void RevocationChecker::Remember(const CrlQuery& query, const RevocationFinding& finding,
-                                 absl::Time now) {
+void RevocationChecker::Desk::Remember(const CrlQuery& query, const RevocationFinding& finding,
+                                       absl::Time now) {
   const absl::Status status =
-      overlay_->Add(query.issuer_key, query.target.serial, query.target.not_after, finding, now);
+      overlay->Add(query.issuer_key, query.target.serial, query.target.not_after, finding, now);
   if (absl::IsResourceExhausted(status)) {
-    dependencies_.observer.OnOverlayFull();
+    observer.OnOverlayFull();
   } else if (!status.ok()) {
-    dependencies_.observer.OnOverlayNotSaved(status);
+    observer.OnOverlayNotSaved(status);
   }
 }
 
-RevocationFinding RevocationChecker::Report(RevocationFinding finding) {
+RevocationFinding RevocationChecker::Desk::Report(RevocationFinding finding) {
   // Which source came last says nothing if none gave an answer.
   if (!IsAnswer(finding)) finding.method = pki::RevocationMethod::kUnspecified;
-  dependencies_.observer.OnFinding(finding);
+  observer.OnFinding(finding);
   return finding;
 }
 

@@ -3,6 +3,7 @@
 #ifndef MUSUBI_LIB_REVOCATION_REVOCATION_CHECKER_H_
 #define MUSUBI_LIB_REVOCATION_REVOCATION_CHECKER_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,8 +48,9 @@ std::string_view Name(RevocationMode mode);
 // - validation_time may lie before now: then only data with thisUpdate not before it counts, and
 //   a certificate that has expired since is GOOD by absence only on a CRL that keeps expired
 //   entries. Beyond the skew in the future nothing is usable.
-// Thread-safe. Check blocks as long as OcspClient::Ask; nothing else waits for a responder.
-// Whichever answers, the observer hears of one finding.
+// Thread-safe. Check blocks as long as OcspClient::Ask; nothing else waits for a responder, but
+// what finds a certificate revoked by OCSP for the first time writes it to the disk
+// (RevokedOverlay::Add). Whichever answers, the observer hears of one finding.
 class RevocationChecker {
  public:
   struct Dependencies {
@@ -89,21 +91,22 @@ class RevocationChecker {
   std::optional<pki::RevocationFinding> CheckLocally(const CrlQuery& query,
                                                      const pki::RevocationFinding& crl,
                                                      RevocationMode mode, absl::Time now);
+  // CheckAsync is Check for callers that must not block; it copies what the views show. `done` is
+  // called once, as OcspClient::AskAsync does, and must not block either. The checker may end
+  // before; `observer` and `clock` must outlive the OCSP client, whose end ends all checks.
+  using Done = std::function<void(const pki::RevocationFinding&)>;
+  void CheckAsync(const CrlQuery& query, const pki::RevocationFinding& crl,
+                  const pki::Certificate& issuer, RevocationMode mode, absl::Time deadline,
+                  Done done);
 
  private:
+  // What may outlive the checker.
+  struct Desk;
+
   RevocationChecker(Dependencies dependencies, std::unique_ptr<RevokedOverlay> overlay);
 
-  // Joins the answer of OCSP with what is known without it.
-  pki::RevocationFinding Join(const CrlQuery& query, const pki::RevocationFinding& crl,
-                              RevocationMode mode, const OcspClient::Answer& answer,
-                              absl::Time now);
-  pki::RevocationFinding ToFinding(const CrlQuery& query, const OcspClient::Answer& answer,
-                                   absl::Time now);
-  void Remember(const CrlQuery& query, const pki::RevocationFinding& finding, absl::Time now);
-  pki::RevocationFinding Report(pki::RevocationFinding finding);
-
   const Dependencies dependencies_;
-  const std::unique_ptr<RevokedOverlay> overlay_;
+  const std::shared_ptr<Desk> desk_;
 };
 
 }  // namespace musubi::revocation

@@ -39,7 +39,7 @@ class RevocationCheckerTest : public testing::Test {
   // A checker and an OCSP client that remember nothing.
   void Restart() {
     ocsp_client_ = *OcspClient::Create(
-        {http_, clock_, random_, crl_store_.get(), observer_},
+        {http_, clock_, clock_, random_, crl_store_.get(), observer_},
         {.issuers = {{"auth-01", issuer_}},
          .responders = {{.anchor = "auth-01", .urls = {"http://first.example/"}}}});
     checker_ =

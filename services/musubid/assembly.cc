@@ -51,6 +51,9 @@ namespace {
 
 // How often persons without a link and answers of long ago are swept.
 constexpr absl::Duration kSweepInterval = absl::Minutes(10);
+// Two, so that one that writes a revocation to a slow disk leaves another; an answer takes them
+// some 100 us. The queue holds those of every connection (CurlHttpClient::Options), and to spare.
+constexpr base::WorkerPool::Options kOcspWorkers{.threads = 2, .queue = 1024};
 
 std::string FullName(ServiceName service) {
   switch (service) {
@@ -139,6 +142,7 @@ struct Assembly::Parts {
   std::unique_ptr<revocation::CrlFetcher> crl_fetcher;
   std::unique_ptr<revocation::CrlStore> crl_store;
   std::unique_ptr<CrlLag> crl_lag;  // Null: there are no other replicas, or no CRLs.
+  std::unique_ptr<base::WorkerPool> ocsp_workers;
   std::unique_ptr<revocation::OcspClient> ocsp_client;
   std::unique_ptr<revocation::RevocationChecker> revocation_checker;
   std::unique_ptr<crypto::SignatureVerifier> signature_verifier;
@@ -210,10 +214,12 @@ absl::Status Assembly::Parts::OpenRevocation(const Config& config) {
   }
   if (!material.responders.empty()) {
     health.Use(Dependency::kResponders);
+    MUSUBI_ASSIGN_OR_RETURN(ocsp_workers, base::WorkerPool::Create(kOcspWorkers));
     MUSUBI_ASSIGN_OR_RETURN(
         ocsp_client,
         ForFlag("responders", revocation::OcspClient::Create(
-                                  {*http, clock, random, crl_store.get(), revocation_reporter},
+                                  {*http, clock, timer, random, crl_store.get(),
+                                   revocation_reporter, ocsp_workers.get()},
                                   {.issuers = issuers, .responders = material.responders})));
   }
   MUSUBI_ASSIGN_OR_RETURN(

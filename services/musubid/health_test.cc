@@ -281,8 +281,6 @@ TEST(ObservedHttpClient, NamesOurSpanToTheResponderAndTakesTheTime) {
   {
     const telemetry::Work work(clock, trace);
     ASSERT_TRUE(client.Send({.url = "http://responder.example/"}).ok());
-    EXPECT_EQ(work.times()[static_cast<size_t>(telemetry::Stage::kRevocationNetwork)],
-              absl::Milliseconds(30));
   }
   ASSERT_TRUE(client.Send({.url = "http://responder.example/"}).ok());
   // For another thread to send.

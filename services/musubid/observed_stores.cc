@@ -145,14 +145,14 @@ void ObservedHttpClient::AddTrace(http::Request& request) const {
   }
 }
 
-absl::StatusOr<http::Response> ObservedHttpClient::Send(const http::Request& request) {
-  http::Request named = request;
-  if (named.traceparent.empty()) AddTrace(named);
-  const absl::Time begin = clock_.Now();
-  const telemetry::StageScope scope(telemetry::Stage::kRevocationNetwork);
-  absl::StatusOr<http::Response> response = client_.Send(named);
-  metrics_.ocsp_duration.Observe(std::max(absl::ZeroDuration(), clock_.Now() - begin));
-  return response;
+void ObservedHttpClient::SendAsync(http::Request request, Done done) {
+  if (request.traceparent.empty()) AddTrace(request);
+  client_.SendAsync(
+      std::move(request), [&clock = clock_, &metrics = metrics_, begin = clock_.Now(),
+                           done = std::move(done)](absl::StatusOr<http::Response> response) {
+        metrics.ocsp_duration.Observe(std::max(absl::ZeroDuration(), clock.Now() - begin));
+        done(std::move(response));
+      });
 }
 
 }  // namespace musubi::services::musubid

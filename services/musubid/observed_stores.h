@@ -140,13 +140,14 @@ class ObservedPersonStore final : public person::PersonStore {
 };
 
 // Also names the request at hand to the server: the header traceparent, with our span. A request
-// that has the header already is of another thread's.
+// that has the header already is of another thread's. Its requests may outlive it, as `client`,
+// `clock` and `metrics` must both.
 class ObservedHttpClient final : public http::HttpClient {
  public:
   ObservedHttpClient(HttpClient& client, const base::Clock& clock, Metrics& metrics)
       : client_(client), clock_(clock), metrics_(metrics) {}
   void AddTrace(http::Request& request) const override;
-  absl::StatusOr<http::Response> Send(const http::Request& request) override;
+  void SendAsync(http::Request request, Done done) override;
 
  private:
   HttpClient& client_;

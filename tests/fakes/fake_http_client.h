@@ -20,11 +20,17 @@ class FakeHttpClient final : public http::HttpClient {
 
   explicit FakeHttpClient(Handler handler) : handler_(std::move(handler)) {}
 
-  absl::StatusOr<http::Response> Send(const http::Request& request) override {
+  void SendAsync(http::Request request, Done done) override { done(Answer(request)); }
+
+  // What was sent so far.
+  std::vector<http::Request> requests() const {
+    base::MutexLock lock(mutex_);
+    return requests_;
+  }
+
+ private:
+  absl::StatusOr<http::Response> Answer(const http::Request& request) {
     MUSUBI_RETURN_IF_ERROR(http::CheckRequest(request));
-    if (request.timeout <= absl::ZeroDuration()) {
-      return absl::DeadlineExceededError("fake HTTP: no time left");
-    }
     {
       base::MutexLock lock(mutex_);
       requests_.push_back(request);
@@ -40,13 +46,6 @@ class FakeHttpClient final : public http::HttpClient {
     return response;
   }
 
-  // What was sent so far.
-  std::vector<http::Request> requests() const {
-    base::MutexLock lock(mutex_);
-    return requests_;
-  }
-
- private:
   const Handler handler_;
   mutable base::Mutex mutex_;
   std::vector<http::Request> requests_ ABSL_GUARDED_BY(mutex_);

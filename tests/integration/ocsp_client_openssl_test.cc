@@ -13,6 +13,7 @@
 #include "lib/base/encoding.h"
 #include "lib/base/file.h"
 #include "lib/base/secure_random.h"
+#include "lib/base/timer.h"
 #include "lib/http/curl_http_client.h"
 #include "lib/revocation/ocsp_client.h"
 #include "tests/fakes/loopback_server.h"
@@ -79,7 +80,7 @@ class OcspClientOpensslTest : public testing::Test {
     responder.timeout = absl::Seconds(30);
     const auto http = *http::CurlHttpClient::Create();
     auto client = *revocation::OcspClient::Create(
-        {*http, clock_, random_, nullptr, observer_},
+        {*http, clock_, timer_, random_, nullptr, observer_},
         {.issuers = {{"auth-01", ca_.certificate()}}, .responders = {responder}});
     const auto target = fakes::ParseCertificate(ca_.Issue(ca_.CardSpec(card_key_, serial)));
     const auto answer = client->Ask(target, ca_.certificate(), clock_.Now() + absl::Seconds(30));
@@ -89,6 +90,7 @@ class OcspClientOpensslTest : public testing::Test {
   }
 
   const base::RealClock clock_;
+  base::ThreadTimer timer_;
   base::SystemRandom random_;
   fakes::RecordingObserver observer_;
   fakes::TempDir directory_;

@@ -44,7 +44,7 @@ class RevocationSandboxTest : public testing::Test {
     EXPECT_TRUE(server_->WriteRespondersFile(shared_.directory, options).ok());
     checker_.reset();
     ocsp_client_ = *revocation::OcspClient::Create(
-        {*http_, shared_.clock, shared_.random, crl_store_.get(), observer_},
+        {*http_, shared_.clock, shared_.clock, shared_.random, crl_store_.get(), observer_},
         {.issuers = issuers_,
          .responders = *revocation::ParseResponders(
              *base::ReadFile(shared_.directory + "/responders.json"))});
