@@ -1,6 +1,6 @@
-// Threads for work that may block (stores, signatures, responders), so that gRPC's own threads
-// never do, and for work whose caller may stop waiting before it ends. Not a scheduler: first in,
-// first out, and a full queue refuses.
+// Threads for work that may block or takes long (stores, signatures, disks), so that neither gRPC's
+// own threads nor those of an event loop are held up. Not a scheduler: first in, first out, and a
+// full queue refuses.
 #ifndef MUSUBI_LIB_BASE_WORKER_POOL_H_
 #define MUSUBI_LIB_BASE_WORKER_POOL_H_
 
