@@ -24,14 +24,11 @@ import java.security.Signature;
 import java.security.cert.CertPathValidator;
 import java.security.cert.CertificateFactory;
 import java.security.cert.PKIXParameters;
-import java.security.cert.TrustAnchor;
 import java.security.cert.X509CRL;
-import java.security.cert.X509CertSelector;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.Date;
 import java.util.List;
-import java.util.Set;
 
 public final class JdkPeer {
   // Passes over the whole workload before anything counts: the compiler is done after a few.
@@ -94,15 +91,8 @@ public final class JdkPeer {
     X509Certificate issuer = parse(work.issuer);
     crl = (X509CRL) factory.generateCRL(new ByteArrayInputStream(work.crl));
     crl.verify(issuer.getPublicKey());
-    parameters = new PKIXParameters(Set.of(new TrustAnchor(issuer, null)));
-    parameters.setRevocationEnabled(false);
+    parameters = CardRules.parameters(issuer);
     parameters.setDate(work.validationTime);
-    parameters.setInitialPolicies(Set.of("2.999.1.30"));
-    parameters.setExplicitPolicyRequired(true);
-    parameters.setPolicyQualifiersRejected(false);
-    X509CertSelector target = new X509CertSelector();
-    target.setExtendedKeyUsage(Set.of("1.3.6.1.5.5.7.3.2"));
-    parameters.setTargetCertConstraints(target);
   }
 
   private X509Certificate parse(byte[] der) throws GeneralSecurityException {
