@@ -95,8 +95,10 @@ absl::StatusOr<LoadFigures> RunLoad(const std::function<std::unique_ptr<Asker>()
   }
   MUSUBI_RETURN_IF_ERROR(before.status());
   MUSUBI_RETURN_IF_ERROR(after.status());
-  if (answers == 0 || after->server == before->server) {
-    return absl::DeadlineExceededError("too few answers within the counted time");
+  if (answers == 0) return absl::DeadlineExceededError("no answer within the counted time");
+  if (after->server == before->server) {
+    return absl::InternalError(absl::StrCat("process ", options.server, " used no CPU time for ",
+                                            answers, " answers: it is not who answers"));
   }
   const double per_second = static_cast<double>(answers) / absl::ToDoubleSeconds(options.duration);
   const absl::Duration watched = after->at - before->at;

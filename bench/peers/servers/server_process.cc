@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr char kTaskset[] = "/usr/bin/taskset";
 constexpr char kListening[] = "\"event\":\"listening\"";
+constexpr int kReadingsOfChildren = 100;
 // Of the repository, where scripts/bench runs.
 constexpr char kRelyingParties[] = "deploy/demo/relying-parties.json";
 
@@ -144,9 +145,12 @@ ServerProcess::~ServerProcess() {
 
 pid_t ServerProcess::worker() const {
   const pid_t pid = process_->pid();
-  std::ifstream children(absl::StrCat("/proc/", pid, "/task/", pid, "/children"));
-  pid_t child = 0;
-  return children >> child ? child : pid;
+  // proc(5): the list may lack a child that is there, while others come and go.
+  for (int left = forks ? kReadingsOfChildren : 0; left > 0; --left) {
+    std::ifstream children(absl::StrCat("/proc/", pid, "/task/", pid, "/children"));
+    if (pid_t child = 0; children >> child) return child;
+  }
+  return pid;
 }
 
 absl::StatusOr<ServerProcess> StartNginx(const std::string& nginx, const ServerInputs& inputs,
@@ -159,6 +163,7 @@ absl::StatusOr<ServerProcess> StartNginx(const std::string& nginx, const ServerI
   ServerProcess server(
       OnCore(options.core, {nginx, "-e", "stderr", "-p", own, "-c", configuration}));
   server.port = port;
+  server.forks = true;
   return server;
 }
 

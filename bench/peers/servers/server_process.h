@@ -38,6 +38,7 @@ class ServerProcess {
   pid_t worker() const;
 
   int port = 0;
+  bool forks = false;  // It has a worker, once it has answered.
 
  private:
   std::unique_ptr<sandbox::ChildProcess> process_;  // Null: moved away.
