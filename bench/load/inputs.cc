@@ -13,9 +13,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
-#include "google/protobuf/util/delimited_message_util.h"
+#include "bench/load/question.pb.h"
+#include "bench/load/question_file.h"
 #include "lib/base/bytes.h"
 #include "lib/base/check.h"
 #include "lib/base/file.h"
@@ -48,7 +47,7 @@ constexpr size_t kMessageSize = 256;
 // Cards are up to so many days old: each is good for a year and more.
 constexpr uint32_t kMaxAgeDays = 900;
 // Raised when the directory is laid out in another way.
-constexpr int kLayout = 1;
+constexpr int kLayout = 2;
 
 enum class Kind : uint8_t {
   kGood,
@@ -355,16 +354,6 @@ class Maker {
   const absl::Time now_;
 };
 
-std::string Delimited(const v1::LoadQuestion& question) {
-  std::string out;
-  {
-    google::protobuf::io::StringOutputStream stream(&out);
-    MUSUBI_CHECK(google::protobuf::util::SerializeDelimitedToZeroCopyStream(question, &stream),
-                 "a question is far below 2 GiB");
-  }
-  return out;
-}
-
 absl::Status WriteQuestions(const InputsOptions& options, const Maker& maker) {
   std::vector<absl::StatusOr<std::string>> by_crl(options.cards, absl::UnknownError(""));
   std::vector<std::string> by_ocsp(options.ocsp_port == 0 ? 0 : options.cards);
@@ -412,6 +401,7 @@ absl::Status WriteRegister(const InputsOptions& options, const Plan& plan,
   return issued.Save(sandbox::World::RegisterPath(world_directory));
 }
 
+// `now` is not before the time of the lists in world/crl: it would be refused as an older one.
 absl::Status WriteSwap(const InputsOptions& options, const Plan& plan,
                        const sandbox::Issuer& issuer, const std::string& world_directory,
                        absl::Time now) {
@@ -472,7 +462,7 @@ absl::Status Make(const base::Clock& clock, const InputsOptions& options) {
   }
   MUSUBI_RETURN_IF_ERROR(sandbox::WriteRespondersFile(directory, anchors, options.ocsp_port));
   if (options.swap_crl_entries != 0) {
-    MUSUBI_RETURN_IF_ERROR(WriteSwap(options, plan, *issuer, directory, now));
+    MUSUBI_RETURN_IF_ERROR(WriteSwap(options, plan, *issuer, directory, clock.Now()));
   }
   MUSUBI_RETURN_IF_ERROR(WriteServerFlags(options, directory, random));
   MUSUBI_RETURN_IF_ERROR(sandbox::WriteTlsFiles(options.directory, now));
@@ -502,24 +492,6 @@ absl::Status MakeInputs(const base::Clock& clock, const InputsOptions& given,
   MUSUBI_RETURN_IF_ERROR(Make(clock, options));
   // Last, since it is what makes the directory complete.
   return base::WriteFileAtomically(DescriptionPath(options), described.dump(2) + "\n", 0644);
-}
-
-absl::StatusOr<std::vector<v1::LoadQuestion>> ReadQuestions(const std::string& path) {
-  constexpr size_t kLargest = size_t{4} << 30;
-  MUSUBI_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kLargest));
-  std::vector<v1::LoadQuestion> questions;
-  for (std::string_view rest = text; !rest.empty();) {
-    // One at a time: a stream of protobuf ends at 2 GiB.
-    google::protobuf::io::ArrayInputStream stream(
-        rest.data(), static_cast<int>(std::min<size_t>(rest.size(), size_t{1} << 30)));
-    bool at_end = false;
-    if (!google::protobuf::util::ParseDelimitedFromZeroCopyStream(&questions.emplace_back(),
-                                                                  &stream, &at_end)) {
-      return absl::InvalidArgumentError(path + " is cut, or no file of questions");
-    }
-    rest.remove_prefix(static_cast<size_t>(stream.ByteCount()));
-  }
-  return questions;
 }
 
 }  // namespace musubi::bench

@@ -19,12 +19,9 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "bench/load/question.pb.h"
 #include "lib/base/clock.h"
 
 namespace musubi::bench {
@@ -62,9 +59,6 @@ absl::Status MakeInputs(const base::Clock& clock, const InputsOptions& options,
 // Where things lie in a directory.
 std::string QuestionsPath(const std::string& directory);
 std::string SwapPath(const std::string& directory);
-
-// ReadQuestions reads a file of questions. INVALID_ARGUMENT if it is cut.
-absl::StatusOr<std::vector<v1::LoadQuestion>> ReadQuestions(const std::string& path);
 
 }  // namespace musubi::bench
 

@@ -1,5 +1,6 @@
 // musubi-load-inputs: makes what `scripts/bench rpc` loads a server with, or measures the engine on
 // it. Flags to library calls; see inputs.h.
+#include <algorithm>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "bench/clocks.h"
 #include "bench/load/engine.h"
 #include "bench/load/inputs.h"
+#include "bench/load/question_file.h"
 #include "lib/base/clock.h"
 #include "lib/base/status.h"
 #include "sandbox/json.h"

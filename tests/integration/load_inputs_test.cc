@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "bench/load/inputs.h"
+#include "bench/load/question_file.h"
 #include "lib/base/file.h"
 #include "musubi/v1/validation.grpc.pb.h"
 #include "sandbox/journey/connection.h"
