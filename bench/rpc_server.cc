@@ -158,7 +158,7 @@ absl::Status Run() {
           std::move(options)));
   EchoService echo(*calls);
   services::session::SessionService session_service(
-      {.calls = *calls, .sessions = use_cases, .timer = timer});
+      {.calls = *calls, .sessions = use_cases, .timer = timer, .workers = *workers});
   MUSUBI_ASSIGN_OR_RETURN(const std::unique_ptr<rpc::Server> server,
                           rpc::Server::Create(*calls,
                                               {{"musubi.bench.v1.EchoService", &echo},

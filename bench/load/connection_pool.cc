@@ -101,7 +101,7 @@ void ConnectionPool::Reconnect(base::SteadyTime now) {
 }
 
 void ConnectionPool::Turn(base::SteadyTime until) {
-  base::SteadyTime now = base::SteadyNow();
+  const base::SteadyTime now = base::SteadyNow();
   if (reap_) {
     const auto closed = [](const auto& connection) { return connection->closed(); };
     std::erase_if(dirty_, [](const Http2Connection* connection) { return connection->closed(); });
@@ -112,8 +112,9 @@ void ConnectionPool::Turn(base::SteadyTime until) {
   for (const Endpoint& endpoint : endpoints_) {
     if (endpoint.current == nullptr) until = std::min(until, endpoint.connect_at);
   }
-  const auto wait = std::max(std::chrono::nanoseconds(0),
-                             std::chrono::duration_cast<std::chrono::nanoseconds>(until - now));
+  // `until` may be the beginning of time, from which no difference is to be taken.
+  const std::chrono::nanoseconds wait =
+      until > now ? std::chrono::nanoseconds(until - now) : std::chrono::nanoseconds(0);
   const timespec timeout{wait.count() / 1'000'000'000, wait.count() % 1'000'000'000};
   std::array<epoll_event, 64> events;
   const int count = epoll_pwait2(epoll_, events.data(), events.size(), &timeout, nullptr);

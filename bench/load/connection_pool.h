@@ -31,7 +31,7 @@ class ConnectionPool final : private Http2Connection::Listener {
   struct Counts {
     uint64_t connected = 0;
     uint64_t goaways = 0;
-    uint64_t lost = 0;    // Broke with streams open, or without GOAWAY.
+    uint64_t lost = 0;    // Broke, or was closed, without GOAWAY.
     uint64_t failed = 0;  // Could not be made.
   };
 

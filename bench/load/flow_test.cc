@@ -21,6 +21,7 @@
 #include "lib/base/secure_random.h"
 #include "lib/base/steady_time.h"
 #include "musubi/v1/validation.grpc.pb.h"
+#include "tests/fakes/tcp_proxy.h"
 
 namespace musubi::bench::load {
 namespace {
@@ -116,10 +117,12 @@ class FlowTest : public testing::Test {
     }
   }
 
-  void Connect(size_t connections) {
+  // Through `proxy`, if there is one.
+  void Connect(size_t connections, const fakes::TcpProxy* proxy = nullptr) {
+    const int port = proxy == nullptr ? port_ : proxy->port();
     ConnectionPool::Options options;
     options.connections = connections;
-    const absl::StatusOr<Address> address = Resolve("127.0.0.1:" + std::to_string(port_));
+    const absl::StatusOr<Address> address = Resolve("127.0.0.1:" + std::to_string(port));
     ASSERT_TRUE(address.ok()) << address.status();
     options.targets.push_back(*address);
     absl::StatusOr<std::unique_ptr<ConnectionPool>> pool = ConnectionPool::Create(options, random_);
@@ -132,7 +135,7 @@ class FlowTest : public testing::Test {
     FlowOptions options;
     options.path = path;
     options.role = "platform";
-    options.deadline = std::chrono::minutes(1);
+    options.deadline = deadline_;
     options.retries = retries;
     return options;
   }
@@ -175,6 +178,7 @@ class FlowTest : public testing::Test {
   base::SystemRandom random_;
   const Window window_{base::SteadyNow(), base::SteadyNow(),
                        base::SteadyNow() + std::chrono::hours(1)};
+  base::SteadyDuration deadline_ = std::chrono::minutes(1);
   std::string file_;
   std::vector<VerdictWords> right_;
   Bodies bodies_;
@@ -242,6 +246,70 @@ TEST_F(FlowTest, AServerThatSaysGoawayCostsNoFailedCall) {
     EXPECT_EQ(json["wrong"], 0);
     pool_.reset();
   }
+}
+
+TEST_F(FlowTest, ACutConnectionIsMadeAnewAndItsCallsAreTriedAgain) {
+  StartServer();
+  Ask(std::vector<std::pair<std::string, std::string>>(40, {"valid", "valid"}));
+  for (const bool stream : {false, true}) {
+    fakes::TcpProxy proxy(port_);
+    Connect(2, &proxy);
+    Flow& flow = stream ? static_cast<Flow&>(Stream(4, 100)) : static_cast<Flow&>(Unary(8, 100));
+    proxy.HoldAnswers();
+    flow.Pump(base::SteadyNow());
+    pool_->Flush();
+    proxy.WaitUntilHeld();
+    proxy.Cut();
+    PumpUntil(flow, [&] { return pool_->counts().lost >= 2; });
+    const uint64_t before = flow.tally().answers_in_window();
+    PumpUntil(flow, [&] { return flow.tally().answers_in_window() >= before + 100; });
+    EXPECT_GE(pool_->counts().connected, 4u);
+    EXPECT_EQ(flow.tally().unexpected(), 0u);
+    const nlohmann::ordered_json json = flow.tally().ToJson();
+    EXPECT_EQ(json["failed"], 0) << json["errors"];
+    EXPECT_GT(json["retried"], 0);
+    pool_.reset();
+  }
+}
+
+TEST_F(FlowTest, WithoutRetriesWhatWasUnderWayOnACutConnectionHasFailed) {
+  StartServer();
+  Ask(std::vector<std::pair<std::string, std::string>>(40, {"valid", "valid"}));
+  for (const bool stream : {false, true}) {
+    fakes::TcpProxy proxy(port_);
+    Connect(1, &proxy);
+    Flow& flow = stream ? static_cast<Flow&>(Stream(4)) : static_cast<Flow&>(Unary(8));
+    proxy.HoldAnswers();
+    flow.Pump(base::SteadyNow());
+    pool_->Flush();
+    proxy.WaitUntilHeld();
+    proxy.Cut();
+    PumpUntil(flow, [&] { return pool_->counts().lost >= 1; });
+    const nlohmann::ordered_json json = flow.tally().ToJson();
+    ASSERT_EQ(json["errors"].size(), 1u) << json["errors"];
+    EXPECT_EQ(json["errors"][0]["code"], "UNAVAILABLE");
+    EXPECT_EQ(json["errors"][0]["reason"], "local:connection_lost");
+    // 8 calls; 2 streams with 2 messages of 4 questions.
+    EXPECT_EQ(json["errors"][0]["count"], stream ? 16 : 8);
+    pool_.reset();
+  }
+}
+
+TEST_F(FlowTest, ACallThatIsNotAnsweredInTimeEndsAtItsDeadline) {
+  StartServer();
+  Ask({{"valid", "valid"}});
+  fakes::TcpProxy proxy(port_);
+  Connect(1, &proxy);
+  proxy.HoldAnswers();
+  deadline_ = std::chrono::milliseconds(20);
+  UnaryFlow& flow = Unary(4);
+  PumpUntil(flow, [&] { return flow.tally().answers_in_window() >= 12; });
+  const nlohmann::ordered_json json = flow.tally().ToJson();
+  EXPECT_EQ(json["right"], 0);
+  ASSERT_EQ(json["errors"].size(), 1u) << json["errors"];
+  EXPECT_EQ(json["errors"][0]["code"], "DEADLINE_EXCEEDED");
+  EXPECT_EQ(json["errors"][0]["reason"], "local:deadline");
+  EXPECT_GE(json["failed_p50_us"], 20'000);
 }
 
 }  // namespace
