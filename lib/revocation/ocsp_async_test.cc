@@ -209,11 +209,11 @@ TEST_F(OcspAsyncTest, WhoIsToldHoldsNoLockAndMayAsk) {
 }
 
 TEST_F(OcspAsyncTest, OneWhoseDoneIsSlowHoldsUpNeitherTheNetworkNorTheOthers) {
+  std::latch released(1);
+  std::promise<std::thread::id> slow, other;
   const auto workers = *base::WorkerPool::Create({.threads = 2, .queue = 10});
   Start(clock_, workers.get());
   const std::vector<pki::Certificate> cards = Cards(2);
-  std::latch released(1);
-  std::promise<std::thread::id> slow, other;
   Ask(cards[0], absl::Seconds(9), [&](const OcspClient::Answer&) {
     slow.set_value(std::this_thread::get_id());
     released.wait();
@@ -230,9 +230,9 @@ TEST_F(OcspAsyncTest, OneWhoseDoneIsSlowHoldsUpNeitherTheNetworkNorTheOthers) {
 }
 
 TEST_F(OcspAsyncTest, WithoutAFreeWorkerTheNetworksThreadHandsOn) {
+  std::latch begun(1), released(1);
   const auto workers = *base::WorkerPool::Create({.threads = 1, .queue = 0});
   Start(clock_, workers.get());
-  std::latch begun(1), released(1);
   ASSERT_TRUE(workers->Submit([&] {
     begun.count_down();
     released.wait();
@@ -242,6 +242,7 @@ TEST_F(OcspAsyncTest, WithoutAFreeWorkerTheNetworksThreadHandsOn) {
   network_.Answer("", Says(fakes::OcspGood()));
   EXPECT_THAT(told_, ElementsAre("first!"));
   released.count_down();
+  client_.reset();
 }
 
 // Many askers, a network, workers and a timer that run at the same time, and an end in the midst.
