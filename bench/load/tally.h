@@ -64,6 +64,7 @@ class Tally {
   uint64_t undecided() const { return offered_ - ended_; }
   uint64_t right_in_window() const { return right_in_window_; }
   uint64_t answers_in_window() const { return answers_in_window_; }
+  uint64_t retried() const { return retried_; }
   uint64_t wrong() const { return wrong_; }
   uint64_t unexpected() const { return unexpected_; }
 
