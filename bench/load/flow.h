@@ -67,6 +67,14 @@ class Flow : public Schedule::Listener {
     tally_.Late(intended, base::SteadyNow(), questions_per_job_);
   }
 
+  // When a job comes due that Pump should see. While no place is free it can only wait or be given
+  // up, which need not be found out to the microsecond: then at most every kFullWake.
+  base::SteadyTime NextDue(bool full, base::SteadyTime pumped) const {
+    constexpr std::chrono::milliseconds kFullWake(1);
+    const base::SteadyTime due = schedule_.NextDue();
+    return full ? std::max(due, pumped + kFullWake) : due;
+  }
+
   const Window window_;
   const uint64_t questions_per_job_;
   Schedule schedule_;

@@ -136,6 +136,7 @@ bool StreamFlow::Open(Stream& stream, base::SteadyTime now, const Message& first
 }
 
 void StreamFlow::Pump(base::SteadyTime now) {
+  pumped_ = now;
   freed_ = full_ = false;
   for (const std::unique_ptr<Stream>& stream : streams_) Upkeep(*stream, now);
   while (Stream* const stream = FindPlace()) {
@@ -162,7 +163,8 @@ void StreamFlow::Pump(base::SteadyTime now) {
 
 base::SteadyTime StreamFlow::NextWake() const {
   if (freed_) return base::SteadyTime::min();
-  return full_ ? schedule_.NextDue() : std::min(schedule_.NextDue(), retries_.Next());
+  const base::SteadyTime due = NextDue(full_, pumped_);
+  return full_ ? due : std::min(due, retries_.Next());
 }
 
 void StreamFlow::OnAnswer(Stream& stream, const StreamAnswer& answer, base::SteadyTime now) {

@@ -64,6 +64,7 @@ class StreamFlow final : public Flow {
   std::vector<std::unique_ptr<Stream>> streams_;
   size_t cursor_ = 0;
   uint64_t sequence_ = 0;
+  base::SteadyTime pumped_;      // The last time.
   bool full_ = false;            // No place was free at the end of the last Pump,
   bool freed_ = false;           // and one has become so since.
   std::optional<Message> held_;  // Taken, and refused by the stream that had a place.

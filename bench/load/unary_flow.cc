@@ -116,6 +116,7 @@ void UnaryFlow::CutOverdue(base::SteadyTime now) {
 }
 
 void UnaryFlow::Pump(base::SteadyTime now) {
+  pumped_ = now;
   freed_ = false;
   CutOverdue(now);
   full_ = false;
@@ -130,7 +131,7 @@ void UnaryFlow::Pump(base::SteadyTime now) {
 
 base::SteadyTime UnaryFlow::NextWake() const {
   if (freed_) return base::SteadyTime::min();
-  base::SteadyTime wake = schedule_.NextDue();
+  base::SteadyTime wake = NextDue(full_, pumped_);
   if (!full_) wake = std::min(wake, retries_.Next());
   if (!cuts_.empty()) wake = std::min(wake, cuts_.front().at);
   return wake;

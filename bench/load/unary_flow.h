@@ -63,8 +63,9 @@ class UnaryFlow final : public Flow {
   size_t cursor_ = 0;
   uint64_t asked_ = 0;
   uint64_t serial_ = 0;
-  bool full_ = false;   // No place was free at the end of the last Pump,
-  bool freed_ = false;  // and one has become so since.
+  base::SteadyTime pumped_;  // The last time.
+  bool full_ = false;        // No place was free at the end of the last Pump,
+  bool freed_ = false;       // and one has become so since.
   RetryQueue<Job> retries_;
   std::deque<Cut> cuts_;
   std::vector<std::unique_ptr<Call>> calls_;
