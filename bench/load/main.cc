@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -150,11 +151,16 @@ Json ServersToJson(const Usage& before, const Usage& after) {
   return out;
 }
 
-absl::StatusOr<Json> ReadEvents() {
+// Without the file there are no events: what was measured is worth more.
+Json ReadEvents() {
   Json out = Json::array();
   if (absl::GetFlag(FLAGS_events).empty()) return out;
-  MUSUBI_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(absl::GetFlag(FLAGS_events)));
-  std::istringstream lines(text);
+  const absl::StatusOr<std::string> text = base::ReadFile(absl::GetFlag(FLAGS_events));
+  if (!text.ok()) {
+    std::cerr << "musubi-load: --events: " << text.status().ToString() << "\n";
+    return out;
+  }
+  std::istringstream lines(*text);
   double seconds = 0;
   for (std::string label; lines >> seconds && std::getline(lines >> std::ws, label);) {
     out.push_back({{"seconds", seconds}, {"label", label}});
@@ -172,7 +178,7 @@ class Load {
  private:
   absl::Status Prepare();
   void MakeFlows(const Window& window);
-  absl::StatusOr<Json> ToJson(const Usage& before, const Usage& after);
+  Json ToJson(const Usage& before, const Usage& after);
 
   base::SystemRandom random_;
   std::vector<VerdictWords> right_;
@@ -258,7 +264,7 @@ void Load::MakeFlows(const Window& window) {
   }
 }
 
-absl::StatusOr<Json> Load::ToJson(const Usage& before, const Usage& after) {
+Json Load::ToJson(const Usage& before, const Usage& after) {
   const double seconds = std::chrono::duration<double>(after.at - before.at).count();
   double right = 0, answers = 0;
   uint64_t wrong = 0, unexpected = 0;
@@ -279,7 +285,6 @@ absl::StatusOr<Json> Load::ToJson(const Usage& before, const Usage& after) {
   // Of CPU between the readings, and answers in the window, which are about as long.
   const double counted = absl::ToDoubleSeconds(absl::GetFlag(FLAGS_duration));
   const double per_answer = answers == 0 ? 0 : 1e6 * counted / seconds / answers;
-  MUSUBI_ASSIGN_OR_RETURN(Json events, ReadEvents());
   const ConnectionPool::Counts& counts = pool_->counts();
   return Json{
       {"mode", absl::GetFlag(FLAGS_mode)},
@@ -313,7 +318,7 @@ absl::StatusOr<Json> Load::ToJson(const Usage& before, const Usage& after) {
       {"connections_failed", counts.failed},
       {"goaways", counts.goaways},
       {"flows", std::move(flows)},
-      {"events", std::move(events)},
+      {"events", ReadEvents()},
   };
 }
 
@@ -343,7 +348,7 @@ absl::StatusOr<int> Load::Run() {
     pool_->Turn(wake);
   }
 
-  MUSUBI_ASSIGN_OR_RETURN(const Json json, ToJson(*before, *after));
+  const Json json = ToJson(*before, *after);
   const std::string text = json.dump(1) + "\n";
   const std::string out = absl::GetFlag(FLAGS_out);
   if (out.empty()) {
