@@ -1,5 +1,7 @@
 #include "lib/checklog/check_log.h"
 
+#include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -59,6 +61,10 @@ CheckLog::~CheckLog() {
     changed_.NotifyAll();
   }
   thread_.join();
+  // Lost, as its observer was told: the disk failed.
+  for (Taken* taken = incoming_; taken != nullptr;) {
+    delete std::exchange(taken, taken->before);
+  }
 }
 
 absl::Status CheckLog::Damaged(const std::string& name, std::string_view what) const {
@@ -152,42 +158,61 @@ base::Hash256 CheckLog::HashCard(const base::Hash256& issuer_key_hash,
 
 absl::Status CheckLog::Append(CheckRow row) {
   absl::Status refused;
-  {
-    base::MutexLock lock(mutex_);
-    if (failing_) {
-      refused = base::Error(ErrorReason::kUnavailable,
-                            "the check log cannot be written, and no check goes unlogged");
-    } else if (pending_ >= options_.queue) {
-      refused = base::Error(ErrorReason::kOverloaded,
-                            "the check log is full of rows that wait for the disk");
-    } else {
-      queue_.push_back(std::move(row));
-      ++pending_;
-      ++num_taken_;
-      if (queue_.size() == 1) changed_.NotifyOne();
-    }
+  size_t waiting = 0;
+  if (failing_) {
+    refused = base::Error(ErrorReason::kUnavailable,
+                          "the check log cannot be written, and no check goes unlogged");
+  } else if (waiting = pending_.fetch_add(1); waiting >= options_.queue) {
+    pending_.fetch_sub(1);
+    refused = base::Error(ErrorReason::kOverloaded,
+                          "the check log is full of rows that wait for the disk");
   }
-  if (!refused.ok() && dependencies_.observer != nullptr) dependencies_.observer->OnRefused();
+  if (!refused.ok()) {
+    if (dependencies_.observer != nullptr) dependencies_.observer->OnRefused();
+    return refused;
+  }
+  auto* const taken = new Taken{std::move(row), incoming_.load(std::memory_order_relaxed)};
+  while (!incoming_.compare_exchange_weak(taken->before, taken)) {
+  }
+  num_taken_.fetch_add(1);
+  // Sequentially consistent with TakeRows: either the log's thread, about to sleep, sees the row,
+  // or this thread sees that it sleeps.
+  if (sleeping_ || waiting == options_.queue / 2) {
+    base::MutexLock lock(mutex_);
+    changed_.NotifyOne();
+  }
   return refused;
 }
 
 void CheckLog::Flush() {
-  base::MutexLock lock(mutex_);
   const uint64_t until = num_taken_;
+  base::MutexLock lock(mutex_);
+  ++num_flushing_;
+  changed_.NotifyOne();
   while (num_written_ < until) written_.Wait(mutex_);
+  --num_flushing_;
 }
 
-size_t CheckLog::pending() const {
-  base::MutexLock lock(mutex_);
-  return pending_;
-}
+size_t CheckLog::pending() const { return pending_; }
 
 bool CheckLog::TakeRows(std::vector<CheckRow>& rows) {
   rows.clear();
-  base::MutexLock lock(mutex_);
-  while (queue_.empty() && !stopping_) changed_.Wait(mutex_);
-  rows.swap(queue_);
-  return !rows.empty();
+  Taken* newest = nullptr;
+  {
+    base::MutexLock lock(mutex_);
+    while ((newest = incoming_.exchange(nullptr)) == nullptr) {
+      if (stopping_) return false;
+      sleeping_ = true;
+      if (incoming_.load() == nullptr) changed_.Wait(mutex_);
+      sleeping_ = false;
+    }
+  }
+  while (newest != nullptr) {
+    const std::unique_ptr<Taken> taken(std::exchange(newest, newest->before));
+    rows.push_back(std::move(taken->row));
+  }
+  std::ranges::reverse(rows);
+  return true;
 }
 
 bool CheckLog::WriteRows(const std::vector<CheckRow>& rows) {
@@ -226,10 +251,18 @@ bool CheckLog::WriteRows(const std::vector<CheckRow>& rows) {
   }
 }
 
+// A wait that ends early does no harm.
+void CheckLog::Pause() {
+  base::MutexLock lock(mutex_);
+  if (stopping_ || num_flushing_ > 0) return;
+  changed_.WaitFor(mutex_, absl::ToChronoMilliseconds(options_.write_interval));
+}
+
 void CheckLog::Run() {
   std::vector<CheckRow> rows;
   while (TakeRows(rows)) {
     if (!WriteRows(rows)) return;
+    Pause();
   }
   Lines lines = BeginLines();
   AddRow(lines, [&](int64_t number) { return StopAsJson(dependencies_.clock.Now(), number); });

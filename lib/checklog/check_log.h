@@ -11,6 +11,7 @@
 #ifndef MUSUBI_LIB_CHECKLOG_CHECK_LOG_H_
 #define MUSUBI_LIB_CHECKLOG_CHECK_LOG_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -72,6 +73,9 @@ class CheckLog {
     uint64_t segment_octets = uint64_t{64} << 20;
     // After a write that failed.
     absl::Duration retry_interval = absl::Seconds(1);
+    // From a write that went well to the next: a sync costs as much as a hundred rows, and no call
+    // waits for it. It is cut short by Flush, by the end and by a queue that is half full.
+    absl::Duration write_interval = absl::Milliseconds(20);
   };
   static constexpr size_t kMaxQueue = size_t{1} << 20;
   static constexpr uint64_t kMaxSegmentOctets = uint64_t{128} << 20;
@@ -132,20 +136,30 @@ class CheckLog {
   bool TakeRows(std::vector<CheckRow>& rows);
   // Until it succeeds; false if the log ends first.
   bool WriteRows(const std::vector<CheckRow>& rows);
+  void Pause();
 
   const Dependencies dependencies_;
   const Options options_;
   const SegmentKeys keys_;
   Tail tail_;
 
-  mutable base::Mutex mutex_;
+  // A row that waits for the log's thread. Callers push, and take no lock but to wake it.
+  struct Taken {
+    CheckRow row;
+    Taken* before;
+  };
+  std::atomic<Taken*> incoming_ = nullptr;  // The newest.
+  std::atomic<size_t> pending_ = 0;         // Those, and what is being written.
+  std::atomic<uint64_t> num_taken_ = 0;
+  std::atomic<bool> failing_ = false;
+  std::atomic<bool> sleeping_ =
+      false;  // The log's thread has nothing to write, or is about to see.
+
+  base::Mutex mutex_;
   base::CondVar changed_;  // For the log's thread.
   base::CondVar written_;  // For Flush.
-  std::vector<CheckRow> queue_ ABSL_GUARDED_BY(mutex_);
-  size_t pending_ ABSL_GUARDED_BY(mutex_) = 0;  // Those, and what is being written.
-  uint64_t num_taken_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t num_written_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool failing_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t num_flushing_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
