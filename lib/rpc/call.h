@@ -33,8 +33,11 @@ namespace musubi::rpc {
 
 // CallInfo is what was established before the handler runs.
 struct CallInfo {
-  std::string method;  // "/musubi.v1.SessionService/CreateSession"
+  std::string_view method;  // "/musubi.v1.SessionService/CreateSession"; lives on.
   Caller caller;
+  // The common name of the client's certificate, to tell clients of one role apart where they share
+  // something; empty in plaintext. No authorisation depends on it.
+  std::string client_name;
   // The bearer credential; set exactly if the method's rule demands one. Of whom it is, and whether
   // it is the right one, is for the use case to find out.
   std::optional<base::Secret256> credential;

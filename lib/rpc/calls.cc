@@ -45,6 +45,14 @@ std::optional<telemetry::TraceContext> ParentOf(const grpc::CallbackServerContex
   return telemetry::ParseTraceparent({first->second.data(), first->second.size()});
 }
 
+// In plaintext: empty.
+std::string ClientNameOf(const grpc::CallbackServerContext& context) {
+  const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();
+  if (peer == nullptr || !peer->IsPeerAuthenticated()) return {};
+  const std::vector<grpc::string_ref> names = peer->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
+  return names.empty() ? std::string() : std::string(names.front().data(), names.front().size());
+}
+
 bool IsRequestId(std::string_view id) {
   return !id.empty() && id.size() <= kMaxRequestIdLength &&
          std::all_of(id.begin(), id.end(), [](char c) {
@@ -151,24 +159,31 @@ absl::StatusOr<std::unique_ptr<Calls>> Calls::Create(Dependencies dependencies, 
 std::shared_ptr<Call> Calls::Begin(grpc::CallbackServerContext* context, std::string_view method,
                                    size_t request_size,
                                    std::shared_ptr<const google::protobuf::Message> request) {
-  Call::Beginning beginning{.rule = FindRule(options_.table, method),
+  const auto rule = rules_.find(method);
+  Call::Beginning beginning{.rule = rule == rules_.end() ? nullptr : rule->second,
                             .started_at = dependencies_.clock.Now(),
                             .parent = ParentOf(*context)};
   beginning.trace = telemetry::NextSpan(beginning.parent, dependencies_.random);
   if (request_size <= kMaxObservedRequest) beginning.request = std::move(request);
   CallInfo& info = beginning.info;
-  info.method = std::string(method);
+  info.method = method;
   info.deadline = absl::FromChrono(context->deadline());
   const std::vector<std::string> given = Metadata(*context, kRequestIdKey);
-  info.request_id = given.size() == 1 && IsRequestId(given.front())
-                        ? given.front()
-                        : base::HexEncode(dependencies_.random.Bytes<16>());
+  if (given.size() == 1 && IsRequestId(given.front())) {
+    info.request_id = given.front();
+  } else if (beginning.parent.has_value()) {
+    info.request_id = base::HexEncode(dependencies_.random.Bytes<16>());
+  } else {
+    // As random, and whoever has one finds the other.
+    info.request_id = base::HexEncode(beginning.trace.trace_id);
+  }
   context->AddInitialMetadata(kRequestIdKey, info.request_id);
 
   const absl::StatusOr<Caller> caller = IdentifyCaller(*context);
   beginning.authenticated = caller.ok();
   if (caller.ok()) {
     info.caller = *caller;
+    info.client_name = ClientNameOf(*context);
     beginning.admitted = CheckRule(*context, beginning.rule, request_size, info);
   } else {
     beginning.admitted = caller.status();

@@ -21,6 +21,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -99,7 +101,8 @@ class Calls {
 
   // Begin is for reactors that are written by hand (the bidirectional method): if admitted() is not
   // OK, the reactor must do nothing but Finish(call->End(call->admitted())). `request_size` is that
-  // of the largest message so far. `request` is for the observer, and must be readable until End.
+  // of the largest message so far. `method` lives on. `request` is for the observer, and must be
+  // readable until End.
   std::shared_ptr<Call> Begin(grpc::CallbackServerContext* context, std::string_view method,
                               size_t request_size,
                               std::shared_ptr<const google::protobuf::Message> request = nullptr);
@@ -115,7 +118,9 @@ class Calls {
 
  private:
   Calls(Dependencies dependencies, Options options)
-      : dependencies_(dependencies), options_(std::move(options)) {}
+      : dependencies_(dependencies), options_(std::move(options)) {
+    for (const MethodRule& rule : options_.table) rules_.emplace(rule.method, &rule);
+  }
 
   grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, std::string_view method,
                                      size_t request_size,
@@ -130,6 +135,7 @@ class Calls {
 
   const Dependencies dependencies_;
   const Options options_;
+  std::unordered_map<std::string_view, const MethodRule*> rules_;  // Into the table.
 
   base::Mutex mutex_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;

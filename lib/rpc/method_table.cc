@@ -37,7 +37,7 @@ constexpr MethodRule kTable[] = {
     {"/musubi.v1.ValidationService/SubmitProof", kUnary, kFront, kRequired},
     {"/musubi.v1.ValidationService/GrantConsent", kUnary, kFront, kRequired},
     {"/musubi.v1.ValidationService/ValidateCertificate", kUnary, kPlatform, kNone,
-     kMaxValidateRequest},
+     kMaxValidateRequest, /*recorded_elsewhere=*/true},
     {"/musubi.v1.ValidationService/ValidateCertificates", MethodKind::kBulk, kPlatform, kNone,
      kMaxBulkRequest},
 

@@ -39,6 +39,8 @@ struct MethodRule {
   unsigned roles;  // Of Role, joined by |.
   Credential credential;
   size_t max_request = kMaxUnaryRequest;
+  // The log has no line for a call that went well: another record has one for each.
+  bool recorded_elsewhere = false;
 };
 
 // MethodTable is the rules of all services of musubi.v1.

@@ -48,9 +48,17 @@ std::string FormatTraceparent(const TraceContext& context) {
 }
 
 TraceContext NextSpan(const std::optional<TraceContext>& parent, base::SecureRandom& random) {
-  TraceContext context = parent.value_or(TraceContext{});
-  if (!parent.has_value()) random.Fill(context.trace_id);
-  random.Fill(context.span_id);
+  if (parent.has_value()) {
+    TraceContext context = *parent;
+    random.Fill(context.span_id);
+    return context;
+  }
+  TraceContext context;
+  // At once: a call of the kernel for each call of ours.
+  const auto ids = random.Bytes<sizeof(context.trace_id) + sizeof(context.span_id)>();
+  std::copy_n(ids.begin(), context.trace_id.size(), context.trace_id.begin());
+  std::copy_n(ids.begin() + context.trace_id.size(), context.span_id.size(),
+              context.span_id.begin());
   return context;
 }
 
