@@ -198,8 +198,9 @@ bool SignatureVerifier::RunLanes(std::span<Slot* const> slots,
                pss ? slot.signature.data() : slot.expected.data(),
                pss ? slot.opened.data() : nullptr};
   }
-  uint8_t equal = 0;
-  equal = lanes_(jobs);
+  const uint8_t equal = lanes_(jobs);
+  lane_runs_.fetch_add(1, std::memory_order_relaxed);
+  lane_checks_.fetch_add(slots.size(), std::memory_order_relaxed);
   MUSUBI_CHECK((equal >> slots.size()) == 0, "a lane accepted what is known to be bad");
   for (size_t i = 0; i < slots.size(); ++i) {
     const Slot& slot = *slots[i];

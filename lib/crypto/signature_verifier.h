@@ -107,6 +107,16 @@ class SignatureVerifier {
   // Whether Verify would use lanes now.
   bool uses_lanes() const;
 
+  // How often lanes ran, and with how many checks in all: eight a run is full occupancy.
+  struct LaneUse {
+    uint64_t runs = 0;
+    uint64_t checks = 0;
+  };
+  LaneUse lane_use() const {
+    return {lane_runs_.load(std::memory_order_relaxed),
+            lane_checks_.load(std::memory_order_relaxed)};
+  }
+
   // A function that runs eight jobs, as rsa_lanes::Run does.
   using LaneFunction = uint8_t (*)(const rsa_lanes::Job* jobs);
   // Create with another function in place of the lanes: to show what becomes of wrong answers.
@@ -127,6 +137,8 @@ class SignatureVerifier {
   const Options options_;
   const LaneFunction lanes_;  // Null: none.
   mutable std::atomic<uint32_t> accepted_ = 0;
+  mutable std::atomic<uint64_t> lane_runs_ = 0;
+  mutable std::atomic<uint64_t> lane_checks_ = 0;
 };
 
 }  // namespace musubi::crypto

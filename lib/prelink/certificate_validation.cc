@@ -54,10 +54,12 @@ void CertificateValidation::AddRevocation(const CardValidationQuery& query,
                                           const revocation::CrlQuery& crl_query,
                                           const pki::RevocationFinding& crl,
                                           jpki::CardFinding& finding) const {
-  Verdict& verdict = finding.verdict;
-  const RevocationMode mode = query.revocation_mode;
-  verdict.revocation = dependencies_.revocation_checker.Check(
-      crl_query, crl, finding.issuer->anchor.certificate, mode, query.deadline);
+  finding.verdict.revocation = dependencies_.revocation_checker.Check(
+      crl_query, crl, finding.issuer->anchor.certificate, query.revocation_mode, query.deadline);
+  JudgeRevocation(query.revocation_mode, finding.verdict);
+}
+
+void CertificateValidation::JudgeRevocation(RevocationMode mode, Verdict& verdict) const {
   switch (verdict.revocation.outcome) {
     case RevocationOutcome::kGood:
       return;
@@ -127,6 +129,82 @@ absl::Status CertificateValidation::ValidateMany(std::span<const CardValidationQ
     for (const Verdict& verdict : verdicts) dependencies_.observer->OnVerdict(verdict);
   }
   return status;
+}
+
+absl::Status CertificateValidation::DecideMany(std::span<const CardValidationQuery> queries,
+                                               std::span<CardDecision> decisions) const {
+  MUSUBI_CHECK(queries.size() == decisions.size() && queries.size() <= jpki::kCardsAtOnce,
+               "every query has a place for its decision, and they fit one batch");
+  const absl::Time now = dependencies_.clock.Now();
+  absl::InlinedVector<jpki::CardFinding, jpki::kCardsAtOnce> findings(queries.size());
+  const auto some = std::span(findings.data(), findings.size());
+  MUSUBI_RETURN_IF_ERROR(JudgeCards(queries, now, some));
+  DecideRevocations(queries, now, some, decisions);
+  for (size_t i = 0; i < queries.size(); ++i) {
+    CardDecision& decision = decisions[i];
+    decision.verdict = std::move(findings[i].verdict);
+    decision.issuer = findings[i].issuer;
+    if (decision.issuer != nullptr) decision.serial = findings[i].certificate.serial;
+    if (!decision.needs_responder) Tell(decision.verdict);
+  }
+  return absl::OkStatus();
+}
+
+// What is known without asking, of the findings that have an issuer; the others are decided.
+void CertificateValidation::DecideRevocations(std::span<const CardValidationQuery> queries,
+                                              absl::Time now, std::span<jpki::CardFinding> findings,
+                                              std::span<CardDecision> decisions) const {
+  absl::InlinedVector<size_t, jpki::kCardsAtOnce> cards;
+  absl::InlinedVector<revocation::CrlQuery, jpki::kCardsAtOnce> crl_queries;
+  for (size_t i = 0; i < queries.size(); ++i) {
+    decisions[i].needs_responder = false;
+    if (findings[i].issuer == nullptr) continue;
+    cards.push_back(i);
+    crl_queries.push_back({findings[i].issuer->key_hash, findings[i].certificate, now});
+  }
+  absl::InlinedVector<pki::RevocationFinding, jpki::kCardsAtOnce> crls(cards.size());
+  revocation::RevocationChecker& checker = dependencies_.revocation_checker;
+  checker.AskCrls(crl_queries, now, std::span(crls.data(), crls.size()));
+  for (size_t k = 0; k < cards.size(); ++k) {
+    const RevocationMode mode = queries[cards[k]].revocation_mode;
+    std::optional<pki::RevocationFinding> known =
+        checker.CheckLocally(crl_queries[k], crls[k], mode, now);
+    Verdict& verdict = findings[cards[k]].verdict;
+    if (known.has_value()) {
+      verdict.revocation = *std::move(known);
+      JudgeRevocation(mode, verdict);
+    } else {
+      decisions[cards[k]].needs_responder = true;
+    }
+  }
+}
+
+void CertificateValidation::AskResponder(const CardValidationQuery& query, CardDecision decision,
+                                         std::function<void(CardDecision)> done) const {
+  const absl::Time now = dependencies_.clock.Now();
+  pki::CertificateView certificate;
+  MUSUBI_CHECK(pki::ParseCertificateView(query.certificate_der, certificate).ok(),
+               "what needs a responder was parsed before");
+  const revocation::CrlQuery crl_query{decision.issuer->key_hash, certificate, now};
+  pki::RevocationFinding crl;
+  dependencies_.revocation_checker.AskCrls({&crl_query, 1}, now, {&crl, 1});
+  const jpki::PreparedIssuer& issuer = *decision.issuer;
+  dependencies_.revocation_checker.CheckAsync(
+      crl_query, crl, issuer.anchor.certificate, query.revocation_mode, query.deadline,
+      [this, mode = query.revocation_mode, decision = std::move(decision),
+       done = std::move(done)](const pki::RevocationFinding& finding) mutable {
+        decision.verdict.revocation = finding;
+        JudgeRevocation(mode, decision.verdict);
+        decision.needs_responder = false;
+        Tell(decision.verdict);
+        done(std::move(decision));
+      });
+}
+
+void CertificateValidation::Tell(const Verdict& verdict) const {
+  if (dependencies_.observer == nullptr) return;
+  dependencies_.observer->OnStart();
+  dependencies_.observer->OnVerdict(verdict);
 }
 
 absl::Status CertificateValidation::JudgeCards(std::span<const CardValidationQuery> queries,

@@ -4,6 +4,7 @@
 #ifndef MUSUBI_LIB_PRELINK_CERTIFICATE_VALIDATION_H_
 #define MUSUBI_LIB_PRELINK_CERTIFICATE_VALIDATION_H_
 
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -42,6 +43,33 @@ struct CardValidationResult {
   std::optional<person::CardIdentity> identity;
 };
 
+// CardDecision is the same for callers that keep the query's octets, who need no copy of them.
+struct CardDecision {
+  // Of status UNSPECIFIED while a responder has to be asked.
+  pki::Verdict verdict;
+  bool needs_responder = false;
+  // Which card it is, as CardValidationResult::identity: null if that is not set. The issuer lives
+  // as long as the CardValidator, the serial is in the query's octets.
+  const jpki::PreparedIssuer* issuer = nullptr;
+  base::ByteView serial;
+};
+
+// DecisionEngine is what a queue of questions needs of CertificateValidation. Thread-safe.
+class DecisionEngine {
+ public:
+  virtual ~DecisionEngine() = default;
+  // DecideMany judges at most jpki::kCardsAtOnce queries as CertificateValidation::Validate does,
+  // but asks no responder and waits for none: whose verdict depends on one has needs_responder.
+  // `decisions` has the size of `queries`. On an error none is decided.
+  virtual absl::Status DecideMany(std::span<const CardValidationQuery> queries,
+                                  std::span<CardDecision> decisions) const = 0;
+  // AskResponder goes on with a decision of DecideMany that needs a responder, and calls `done`
+  // with it, once: on this thread or on that of the HTTP client, where it must not block. The
+  // query's octets must live until then.
+  virtual void AskResponder(const CardValidationQuery& query, CardDecision decision,
+                            std::function<void(CardDecision)> done) const = 0;
+};
+
 // ValidationObserver hears of every judgement, on the thread that makes it: first OnStart, then
 // OnVerdict, of status UNSPECIFIED if nothing could be decided. Must not block. The default methods
 // ignore.
@@ -57,7 +85,7 @@ class ValidationObserver {
 inline constexpr absl::Duration kDegradedCrlAge = absl::Hours(72);
 
 // CertificateValidation is thread-safe. What it refers to must outlive it.
-class CertificateValidation {
+class CertificateValidation final : public DecisionEngine {
  public:
   struct Dependencies {
     const base::Clock& clock;
@@ -85,6 +113,11 @@ class CertificateValidation {
   absl::Status ValidateMany(std::span<const CardValidationQuery> queries,
                             std::span<pki::Verdict> verdicts) const;
 
+  absl::Status DecideMany(std::span<const CardValidationQuery> queries,
+                          std::span<CardDecision> decisions) const override;
+  void AskResponder(const CardValidationQuery& query, CardDecision decision,
+                    std::function<void(CardDecision)> done) const override;
+
   // RecheckRevocation judges a card again whose possession was proven a moment ago: chain and
   // revocation, for a proof that waited for the latter. Fails as Validate does.
   absl::StatusOr<CardValidationResult> RecheckRevocation(person::CardRecord card,
@@ -108,6 +141,12 @@ class CertificateValidation {
                       std::span<jpki::CardFinding> findings) const;
   void AddRevocation(const CardValidationQuery& query, const revocation::CrlQuery& crl_query,
                      const pki::RevocationFinding& crl, jpki::CardFinding& finding) const;
+  // What the verdict's revocation makes of it.
+  void JudgeRevocation(revocation::RevocationMode mode, pki::Verdict& verdict) const;
+  void DecideRevocations(std::span<const CardValidationQuery> queries, absl::Time now,
+                         std::span<jpki::CardFinding> findings,
+                         std::span<CardDecision> decisions) const;
+  void Tell(const pki::Verdict& verdict) const;
 
   Dependencies dependencies_;
 };

@@ -22,6 +22,7 @@
 #include "lib/prelink/pairings.h"
 #include "lib/prelink/proofs.h"
 #include "lib/prelink/sessions.h"
+#include "lib/prelink/validation_queue.h"
 #include "lib/revocation/crl_fetcher.h"
 #include "lib/revocation/crl_store.h"
 #include "lib/revocation/ocsp_client.h"
@@ -91,6 +92,7 @@ struct Assembly::Parts {
         revocation_reporter(clock, log, metrics, health),
         session_reporter(metrics),
         validation_reporter(metrics),
+        validation_queue_reporter(metrics),
         signature_reporter(log),
         check_log_reporter(log, metrics),
         limit_reporter(log, metrics),
@@ -126,6 +128,7 @@ struct Assembly::Parts {
   RevocationReporter revocation_reporter;
   SessionReporter session_reporter;
   ValidationReporter validation_reporter;
+  ValidationQueueReporter validation_queue_reporter;
   SignatureReporter signature_reporter;
   CheckLogReporter check_log_reporter;
   LimitReporter limit_reporter;
@@ -159,7 +162,7 @@ struct Assembly::Parts {
 
   std::unique_ptr<base::WorkerPool> workers;
   // Apart, so that journeys do not wait behind a platform's thousands of questions.
-  std::unique_ptr<base::WorkerPool> bulk_workers;
+  std::unique_ptr<prelink::ValidationQueue> validation_queue;
   // One thread, since a CRL's server may take its time.
   std::unique_ptr<base::WorkerPool> crl_workers;
   std::unique_ptr<Periodic> crl_reload;
@@ -260,8 +263,13 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
                                                  .card_keyring = material.card_keyring,
                                                  .observer = &session_reporter},
                   lifetimes);
-  MUSUBI_ASSIGN_OR_RETURN(signature_verifier,
-                          crypto::SignatureVerifier::Create({.observer = &signature_reporter}));
+  MUSUBI_ASSIGN_OR_RETURN(
+      signature_verifier,
+      crypto::SignatureVerifier::Create(
+          {.dispatch = config.validation_paths == jpki::CardValidator::Paths::kAuto
+                           ? crypto::SignatureDispatch::kAuto
+                           : crypto::SignatureDispatch::kScalar,
+           .observer = &signature_reporter}));
   batch_verifier.emplace(*signature_verifier);
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   MUSUBI_ASSIGN_OR_RETURN(
@@ -288,9 +296,10 @@ absl::Status Assembly::Parts::MakeUseCases(const Config& config) {
                                                              .clock = clock});
   MUSUBI_ASSIGN_OR_RETURN(workers, base::WorkerPool::Create({.threads = config.worker_threads,
                                                              .queue = config.worker_queue}));
-  MUSUBI_ASSIGN_OR_RETURN(
-      bulk_workers, base::WorkerPool::Create(
-                        {.threads = config.bulk_worker_threads, .queue = config.worker_queue}));
+  MUSUBI_ASSIGN_OR_RETURN(validation_queue,
+                          prelink::ValidationQueue::Create(
+                              {.engine = *validation, .observer = &validation_queue_reporter},
+                              {.threads = config.validation_threads}));
   if (crl_store != nullptr) {
     MUSUBI_ASSIGN_OR_RETURN(crl_workers, base::WorkerPool::Create({.threads = 1, .queue = 1}));
     // At once, since a scope with a url may have no list yet. If there is no thread for it, the
@@ -371,13 +380,11 @@ absl::Status Assembly::Parts::Listen(const Config& config) {
                                                                 .sessions = *session_use_cases,
                                                                 .timer = timer,
                                                                 .workers = *workers});
-  validation_service.emplace(
-      validation::ValidationService::Dependencies{.calls = *calls,
-                                                  .proofs = *proof_use_cases,
-                                                  .validation = *validation,
-                                                  .clock = clock,
-                                                  .bulk_workers = *bulk_workers,
-                                                  .check_log = *check_log});
+  validation_service.emplace(validation::ValidationService::Dependencies{.calls = *calls,
+                                                                         .proofs = *proof_use_cases,
+                                                                         .clock = clock,
+                                                                         .queue = *validation_queue,
+                                                                         .check_log = *check_log});
   link_service.emplace(link::LinkService::Dependencies{.calls = *calls, .links = *link_use_cases});
   const std::pair<ServiceName, grpc::Service*> all[] = {
       {ServiceName::kSession, &*session_service},
@@ -417,10 +424,13 @@ absl::Status Assembly::Parts::ListenForOperators(const Config& config) {
   if (config.metrics_listen.empty()) return absl::OkStatus();
   ReportProcess(registry, metrics);
   registry.OnScrape([this] {
-    metrics.worker_queue.Set(static_cast<double>(workers->queued()), Pool::kJourneys);
-    metrics.worker_queue.Set(static_cast<double>(bulk_workers->queued()), Pool::kBulk);
-    metrics.worker_rejections.RaiseTo(static_cast<double>(workers->rejected()), Pool::kJourneys);
-    metrics.worker_rejections.RaiseTo(static_cast<double>(bulk_workers->rejected()), Pool::kBulk);
+    metrics.worker_queue.Set(static_cast<double>(workers->queued()));
+    metrics.worker_rejections.RaiseTo(static_cast<double>(workers->rejected()));
+    metrics.validation_waiting.Set(static_cast<double>(validation_queue->waiting_cost()));
+    metrics.validation_asked.Set(static_cast<double>(validation_queue->asked()));
+    const crypto::SignatureVerifier::LaneUse lanes = signature_verifier->lane_use();
+    metrics.signature_lane_runs.RaiseTo(static_cast<double>(lanes.runs));
+    metrics.signature_lane_checks.RaiseTo(static_cast<double>(lanes.checks));
     if (crl_lag != nullptr) metrics.crl_lag.Set(absl::ToDoubleSeconds(crl_lag->Get()));
     metrics.check_log_queue.Set(static_cast<double>(check_log->pending()));
     stores->SetGauges();

@@ -1,5 +1,8 @@
 #include "services/musubid/config.h"
 
+#include <sched.h>
+
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -8,6 +11,7 @@
 #include "lib/postgres/pool.h"
 #include "lib/prelink/certificate_validation.h"
 #include "lib/prelink/proofs.h"
+#include "lib/prelink/validation_queue.h"
 #include "services/musubid/connection_flags.h"
 #include "services/musubid/crl_lag.h"
 #include "services/musubid/limit_flags.h"
@@ -116,7 +120,13 @@ ABSL_FLAG(int, proof_tries, musubi::session::Lifetimes().proofs, "Bad proofs tha
 ABSL_FLAG(int, qr_refreshes, musubi::session::Lifetimes().qr_refreshes,
           "QR refreshes of one session");
 ABSL_FLAG(int, worker_threads, 16, "Threads that run use cases");
-ABSL_FLAG(int, bulk_worker_threads, 2, "Threads that answer ValidateCertificates");
+ABSL_FLAG(
+    int, validation_threads, 0,
+    "Threads that validate for ValidateCertificate(s); 0: as many as the cores that it may use");
+ABSL_FLAG(
+    std::string, validation_path, "auto",
+    "auto, or openssl: every certificate by OpenSSL alone and no signature in lanes, which is "
+    "many times slower and gives the same verdicts");
 ABSL_FLAG(int, worker_queue, 1024, "Calls that may wait for one; more are refused");
 ABSL_FLAG(absl::Duration, drain_grace, absl::Seconds(20),
           "How long calls under way may take after SIGTERM");
@@ -293,6 +303,28 @@ absl::Status CheckCheckpoints(const Config& config) {
   return CheckInterval("audit_checkpoint_interval", config.audit_checkpoint_interval);
 }
 
+absl::StatusOr<size_t> ReadValidationThreads() {
+  const int threads = absl::GetFlag(FLAGS_validation_threads);
+  constexpr auto kMost = static_cast<int>(prelink::ValidationQueue::kMaxThreads);
+  if (threads < 0 || threads > kMost) {
+    return Bad("validation_threads", std::to_string(threads),
+               "must be 0, for as many as cores, to " + std::to_string(kMost));
+  }
+  if (threads > 0) return static_cast<size_t>(threads);
+  // The cores that this process may use, which may be fewer than the machine has.
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  return static_cast<size_t>(std::clamp(CPU_COUNT(&cores), 1, kMost));
+}
+
+absl::StatusOr<jpki::CardValidator::Paths> ReadValidationPath() {
+  const std::string name = absl::GetFlag(FLAGS_validation_path);
+  if (name == "auto") return jpki::CardValidator::Paths::kAuto;
+  if (name == "openssl") return jpki::CardValidator::Paths::kSlowOnly;
+  return Bad("validation_path", name, "must be auto or openssl");
+}
+
 absl::StatusOr<LogRequests> ReadLogRequests() {
   const std::string name = absl::GetFlag(FLAGS_log_requests);
   if (name == "off") return LogRequests::kOff;
@@ -425,9 +457,8 @@ absl::StatusOr<Config> ReadFlags() {
       ReadCount("postgres_connections", absl::GetFlag(FLAGS_postgres_connections)));
   MUSUBI_ASSIGN_OR_RETURN(config.worker_threads,
                           ReadCount("worker_threads", absl::GetFlag(FLAGS_worker_threads)));
-  MUSUBI_ASSIGN_OR_RETURN(
-      config.bulk_worker_threads,
-      ReadCount("bulk_worker_threads", absl::GetFlag(FLAGS_bulk_worker_threads)));
+  MUSUBI_ASSIGN_OR_RETURN(config.validation_threads, ReadValidationThreads());
+  MUSUBI_ASSIGN_OR_RETURN(config.validation_paths, ReadValidationPath());
   MUSUBI_ASSIGN_OR_RETURN(config.worker_queue,
                           ReadCount("worker_queue", absl::GetFlag(FLAGS_worker_queue)));
   MUSUBI_ASSIGN_OR_RETURN(config.check_log_queue,

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "lib/jpki/card_validator.h"
 #include "lib/pki/trust_store.h"
 #include "lib/prelink/journey_limits.h"
 #include "lib/revocation/revocation_checker.h"
@@ -76,7 +77,8 @@ struct Config {
   session::Lifetimes lifetimes;
   prelink::LimitRates limits;
   size_t worker_threads = 0;
-  size_t bulk_worker_threads = 0;
+  size_t validation_threads = 0;
+  jpki::CardValidator::Paths validation_paths = jpki::CardValidator::Paths::kAuto;
   size_t worker_queue = 0;
   absl::Duration drain_grace;
 

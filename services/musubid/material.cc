@@ -78,8 +78,9 @@ absl::StatusOr<Material> LoadMaterial(const Config& config) {
   auto slow_paths = std::make_unique<jpki::SlowPathPool>(
       jpki::SlowPathPool::Options::ForThreads(static_cast<int>(config.worker_threads)));
   MUSUBI_ASSIGN_OR_RETURN(auto card_validator,
-                          jpki::CardValidator::Create(trust_store, std::move(hierarchy),
-                                                      {.slow_paths = slow_paths.get()}));
+                          jpki::CardValidator::Create(
+                              trust_store, std::move(hierarchy),
+                              {.paths = config.validation_paths, .slow_paths = slow_paths.get()}));
   MUSUBI_ASSIGN_OR_RETURN(auto responders, LoadResponders(config));
   MUSUBI_ASSIGN_OR_RETURN(auto security, LoadSecurity(config));
   return Material{.service_keyring = std::move(service),

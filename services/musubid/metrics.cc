@@ -165,7 +165,6 @@ std::string_view LabelValue(Freshness freshness) {
 std::string_view LabelValue(Alarm alarm) {
   return Pick({"VANISHED", "OVERLAY_FULL", "SCOPE_MISSING", "BREAKER_OPENED"}, alarm);
 }
-std::string_view LabelValue(Pool pool) { return Pick({"JOURNEYS", "BULK"}, pool); }
 std::string_view LabelValue(Version version) { return Pick({kVersion}, version); }
 std::string_view LabelValue(StoreOperation operation) { return Pick(kStoreOperations, operation); }
 

@@ -46,7 +46,6 @@ enum class SessionEvent : size_t {};
 enum class ScopeClass { kFull = 0, kPartition = 1 };
 enum class Freshness { kFresh = 0, kStale = 1, kNone = 2 };
 enum class Alarm { kVanished = 0, kOverlayFull = 1, kScopeMissing = 2, kBreakerOpened = 3 };
-enum class Pool { kJourneys = 0, kBulk = 1 };
 enum class Version { kThis = 0 };
 inline constexpr std::string_view kVersion = "0.1.0";
 
@@ -101,7 +100,6 @@ std::string_view LabelValue(SessionEvent event);
 std::string_view LabelValue(ScopeClass scope_class);
 std::string_view LabelValue(Freshness freshness);
 std::string_view LabelValue(Alarm alarm);
-std::string_view LabelValue(Pool pool);
 std::string_view LabelValue(Version version);
 std::string_view LabelValue(StoreOperation operation);
 std::string_view LabelValue(musubi::session::Act act);

@@ -97,7 +97,11 @@ void RequestReporter::OnStart(const rpc::MethodRule* rule) {
 }
 
 void RequestReporter::OnRequest(const rpc::RequestRecord& record) {
-  log_.Write(SeverityOf(record.status), "request", RequestFields(record, log_requests_));
+  const bool recorded =
+      record.status.ok() && record.rule != nullptr && record.rule->recorded_elsewhere;
+  if (!recorded || log_requests_ == LogRequests::kAll) {
+    log_.Write(SeverityOf(record.status), "request", RequestFields(record, log_requests_));
+  }
   const auto method = MethodOf(record.rule);
   if (!method.has_value()) return;
   metrics_.requests.Increment(*method, CallerRoleOf(record.caller_role), OutcomeOf(record.status));
@@ -280,6 +284,19 @@ void SessionReporter::OnApplied(const musubi::session::Payload& payload,
 
 void SignatureReporter::OnLanesDisabled(std::string_view why) {
   log_.Write(Severity::kError, "signature_lanes_disabled", {{"why", std::string(why)}});
+}
+
+void ValidationQueueReporter::OnBatch(size_t cards) {
+  metrics_.validation_batches.Increment();
+  metrics_.validation_batched.Add(static_cast<double>(cards));
+}
+
+void ValidationQueueReporter::OnRefused(size_t cards) {
+  metrics_.validation_refused.Add(static_cast<double>(cards));
+}
+
+void ValidationQueueReporter::OnExpired(size_t cards) {
+  metrics_.validation_expired.Add(static_cast<double>(cards));
 }
 
 void ValidationReporter::OnStart() { telemetry::EnterStage(telemetry::Stage::kValidation); }

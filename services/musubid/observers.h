@@ -17,6 +17,7 @@
 #include "lib/checklog/check_log.h"
 #include "lib/crypto/signature_verifier.h"
 #include "lib/prelink/certificate_validation.h"
+#include "lib/prelink/validation_queue.h"
 #include "lib/revocation/observer.h"
 #include "lib/rpc/call.h"
 #include "lib/session/observer.h"
@@ -121,6 +122,18 @@ class ValidationReporter final : public prelink::ValidationObserver {
   explicit ValidationReporter(Metrics& metrics) : metrics_(metrics) {}
   void OnStart() override;
   void OnVerdict(const pki::Verdict& verdict) override;
+
+ private:
+  Metrics& metrics_;
+};
+
+// Batches of the validation queue, and what it refused.
+class ValidationQueueReporter final : public prelink::ValidationQueueObserver {
+ public:
+  explicit ValidationQueueReporter(Metrics& metrics) : metrics_(metrics) {}
+  void OnBatch(size_t cards) override;
+  void OnRefused(size_t cards) override;
+  void OnExpired(size_t cards) override;
 
  private:
   Metrics& metrics_;

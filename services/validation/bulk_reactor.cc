@@ -1,9 +1,11 @@
 #include "services/validation/bulk_reactor.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "lib/base/error.h"
 #include "lib/rpc/method_table.h"
 #include "services/wire/wire.h"
@@ -38,19 +40,72 @@ v1::QueryError ToQueryError(const absl::Status& status) {
   return error;
 }
 
+bool IsExpensive(const v1::CertificateQuery& query) {
+  return query.proof().algorithm() == v1::SIGNATURE_ALGORITHM_ECDSA_P384_SHA384;
+}
+
 }  // namespace
 
-BulkReactor* BulkReactor::Start(std::shared_ptr<rpc::Call> call, base::WorkerPool& workers,
-                                Answer answer) {
-  std::shared_ptr<BulkReactor> reactor(
-      new BulkReactor(std::move(call), workers, std::move(answer)));
+// Queries of one message that are judged together: a range of valid ones, all cheap or all
+// expensive. Its own from the moment that the queue takes it until its last answer.
+class BulkReactor::Chunk final : public prelink::ValidationJob {
+ public:
+  explicit Chunk(const BulkReactor& reactor) : reactor_(reactor.self_), message_(reactor.request_) {
+    urgency_ = prelink::Urgency::kBulk;
+    deadline_ = reactor.deadline_;
+    client_ = reactor.client_;
+  }
+
+  void Add(const v1::IndexedQuery& query, const prelink::CardValidationQuery& question) {
+    queries_on_wire_.push_back(&query);
+    questions_.push_back(question);
+    queries_ = {questions_.data(), questions_.size()};
+    unanswered = questions_.size();
+  }
+  const v1::IndexedQuery& query(size_t i) const { return *queries_on_wire_[i]; }
+  size_t size() const { return questions_.size(); }
+
+  size_t unanswered = 0;  // Under the reactor's lock.
+
+ private:
+  void OnAnswers(std::span<prelink::ValidationAnswer> answers) override {
+    if (reactor_->TakeAnswers(*this, answers)) delete this;
+  }
+  bool Abandoned() const override { return reactor_->cancelled_.load(std::memory_order_relaxed); }
+
+  const std::shared_ptr<BulkReactor> reactor_;
+  const std::shared_ptr<const v1::ValidateCertificatesRequest> message_;
+  absl::InlinedVector<const v1::IndexedQuery*, kMaxChunk> queries_on_wire_;
+  absl::InlinedVector<prelink::CardValidationQuery, kMaxChunk> questions_;
+};
+
+BulkReactor::BulkReactor(std::shared_ptr<rpc::Call> call, CertificateChecks& checks)
+    : call_(std::move(call)),
+      checks_(checks),
+      deadline_(checks_.CallDeadline(call_->info())),
+      request_(std::make_shared<v1::ValidateCertificatesRequest>()) {}
+
+BulkReactor* BulkReactor::Start(std::shared_ptr<rpc::Call> call, rpc::Calls& calls,
+                                CertificateChecks& checks) {
+  std::shared_ptr<BulkReactor> reactor(new BulkReactor(std::move(call), checks));
   reactor->self_ = reactor;
-  if (!reactor->call_->admitted().ok()) {
+  if (reactor->call_->admitted().ok()) {
+    reactor->client_ = &checks.LoadOf(reactor->call_->info());
+  } else {
     base::MutexLock lock(reactor->mutex_);
     reactor->failure_ = reactor->call_->admitted();
   }
   reactor->Advance();
+  calls.CloseOnDrain(reactor);
   return reactor.get();
+}
+
+void BulkReactor::Close(absl::Status outcome) {
+  {
+    base::MutexLock lock(mutex_);
+    closing_ = std::move(outcome);
+  }
+  Advance();
 }
 
 void BulkReactor::OnReadDone(bool ok) {
@@ -60,7 +115,7 @@ void BulkReactor::OnReadDone(bool ok) {
     next_query_ = 0;
     if (!ok) {
       half_closed_ = true;
-      request_.Clear();
+      request_->Clear();
     } else if (absl::Status checked = CheckMessage(); !checked.ok()) {
       failure_ = std::move(checked);
     }
@@ -89,66 +144,92 @@ void BulkReactor::OnCancel() {
 void BulkReactor::OnDone() { const std::shared_ptr<BulkReactor> last = std::move(self_); }
 
 absl::Status BulkReactor::CheckMessage() const {
-  if (request_.ByteSizeLong() > rpc::kMaxBulkRequest) {
+  if (request_->ByteSizeLong() > rpc::kMaxBulkRequest) {
     return base::Error(ErrorReason::kRequestTooLarge, "a message is larger than the method takes",
                        {{"max_octets", std::to_string(rpc::kMaxBulkRequest)}});
   }
-  if (request_.queries_size() > kMaxQueriesPerMessage) {
+  if (request_->queries_size() > kMaxQueriesPerMessage) {
     return base::FieldError(ErrorReason::kFieldInvalid, "queries",
                             "at most " + std::to_string(kMaxQueriesPerMessage) + " a message");
   }
   return absl::OkStatus();
 }
 
-void BulkReactor::TakeUpQueries() {
-  if (reading_ || Over()) return;
-  while (next_query_ < request_.queries_size() && in_flight_ < kMaxQueriesInFlight) {
-    v1::IndexedQuery& query = *request_.mutable_queries(next_query_);
-    const uint64_t index = query.index();
-    auto taken = std::make_shared<v1::IndexedQuery>();
-    taken->Swap(&query);
-    // The pool only queues here: no task runs, and takes the lock, on this thread.
-    const bool queued = workers_.Submit([self = self_, taken] { self->Run(*taken); });
-    if (queued) {
-      ++running_;
-    } else if (running_ > 0) {
-      // The queue is full. When one of ours is over, this one gets its next try.
-      taken->Swap(&query);
-      return;
+void BulkReactor::AddError(uint64_t index, const absl::Status& status) {
+  v1::IndexedAnswer& answer = *ready_.add_answers();
+  answer.set_index(index);
+  *answer.mutable_error() = ToQueryError(status);
+}
+
+// The next queries of one class of cost, from next_query_ on, and what is wrong with some of them.
+BulkReactor::Next BulkReactor::NextQueries() {
+  Next next{.chunk = std::make_unique<Chunk>(*this)};
+  const absl::Time network_deadline = checks_.NetworkDeadline(call_->info());
+  const bool expensive = IsExpensive(request_->queries(next_query_).query());
+  const int room =
+      std::min({expensive ? kMaxExpensiveChunk : kMaxChunk, kMaxQueriesInFlight - in_flight_,
+                request_->queries_size() - next_query_});
+  for (; next.count < room; ++next.count) {
+    const v1::IndexedQuery& query = request_->queries(next_query_ + next.count);
+    if (IsExpensive(query.query()) != expensive) break;
+    const auto question = checks_.Parse(query.query(), network_deadline);
+    if (question.ok()) {
+      next.chunk->Add(query, *question);
     } else {
-      v1::IndexedAnswer& answer = *ready_.add_answers();
-      answer.set_index(index);
-      *answer.mutable_error() = ToQueryError(
-          base::Error(ErrorReason::kOverloaded, "all workers are busy and the queue is full"));
+      next.errors.emplace_back(query.index(), question.status());
     }
-    ++in_flight_;
-    ++next_query_;
+  }
+  return next;
+}
+
+void BulkReactor::TakeUpQueries() {
+  if (reading_ || closing_.has_value() || Over()) return;
+  while (next_query_ < request_->queries_size() && in_flight_ < kMaxQueriesInFlight) {
+    Next next = NextQueries();
+    if (next.chunk->size() > 0) {
+      // The queue only takes it here: no answer comes, and takes the lock, on this thread.
+      const absl::Status asked = checks_.Ask(*next.chunk);
+      // When a chunk of ours is over, this one gets its next try.
+      if (!asked.ok() && running_ > 0) return;
+      if (asked.ok()) {
+        ++running_;
+        static_cast<void>(next.chunk.release());
+      } else {
+        for (size_t i = 0; i < next.chunk->size(); ++i) {
+          AddError(next.chunk->query(i).index(), asked);
+        }
+      }
+    }
+    for (const auto& [index, status] : next.errors) AddError(index, status);
+    in_flight_ += next.count;
+    next_query_ += next.count;
   }
 }
 
-void BulkReactor::Run(const v1::IndexedQuery& query) {
-  bool over;
+bool BulkReactor::TakeAnswers(Chunk& chunk, std::span<prelink::ValidationAnswer> answers) {
+  bool last;
   {
     base::MutexLock lock(mutex_);
-    over = Over();
-  }
-  v1::IndexedAnswer answer;
-  if (!over) {
-    const rpc::CallWork call_work(*call_);
-    answer.set_index(query.index());
-    absl::StatusOr<v1::Verdict> verdict = answer_(query.query(), call_->info());
-    if (verdict.ok()) {
-      *answer.mutable_verdict() = *std::move(verdict);
-    } else {
-      *answer.mutable_error() = ToQueryError(verdict.status());
+    const bool over = Over();
+    for (prelink::ValidationAnswer& answer : answers) {
+      if (over) break;
+      const v1::IndexedQuery& query = chunk.query(answer.index);
+      const absl::Status closed =
+          checks_.Close(answer.decision, call_->info().caller.role, query.query().purpose());
+      if (!closed.ok()) {
+        AddError(query.index(), closed);
+        continue;
+      }
+      v1::IndexedAnswer& ready = *ready_.add_answers();
+      ready.set_index(query.index());
+      wire::SetVerdict(answer.decision->verdict, *ready.mutable_verdict());
     }
-  }
-  {
-    base::MutexLock lock(mutex_);
-    --running_;
-    if (!over) *ready_.add_answers() = std::move(answer);
+    chunk.unanswered -= answers.size();
+    last = chunk.unanswered == 0;
+    if (last) --running_;
   }
   Advance();
+  return last;
 }
 
 void BulkReactor::Advance() {
@@ -161,7 +242,7 @@ void BulkReactor::Advance() {
     if (finishing_) return;
     TakeUpQueries();
     if (Over()) {
-      // Nothing may be started after Finish, and a server that drains waits for Finish: no query
+      // Nothing may be started after Finish, and a server that drains waits for Finish: no chunk
       // may outlive it.
       if (reading_ || writing_ || running_ > 0) return;
       finishing_ = true;
@@ -173,8 +254,18 @@ void BulkReactor::Advance() {
         writing_response_.Swap(&ready_);
         write = writing_ = true;
       }
-      const bool all_taken = !reading_ && next_query_ == request_.queries_size();
-      if (all_taken && !half_closed_) {
+      // A read may be under way: it ends with the stream.
+      const bool closed = closing_.has_value() && !writing_ && in_flight_ == 0;
+      const bool all_taken = !reading_ && next_query_ == request_->queries_size();
+      if (closed) {
+        finishing_ = true;
+        outcome = closing_;
+      } else if (closing_.has_value()) {
+        // What was taken up is answered first.
+      } else if (all_taken && !half_closed_) {
+        // Chunks share the message before.
+        if (request_.use_count() > 1)
+          request_ = std::make_shared<v1::ValidateCertificatesRequest>();
         read = reading_ = true;
       } else if (all_taken && in_flight_ == 0) {
         finishing_ = true;
@@ -188,7 +279,7 @@ void BulkReactor::Advance() {
     Finish(call_->End(*outcome));
   } else {
     if (write) StartWrite(&writing_response_);
-    if (read) StartRead(&request_);
+    if (read) StartRead(request_.get());
   }
 }
 

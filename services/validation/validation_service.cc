@@ -1,6 +1,5 @@
 #include "services/validation/validation_service.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,8 +7,8 @@
 
 #include "lib/base/error.h"
 #include "lib/base/status.h"
-#include "lib/jpki/my_number.h"
 #include "services/validation/bulk_reactor.h"
+#include "services/validation/certificate_call.h"
 #include "services/wire/wire.h"
 
 namespace musubi::services::validation {
@@ -20,25 +19,7 @@ using wire::SameNumber;
 using wire::ToOctets;
 using wire::ToTimestamp;
 
-constexpr size_t kMaxProfileLength = 64;
 constexpr size_t kMaxIssuerKeyIdLength = 64;
-
-// The numbers differ: the contract's zero means "not given".
-absl::StatusOr<crypto::SignatureAlgorithm> ParseAlgorithm(std::string_view field,
-                                                          v1::SignatureAlgorithm algorithm) {
-  switch (algorithm) {
-    case v1::SIGNATURE_ALGORITHM_RSA_PKCS1_SHA256:
-      return crypto::SignatureAlgorithm::kRsaPkcs1Sha256;
-    case v1::SIGNATURE_ALGORITHM_RSA_PSS_SHA256:
-      return crypto::SignatureAlgorithm::kRsaPssSha256;
-    case v1::SIGNATURE_ALGORITHM_ECDSA_P256_SHA256:
-      return crypto::SignatureAlgorithm::kEcdsaP256Sha256;
-    case v1::SIGNATURE_ALGORITHM_ECDSA_P384_SHA384:
-      return crypto::SignatureAlgorithm::kEcdsaP384Sha384;
-    default:
-      return base::FieldError(ErrorReason::kFieldInvalid, field, "an algorithm of the contract");
-  }
-}
 
 absl::StatusOr<std::string> ParseAttribute(int attribute) {
   switch (attribute) {
@@ -63,12 +44,6 @@ absl::Status CheckOctets(std::string_view field, const std::string& octets, size
   if (!octets.empty() && octets.size() <= longest) return absl::OkStatus();
   return base::FieldError(ErrorReason::kFieldInvalid, field,
                           "1 to " + std::to_string(longest) + " octets");
-}
-
-// How large it may be is the validator's to judge: TOO_LARGE is a verdict.
-absl::Status CheckCertificate(const std::string& certificate) {
-  if (!certificate.empty()) return absl::OkStatus();
-  return base::FieldError(ErrorReason::kFieldInvalid, "certificate", "one certificate in DER");
 }
 
 absl::StatusOr<jpki::NameStatement> ParseNameStatement(const v1::NameStatement& statement) {
@@ -133,92 +108,7 @@ v1::ChallengeDisplay ToDisplay(const prelink::IssuedChallenge& issued) {
   return proto;
 }
 
-absl::Status CheckQuery(const v1::CertificateQuery& query) {
-  MUSUBI_RETURN_IF_ERROR(CheckCertificate(query.certificate()));
-  if (query.intermediates_size() > 0) {
-    return base::FieldError(ErrorReason::kFieldNotAllowed, "intermediates",
-                            "empty: cards' certificates are issued by an anchor");
-  }
-  if (query.profile().size() > kMaxProfileLength) {
-    return base::FieldError(ErrorReason::kFieldInvalid, "profile",
-                            "at most " + std::to_string(kMaxProfileLength) + " octets");
-  }
-  if (!query.profile().empty() && query.profile() != kUserAuthenticationProfile) {
-    return base::Error(ErrorReason::kNotSupported, "this server has no validation profile so named",
-                       {{"option", "profile"}});
-  }
-  if (query.has_validation_time()) {
-    return base::FieldError(ErrorReason::kFieldNotAllowed, "validation_time",
-                            "absent: the profile judges for now");
-  }
-  if (query.revocation_mode() == v1::REVOCATION_MODE_UNSPECIFIED) {
-    return base::FieldError(ErrorReason::kFieldInvalid, "revocation_mode", "a caller must choose");
-  }
-  MUSUBI_RETURN_IF_ERROR(
-      wire::CheckEnum("revocation_mode", query.revocation_mode(), v1::RevocationMode_IsValid));
-  if (query.purpose() == v1::CHECK_PURPOSE_UNSPECIFIED) {
-    return base::FieldError(ErrorReason::kFieldInvalid, "purpose", "a caller says why it asks");
-  }
-  return wire::CheckEnum("purpose", query.purpose(), v1::CheckPurpose_IsValid);
-}
-
-// Views into `proof`.
-absl::StatusOr<jpki::Proof> ParsePossession(const v1::PossessionProof& proof) {
-  MUSUBI_RETURN_IF_ERROR(CheckOctets("proof.message", proof.message(), kMaxPossessionMessage));
-  MUSUBI_RETURN_IF_ERROR(
-      CheckOctets("proof.signature", proof.signature(), kMaxPossessionSignature));
-  MUSUBI_ASSIGN_OR_RETURN(const crypto::SignatureAlgorithm algorithm,
-                          ParseAlgorithm("proof.algorithm", proof.algorithm()));
-  const base::ByteView message = base::AsBytes(proof.message());
-  if (jpki::HoldsMyNumber(message)) {
-    return base::Error(ErrorReason::kMyNumberPresent, "the signed message holds My Number data",
-                       {{"field", "proof.message"}});
-  }
-  return jpki::Proof{
-      .message = message, .signature = base::AsBytes(proof.signature()), .algorithm = algorithm};
-}
-
 }  // namespace
-
-absl::Time ValidationService::NetworkDeadline(const rpc::CallInfo& call) const {
-  const absl::Duration left = call.deadline - dependencies_.calls.clock().Now() - kAnswerMargin;
-  return dependencies_.clock.Now() + std::clamp(left, absl::ZeroDuration(), kMaxNetworkTime);
-}
-
-absl::StatusOr<v1::Verdict> ValidationService::Validate(const v1::CertificateQuery& query,
-                                                        const rpc::CallInfo& call) const {
-  MUSUBI_RETURN_IF_ERROR(CheckQuery(query));
-  prelink::CardValidationQuery question{
-      .certificate_der = base::AsBytes(query.certificate()),
-      .revocation_mode = SameNumber<revocation::RevocationMode>(query.revocation_mode()),
-      .deadline = NetworkDeadline(call)};
-  if (query.has_proof()) {
-    MUSUBI_ASSIGN_OR_RETURN(question.proof, ParsePossession(query.proof()));
-  }
-  MUSUBI_ASSIGN_OR_RETURN(const prelink::CardValidationResult result,
-                          dependencies_.validation.Validate(question));
-  MUSUBI_RETURN_IF_ERROR(Note(query, call, result));
-  return wire::ToProto(result.verdict);
-}
-
-absl::Status ValidationService::Note(const v1::CertificateQuery& query, const rpc::CallInfo& call,
-                                     const prelink::CardValidationResult& result) const {
-  const pki::Verdict& verdict = result.verdict;
-  checklog::CheckRow row{.at = verdict.checked_at,
-                         .caller = std::string(rpc::Name(call.caller.role)),
-                         .purpose = SameNumber<checklog::CheckPurpose>(query.purpose()),
-                         .method = verdict.revocation.method,
-                         .status = verdict.status,
-                         .reason = verdict.reason};
-  if (verdict.revocation.this_update.has_value()) {
-    row.data_age = verdict.checked_at - *verdict.revocation.this_update;
-  }
-  if (result.identity.has_value()) {
-    row.card =
-        dependencies_.check_log.HashCard(result.identity->issuer_key_hash, result.identity->serial);
-  }
-  return dependencies_.check_log.Append(std::move(row));
-}
 
 grpc::ServerUnaryReactor* ValidationService::GetChallenge(grpc::CallbackServerContext* context,
                                                           const v1::GetChallengeRequest* request,
@@ -249,7 +139,7 @@ grpc::ServerUnaryReactor* ValidationService::SubmitProof(grpc::CallbackServerCon
         MUSUBI_ASSIGN_OR_RETURN(const prelink::SubmitProofArgs args, ParseProof(in));
         MUSUBI_ASSIGN_OR_RETURN(
             const prelink::ProofAnswer answer,
-            dependencies_.proofs.SubmitProof(session, args, NetworkDeadline(call)));
+            dependencies_.proofs.SubmitProof(session, args, checks_.NetworkDeadline(call)));
         *out.mutable_verdict() = wire::ToProto(answer.verdict);
         out.set_state(SameNumber<v1::SessionState>(answer.state));
         out.set_proof_tries_left(static_cast<uint32_t>(answer.proof_tries_left));
@@ -286,23 +176,16 @@ grpc::ServerUnaryReactor* ValidationService::GrantConsent(grpc::CallbackServerCo
 grpc::ServerUnaryReactor* ValidationService::ValidateCertificate(
     grpc::CallbackServerContext* context, const v1::ValidateCertificateRequest* request,
     v1::ValidateCertificateResponse* response) {
-  return dependencies_.calls.Unary(
-      context, request, response,
-      [this](const rpc::CallInfo& call, const v1::ValidateCertificateRequest& in,
-             v1::ValidateCertificateResponse& out) -> absl::Status {
-        MUSUBI_ASSIGN_OR_RETURN(*out.mutable_verdict(), Validate(in.query(), call));
-        return absl::OkStatus();
-      });
+  static const std::string method = rpc::MethodOf(*v1::ValidateCertificateRequest::descriptor());
+  return CertificateCall::Start(dependencies_.calls.Begin(context, method, request->ByteSizeLong()),
+                                checks_, *request, *response);
 }
 
 grpc::ServerBidiReactor<v1::ValidateCertificatesRequest, v1::ValidateCertificatesResponse>*
 ValidationService::ValidateCertificates(grpc::CallbackServerContext* context) {
   static const std::string method = rpc::MethodOf(*v1::ValidateCertificatesRequest::descriptor());
-  return BulkReactor::Start(dependencies_.calls.Begin(context, method, 0),
-                            dependencies_.bulk_workers,
-                            [this](const v1::CertificateQuery& query, const rpc::CallInfo& call) {
-                              return Validate(query, call);
-                            });
+  return BulkReactor::Start(dependencies_.calls.Begin(context, method, 0), dependencies_.calls,
+                            checks_);
 }
 
 }  // namespace musubi::services::validation

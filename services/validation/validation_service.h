@@ -3,31 +3,15 @@
 #ifndef MUSUBI_SERVICES_VALIDATION_VALIDATION_SERVICE_H_
 #define MUSUBI_SERVICES_VALIDATION_VALIDATION_SERVICE_H_
 
-#include <string_view>
-
-#include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "lib/base/clock.h"
-#include "lib/base/worker_pool.h"
 #include "lib/checklog/check_log.h"
-#include "lib/prelink/certificate_validation.h"
 #include "lib/prelink/proofs.h"
+#include "lib/prelink/validation_queue.h"
 #include "lib/rpc/calls.h"
 #include "musubi/v1/validation.grpc.pb.h"
+#include "services/validation/certificate_checks.h"
 
 namespace musubi::services::validation {
-
-// The one validation profile there is: the certificate that cards authenticate with.
-inline constexpr std::string_view kUserAuthenticationProfile = "jpki-user-authentication";
-
-// Longest time for revocation's network, within the longest deadline of a call (10 s).
-inline constexpr absl::Duration kMaxNetworkTime = absl::Seconds(8);
-// What is kept of a call's deadline for everything else: the answer must still reach its caller.
-inline constexpr absl::Duration kAnswerMargin = absl::Milliseconds(200);
-
-// Largest message and signature of a PossessionProof, as the contract says.
-inline constexpr size_t kMaxPossessionMessage = size_t{8} << 10;
-inline constexpr size_t kMaxPossessionSignature = 1024;
 
 // ValidationService is thread-safe. What it refers to must outlive the server.
 class ValidationService final : public v1::ValidationService::CallbackService {
@@ -35,16 +19,18 @@ class ValidationService final : public v1::ValidationService::CallbackService {
   struct Dependencies {
     rpc::Calls& calls;
     const prelink::ProofUseCases& proofs;
-    const prelink::CertificateValidation& validation;
     const base::Clock& clock;  // That of the journeys and of validation.
-    // For the queries of ValidateCertificates. A pool of its own keeps journeys from waiting behind
-    // them.
-    base::WorkerPool& bulk_workers;
     // Of the two methods for platforms.
+    prelink::ValidationQueue& queue;
     checklog::CheckLog& check_log;
   };
 
-  explicit ValidationService(Dependencies dependencies) : dependencies_(dependencies) {}
+  explicit ValidationService(Dependencies dependencies)
+      : dependencies_(dependencies),
+        checks_({.calls = dependencies.calls,
+                 .clock = dependencies.clock,
+                 .queue = dependencies.queue,
+                 .check_log = dependencies.check_log}) {}
 
   grpc::ServerUnaryReactor* GetChallenge(grpc::CallbackServerContext* context,
                                          const v1::GetChallengeRequest* request,
@@ -62,15 +48,8 @@ class ValidationService final : public v1::ValidationService::CallbackService {
   ValidateCertificates(grpc::CallbackServerContext* context) override;
 
  private:
-  // Until when the network may take, on the journeys' clock: gRPC's deadlines are on the machine's.
-  absl::Time NetworkDeadline(const rpc::CallInfo& call) const;
-  // No verdict without its row: what the check log does not take is an error.
-  absl::StatusOr<v1::Verdict> Validate(const v1::CertificateQuery& query,
-                                       const rpc::CallInfo& call) const;
-  absl::Status Note(const v1::CertificateQuery& query, const rpc::CallInfo& call,
-                    const prelink::CardValidationResult& result) const;
-
   Dependencies dependencies_;
+  CertificateChecks checks_;
 };
 
 }  // namespace musubi::services::validation

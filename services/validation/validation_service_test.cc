@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -49,12 +51,11 @@ class ValidationServiceTest : public prelink::CardFixture {
     service_ = std::make_unique<ValidationService>(
         ValidationService::Dependencies{.calls = *calls_,
                                         .proofs = *proofs,
-                                        .validation = validation_,
                                         .clock = clock_,
-                                        .bulk_workers = *bulk_workers_,
+                                        .queue = *queue_,
                                         .check_log = *check_log_});
-    server_ =
-        OrDie(rpc::Server::Create(*calls_, {{"musubi.v1.ValidationService", service_.get()}}, {}));
+    server_ = OrDie(rpc::Server::Create(*calls_, {{"musubi.v1.ValidationService", service_.get()}},
+                                        {.listen = {"127.0.0.1:0"}}));
     stub_ = v1::ValidationService::NewStub(server_->InProcessChannel());
   }
   void TearDown() override { server_.reset(); }
@@ -129,8 +130,8 @@ class ValidationServiceTest : public prelink::CardFixture {
   const std::unique_ptr<base::WorkerPool> workers_ =
       OrDie(base::WorkerPool::Create({.threads = 2}));
   // A queue that a stream fills at once.
-  const std::unique_ptr<base::WorkerPool> bulk_workers_ =
-      OrDie(base::WorkerPool::Create({.threads = 2, .queue = 1}));
+  const std::unique_ptr<prelink::ValidationQueue> queue_ = OrDie(prelink::ValidationQueue::Create(
+      {.engine = validation_}, {.threads = 2, .max_cost = 64, .max_client_cost = 64}));
   std::unique_ptr<rpc::Calls> calls_;
   std::unique_ptr<ValidationService> service_;
   std::unique_ptr<rpc::Server> server_;
@@ -429,6 +430,29 @@ TEST_F(ValidationServiceTest, AStreamWhoseClientLeavesHoldsNobodyUp) {
   context->TryCancel();
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   server_.reset();
+}
+
+TEST_F(ValidationServiceTest, AServerThatDrainsAnswersWhatItTookUpAndSendsTheStreamElsewhere) {
+  // Over a socket: gRPC's channel within a process ends a stream that still reads by itself.
+  const auto stub = v1::ValidationService::NewStub(grpc::CreateChannel(
+      "127.0.0.1:" + std::to_string(server_->ports()[0]), grpc::InsecureChannelCredentials()));
+  const auto context = Context("platform");
+  const auto stream = stub->ValidateCertificates(context.get());
+  v1::ValidateCertificatesRequest request;
+  for (uint64_t index = 0; index < 3; ++index) {
+    v1::IndexedQuery& query = *request.add_queries();
+    query.set_index(index);
+    *query.mutable_query() = Query();
+  }
+  ASSERT_TRUE(stream->Write(request));
+  v1::ValidateCertificatesResponse response;
+  int answers = 0;
+  while (answers < 3 && stream->Read(&response)) answers += response.answers_size();
+  EXPECT_EQ(answers, 3);
+  // The client neither sends nor goes.
+  server_->Drain(absl::Hours(1));
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(base::ReasonOf(rpc::FromGrpc(stream->Finish())), ErrorReason::kUnavailable);
 }
 
 }  // namespace

@@ -88,8 +88,7 @@ absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
   return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
 }
 
-v1::Verdict ToProto(const pki::Verdict& verdict) {
-  v1::Verdict proto;
+void SetVerdict(const pki::Verdict& verdict, v1::Verdict& proto) {
   proto.set_status(SameNumber<v1::VerdictStatus>(verdict.status));
   proto.set_reason(SameNumber<v1::VerdictReason>(verdict.reason));
   if (verdict.cert_index.has_value()) {
@@ -114,6 +113,11 @@ v1::Verdict ToProto(const pki::Verdict& verdict) {
   if (finding.revoked_at.has_value()) {
     *revocation.mutable_revoked_at() = ToTimestamp(*finding.revoked_at);
   }
+}
+
+v1::Verdict ToProto(const pki::Verdict& verdict) {
+  v1::Verdict proto;
+  SetVerdict(verdict, proto);
   return proto;
 }
 

@@ -43,6 +43,8 @@ std::string ToOctets(base::ByteView bytes);
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
 v1::Verdict ToProto(const pki::Verdict& verdict);
+// The same into a message that is empty: without a copy.
+void SetVerdict(const pki::Verdict& verdict, v1::Verdict& proto);
 v1::RelyingPartyInfo ToProto(const prelink::RelyingParty& relying_party);
 v1::LocalizedText ToProto(const prelink::LocalizedText& text);
 v1::ClientContext ToProto(const musubi::session::ClientContext& context);

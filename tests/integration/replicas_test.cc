@@ -45,7 +45,7 @@ class Replicas {
         stage->flags().erase(flag);
       }
       stage->flags()["insecure_loopback_roles"] = "platform";
-      stage->flags()["drain_grace"] = "1s";  // What an open stream can hold a drain up by.
+      stage->flags()["drain_grace"] = "1h";  // What an open stream can hold a drain up by.
       stage->flags()["metrics_listen"] = "127.0.0.1:0";
       stage->flags()["metrics_port_file"] = stage->File("metrics-port");
       const absl::Status started = stage->Start();
