@@ -45,7 +45,8 @@ class Replicas {
         stage->flags().erase(flag);
       }
       stage->flags()["insecure_loopback_roles"] = "platform";
-      stage->flags()["drain_grace"] = "1h";  // What an open stream can hold a drain up by.
+      stage->flags()["drain_grace"] = "1h";    // No stream holds a drain up.
+      stage->flags()["log_requests"] = "all";  // Those that went well, too: see WaitUntilCalled.
       stage->flags()["metrics_listen"] = "127.0.0.1:0";
       stage->flags()["metrics_port_file"] = stage->File("metrics-port");
       const absl::Status started = stage->Start();
