@@ -7,6 +7,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+
 #include "lib/base/check.h"
 
 namespace musubi::telemetry {
@@ -97,13 +99,44 @@ template class Series<prometheus::Counter>;
 template class Series<prometheus::Gauge>;
 template class Series<prometheus::Histogram>;
 
+Histograms::Histograms(MetricRegistry& registry, std::string_view name, std::string_view help,
+                       std::vector<Dimension> dimensions, std::vector<double> buckets)
+    : buckets_(std::move(buckets)), series_(registry, name, help, dimensions, buckets_) {
+  for (size_t i = 0; i < Product(dimensions); ++i) {
+    tallies_.push_back(std::make_unique<Tally>(buckets_.size() + 1));
+  }
+  registry.OnScrape([this] { HandOver(); });
+}
+
+void Histograms::Observe(size_t index, absl::Duration duration) {
+  MUSUBI_CHECK(index < tallies_.size(), "a number outside its label");
+  Tally& tally = *tallies_[index];
+  // A value counts in the first bucket whose bound it does not exceed.
+  const auto bucket = std::ranges::lower_bound(buckets_, absl::ToDoubleSeconds(duration));
+  tally.counts[static_cast<size_t>(bucket - buckets_.begin())].fetch_add(1,
+                                                                         std::memory_order_relaxed);
+  tally.nanoseconds.fetch_add(absl::ToInt64Nanoseconds(duration), std::memory_order_relaxed);
+}
+
+void Histograms::HandOver() {
+  for (size_t index = 0; index < tallies_.size(); ++index) {
+    Tally& tally = *tallies_[index];
+    std::vector<double> counts;
+    bool any = false;
+    for (std::atomic<uint64_t>& count : tally.counts) {
+      counts.push_back(static_cast<double>(count.exchange(0, std::memory_order_relaxed)));
+      any = any || counts.back() > 0;
+    }
+    if (!any) continue;
+    const int64_t nanoseconds = tally.nanoseconds.exchange(0, std::memory_order_relaxed);
+    series_.At(index).ObserveMultiple(counts, static_cast<double>(nanoseconds) / 1e9);
+  }
+}
+
 void Add(prometheus::Counter& counter, double by) { counter.Increment(by); }
 double Get(const prometheus::Counter& counter) { return counter.Value(); }
 void Add(prometheus::Gauge& gauge, double by) { gauge.Increment(by); }
 void Set(prometheus::Gauge& gauge, double value) { gauge.Set(value); }
-void Observe(prometheus::Histogram& histogram, absl::Duration duration) {
-  histogram.Observe(absl::ToDoubleSeconds(duration));
-}
 
 }  // namespace internal
 }  // namespace musubi::telemetry

@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -89,35 +90,76 @@ class Series {
   std::vector<std::atomic<T*>> made_;
 };
 
+// Histograms counts without a lock, which prometheus-cpp's own take for each observation, and hands
+// over what it has counted before each scrape.
+class Histograms {
+ public:
+  Histograms(MetricRegistry& registry, std::string_view name, std::string_view help,
+             std::vector<Dimension> dimensions, std::vector<double> buckets);
+  // Dies if one of the numbers is no value of its label.
+  void Observe(size_t index, absl::Duration duration);
+
+ private:
+  struct Tally {
+    explicit Tally(size_t buckets) : counts(buckets) {}
+    std::vector<std::atomic<uint64_t>> counts;
+    std::atomic<int64_t> nanoseconds = 0;
+  };
+  void HandOver();
+
+  const std::vector<double> buckets_;  // Upper bounds, in seconds; above the last is one more.
+  Series<prometheus::Histogram> series_;
+  std::vector<std::unique_ptr<Tally>> tallies_;  // By index.
+};
+
 void Add(prometheus::Counter& counter, double by);
 double Get(const prometheus::Counter& counter);
 void Add(prometheus::Gauge& gauge, double by);
 void Set(prometheus::Gauge& gauge, double value);
-void Observe(prometheus::Histogram& histogram, absl::Duration duration);
+
+template <typename... Labels>
+std::vector<Dimension> DimensionsOf() {
+  return {Dimension{Label<Labels>::kName, Label<Labels>::kSize, [](size_t number) {
+                      return Label<Labels>::Value(static_cast<Labels>(number));
+                    }}...};
+}
+
+template <typename... Labels>
+size_t IndexOf(Labels... labels) {
+  size_t index = 0;
+  ((index = index * Label<Labels>::kSize + static_cast<size_t>(labels)), ...);
+  return index;
+}
 
 template <typename T, typename... Labels>
 class Family {
   static_assert((std::is_enum_v<Labels> && ...), "a label is an enum, never free text");
 
  public:
-  Family(MetricRegistry& registry, std::string_view name, std::string_view help,
-         std::vector<double> buckets = {})
-      : series_(registry, name, help,
-                {Dimension{Label<Labels>::kName, Label<Labels>::kSize,
-                           [](size_t number) {
-                             return Label<Labels>::Value(static_cast<Labels>(number));
-                           }}...},
-                std::move(buckets)) {}
+  Family(MetricRegistry& registry, std::string_view name, std::string_view help)
+      : series_(registry, name, help, DimensionsOf<Labels...>(), {}) {}
 
  protected:
-  T& At(Labels... labels) {
-    size_t index = 0;
-    ((index = index * Label<Labels>::kSize + static_cast<size_t>(labels)), ...);
-    return series_.At(index);
-  }
+  T& At(Labels... labels) { return series_.At(IndexOf(labels...)); }
 
  private:
   Series<T> series_;
+};
+
+template <typename... Labels>
+class HistogramFamily {
+  static_assert((std::is_enum_v<Labels> && ...), "a label is an enum, never free text");
+
+ public:
+  HistogramFamily(MetricRegistry& registry, std::string_view name, std::string_view help,
+                  std::vector<double> buckets)
+      : histograms_(registry, name, help, DimensionsOf<Labels...>(), std::move(buckets)) {}
+  void Observe(absl::Duration duration, Labels... labels) {
+    histograms_.Observe(IndexOf(labels...), duration);
+  }
+
+ private:
+  Histograms histograms_;
 };
 
 }  // namespace internal
@@ -147,28 +189,22 @@ class Gauge : public internal::Family<prometheus::Gauge, Labels...> {
 
 // Of seconds, from 0.5 ms (a store's read) to 10 s (the longest deadline of a unary call).
 template <typename... Labels>
-class LatencyHistogram : public internal::Family<prometheus::Histogram, Labels...> {
+class LatencyHistogram : public internal::HistogramFamily<Labels...> {
  public:
   LatencyHistogram(MetricRegistry& registry, std::string_view name, std::string_view help)
-      : internal::Family<prometheus::Histogram, Labels...>(
+      : internal::HistogramFamily<Labels...>(
             registry, name, help,
             {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}) {}
-  void Observe(absl::Duration duration, Labels... labels) {
-    internal::Observe(this->At(labels...), duration);
-  }
 };
 
 // Of seconds, from a minute (an OCSP answer) to a week (a CRL that nobody renews).
 template <typename... Labels>
-class AgeHistogram : public internal::Family<prometheus::Histogram, Labels...> {
+class AgeHistogram : public internal::HistogramFamily<Labels...> {
  public:
   AgeHistogram(MetricRegistry& registry, std::string_view name, std::string_view help)
-      : internal::Family<prometheus::Histogram, Labels...>(
+      : internal::HistogramFamily<Labels...>(
             registry, name, help,
             {60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 2 * 86400, 7 * 86400}) {}
-  void Observe(absl::Duration age, Labels... labels) {
-    internal::Observe(this->At(labels...), age);
-  }
 };
 
 }  // namespace musubi::telemetry

@@ -67,6 +67,25 @@ TEST(Metrics, HistogramsCountSeconds) {
   EXPECT_THAT(text, HasSubstr("wait_seconds_sum{colour=\"RED\"} 0.003\n"));
 }
 
+TEST(Metrics, HistogramsCountOnceWhatManyThreadsObserveBetweenScrapes) {
+  MetricRegistry registry;
+  LatencyHistogram<Colour> latency(registry, "wait_seconds", "Waiting.");
+  constexpr int kThreads = 4;
+  constexpr int kTimes = 1000;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < kTimes; ++j) latency.Observe(absl::Seconds(20), Colour::kRed);
+    });
+  }
+  for (int i = 0; i < 10; ++i) registry.Scrape();
+  for (std::thread& thread : threads) thread.join();
+  const std::string text = registry.Scrape();
+  EXPECT_THAT(text, HasSubstr("wait_seconds_bucket{colour=\"RED\",le=\"10\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("wait_seconds_count{colour=\"RED\"} 4000\n"));
+  EXPECT_THAT(text, HasSubstr("wait_seconds_sum{colour=\"RED\"} 80000\n"));
+}
+
 TEST(Metrics, GaugesAndTotalsMayBeSetAtTheScrape) {
   MetricRegistry registry;
   Gauge<> depth(registry, "depth", "Depth.");
