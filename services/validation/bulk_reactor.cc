@@ -237,6 +237,7 @@ void BulkReactor::Advance() {
   bool write = false;
   std::optional<absl::Status> outcome;
   bool cancelled = false;
+  std::shared_ptr<BulkReactor> self;  // The read may be the last thing that happens to it.
   {
     base::MutexLock lock(mutex_);
     if (finishing_) return;
@@ -254,8 +255,10 @@ void BulkReactor::Advance() {
         writing_response_.Swap(&ready_);
         write = writing_ = true;
       }
-      // A read may be under way: it ends with the stream.
-      const bool closed = closing_.has_value() && !writing_ && in_flight_ == 0;
+      // A read may be under way: it ends with the stream. One that is not yet begun must not
+      // follow.
+      const bool closed =
+          closing_.has_value() && !writing_ && in_flight_ == 0 && beginning_reads_ == 0;
       const bool all_taken = !reading_ && next_query_ == request_->queries_size();
       if (closed) {
         finishing_ = true;
@@ -267,6 +270,8 @@ void BulkReactor::Advance() {
         if (request_.use_count() > 1)
           request_ = std::make_shared<v1::ValidateCertificatesRequest>();
         read = reading_ = true;
+        ++beginning_reads_;
+        self = self_;
       } else if (all_taken && in_flight_ == 0) {
         finishing_ = true;
         outcome = absl::OkStatus();
@@ -279,8 +284,20 @@ void BulkReactor::Advance() {
     Finish(call_->End(*outcome));
   } else {
     if (write) StartWrite(&writing_response_);
-    if (read) StartRead(request_.get());
+    if (read) BeginRead();
   }
+}
+
+void BulkReactor::BeginRead() {
+  StartRead(request_.get());
+  bool closing;
+  {
+    base::MutexLock lock(mutex_);
+    --beginning_reads_;
+    closing = closing_.has_value();
+  }
+  // It has waited for this.
+  if (closing) Advance();
 }
 
 }  // namespace musubi::services::validation

@@ -71,6 +71,7 @@ class BulkReactor final : public grpc::ServerBidiReactor<v1::ValidateCertificate
 
   // Starts everything that may be started now.
   void Advance();
+  void BeginRead();
   // Hands queries to the queue while there is room.
   void TakeUpQueries() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Next NextQueries() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -103,6 +104,8 @@ class BulkReactor final : public grpc::ServerBidiReactor<v1::ValidateCertificate
   int running_ ABSL_GUARDED_BY(mutex_) = 0;     // Chunks that the queue has.
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;   // Queries taken up whose answers are not written.
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  // From the decision to read until gRPC has been told.
+  int beginning_reads_ ABSL_GUARDED_BY(mutex_) = 0;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool half_closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
