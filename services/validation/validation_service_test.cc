@@ -432,6 +432,18 @@ TEST_F(ValidationServiceTest, AStreamWhoseClientLeavesHoldsNobodyUp) {
   server_.reset();
 }
 
+TEST_F(ValidationServiceTest, AStreamWithoutQuestionsEndsWell) {
+  const auto stub = v1::ValidationService::NewStub(
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->ports()[0]),
+                          grpc::InsecureChannelCredentials()));
+  for (int i = 0; i < 50; ++i) {
+    const auto context = Context("platform");
+    const auto stream = stub->ValidateCertificates(context.get());
+    EXPECT_TRUE(stream->WritesDone());
+    EXPECT_TRUE(stream->Finish().ok());
+  }
+}
+
 TEST_F(ValidationServiceTest, AServerThatDrainsAnswersWhatItTookUpAndSendsTheStreamElsewhere) {
   // Over a socket: gRPC's channel within a process ends a stream that still reads by itself.
   const auto stub = v1::ValidationService::NewStub(grpc::CreateChannel(
