@@ -433,9 +433,8 @@ TEST_F(ValidationServiceTest, AStreamWhoseClientLeavesHoldsNobodyUp) {
 }
 
 TEST_F(ValidationServiceTest, AStreamWithoutQuestionsEndsWell) {
-  const auto stub = v1::ValidationService::NewStub(
-      grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->ports()[0]),
-                          grpc::InsecureChannelCredentials()));
+  const auto stub = v1::ValidationService::NewStub(grpc::CreateChannel(
+      "127.0.0.1:" + std::to_string(server_->ports()[0]), grpc::InsecureChannelCredentials()));
   for (int i = 0; i < 50; ++i) {
     const auto context = Context("platform");
     const auto stream = stub->ValidateCertificates(context.get());
