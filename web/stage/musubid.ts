@@ -137,10 +137,12 @@ export class Musubid {
     const listens = (child: Child) => child.untilAccepts(port);
     if (!movable) return (this.#child = await Child.start(options, listens));
 
-    this.#told = systemClock.now();
+    // In whole seconds; the first tick adds the rest. A server that is behind takes new cards for early.
+    const start = Math.floor(systemClock.now() / 1000);
+    this.#told = start * 1000;
     this.#ahead = 0;
     const env = {
-      MUSUBI_TEST_CLOCK_START: String(Math.floor(this.#told / 1000)),
+      MUSUBI_TEST_CLOCK_START: String(start),
       MUSUBI_TEST_CLOCK_FD: "3",
       MUSUBI_TEST_CLOCK_ACK_FD: "4",
     };
