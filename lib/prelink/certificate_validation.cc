@@ -154,29 +154,33 @@ absl::Status CertificateValidation::DecideMany(std::span<const CardValidationQue
 void CertificateValidation::DecideRevocations(std::span<const CardValidationQuery> queries,
                                               absl::Time now, std::span<jpki::CardFinding> findings,
                                               std::span<CardDecision> decisions) const {
+  revocation::RevocationChecker& checker = dependencies_.revocation_checker;
+  const auto decide = [&](size_t i, const revocation::CrlQuery& crl_query,
+                          const pki::RevocationFinding& crl) {
+    const RevocationMode mode = queries[i].revocation_mode;
+    std::optional<pki::RevocationFinding> known = checker.CheckLocally(crl_query, crl, mode, now);
+    decisions[i].needs_responder = !known.has_value();
+    if (!known.has_value()) return;
+    findings[i].verdict.revocation = *std::move(known);
+    JudgeRevocation(mode, findings[i].verdict);
+  };
   absl::InlinedVector<size_t, jpki::kCardsAtOnce> cards;
   absl::InlinedVector<revocation::CrlQuery, jpki::kCardsAtOnce> crl_queries;
   for (size_t i = 0; i < queries.size(); ++i) {
     decisions[i].needs_responder = false;
     if (findings[i].issuer == nullptr) continue;
+    const revocation::CrlQuery crl_query{findings[i].issuer->key_hash, findings[i].certificate,
+                                         now};
+    if (queries[i].revocation_mode == RevocationMode::kNone) {
+      decide(i, crl_query, {});
+      continue;
+    }
     cards.push_back(i);
-    crl_queries.push_back({findings[i].issuer->key_hash, findings[i].certificate, now});
+    crl_queries.push_back(crl_query);
   }
   absl::InlinedVector<pki::RevocationFinding, jpki::kCardsAtOnce> crls(cards.size());
-  revocation::RevocationChecker& checker = dependencies_.revocation_checker;
   checker.AskCrls(crl_queries, now, std::span(crls.data(), crls.size()));
-  for (size_t k = 0; k < cards.size(); ++k) {
-    const RevocationMode mode = queries[cards[k]].revocation_mode;
-    std::optional<pki::RevocationFinding> known =
-        checker.CheckLocally(crl_queries[k], crls[k], mode, now);
-    Verdict& verdict = findings[cards[k]].verdict;
-    if (known.has_value()) {
-      verdict.revocation = *std::move(known);
-      JudgeRevocation(mode, verdict);
-    } else {
-      decisions[cards[k]].needs_responder = true;
-    }
-  }
+  for (size_t k = 0; k < cards.size(); ++k) decide(cards[k], crl_queries[k], crls[k]);
 }
 
 void CertificateValidation::AskResponder(const CardValidationQuery& query, CardDecision decision,

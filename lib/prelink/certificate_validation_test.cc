@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/prelink/card_fixture.h"
@@ -53,6 +55,24 @@ class CertificateValidationTest : public CardFixture, private ValidationObserver
       query.proof = jpki::Proof{base::AsBytes(kMessage), signature, algorithm};
     }
     return validation_.Validate(query).value();
+  }
+  // The same without waiting on this thread: by DecideMany, and AskResponder where it is needed.
+  CardDecision Decide(RevocationMode mode, Proof proof) {
+    const auto algorithm = crypto::SignatureAlgorithm::kRsaPkcs1Sha256;
+    const base::Bytes signature = card_key_.Sign(algorithm, base::AsBytes(kMessage));
+    CardValidationQuery query{.certificate_der = card_der_,
+                              .revocation_mode = mode,
+                              .deadline = clock_.Now() + absl::Seconds(5)};
+    if (proof != Proof::kNone) {
+      query.proof = jpki::Proof{base::AsBytes(kMessage), signature, algorithm};
+    }
+    CardDecision decision;
+    EXPECT_TRUE(validation_.DecideMany({&query, 1}, {&decision, 1}).ok());
+    if (!decision.needs_responder) return decision;
+    std::promise<CardDecision> decided;
+    validation_.AskResponder(query, std::move(decision),
+                             [&](CardDecision made) { decided.set_value(std::move(made)); });
+    return decided.get_future().get();
   }
   CardValidationResult Recheck(RevocationMode mode) {
     return validation_
@@ -113,6 +133,10 @@ TEST_F(CertificateValidationTest, TheAnswerAboutRevocationAndTheModeMakeTheVerdi
   };
   for (const auto& test_case : cases) {
     OcspSays(test_case.says);
+    const CardDecision decision = Decide(test_case.mode, test_case.proof);
+    EXPECT_EQ(Text(decision.verdict), test_case.verdict) << Name(test_case.mode);
+    EXPECT_FALSE(decision.needs_responder);
+    EXPECT_NE(decision.issuer, nullptr);
     const CardValidationResult result = Validate(test_case.mode, test_case.proof);
     EXPECT_EQ(Text(result.verdict), test_case.verdict) << Name(test_case.mode);
     EXPECT_EQ(result.card.has_value(), test_case.proof == Proof::kGood);
