@@ -144,6 +144,13 @@ TEST_F(CertificateValidationTest, TheAnswerAboutRevocationAndTheModeMakeTheVerdi
   }
 }
 
+TEST_F(CertificateValidationTest, WhereRevocationIsNotAskedAboutNoCrlIsMissed) {
+  Decide(RevocationMode::kNone, Proof::kGood);
+  EXPECT_EQ(observer_.scopes_missing(), 0);
+  Decide(RevocationMode::kCrlOnly, Proof::kGood);
+  EXPECT_EQ(observer_.scopes_missing(), 1) << "or the line above shows nothing";
+}
+
 TEST_F(CertificateValidationTest, DegradedTakesAProvenCardThatACrlNotTooOldDoesNotList) {
   OcspSays(Says::kNothing);
   const auto text = [this](RevocationMode mode, Proof proof) {
